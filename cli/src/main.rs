@@ -1,0 +1,3 @@
+//! The program `dlmanager`.
+
+fn main() {}

@@ -1,0 +1,387 @@
+//! What the core asks its driver to do.
+//!
+//! An action is a request with a [`Ticket`]; it is completed exactly once, in any order, also within a lane. [`Action`]
+//! is exhaustive on purpose: a new kind of action must break every driver at compile time.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Version};
+
+use crate::ticket::{Completion, Ticket, op};
+use crate::{ActionId, BodyId, Fault, FileId, Lane, Stamp, StorePath};
+
+/// Something for the driver to do.
+#[derive(Debug)]
+#[must_use = "an action that is never completed keeps its download from ending"]
+pub enum Action {
+    /// For the transport.
+    Net(NetAction),
+    /// For the file backend.
+    File(FileAction),
+    /// Advice: the answer to this action is no longer of interest, so it may be cut short. The action still completes
+    /// exactly once, and a file action not before its system call has ended.
+    Abort(ActionId),
+}
+
+/// Something for the transport to do.
+#[derive(Debug)]
+pub struct NetAction {
+    /// The order this action belongs to: one lane for each exchange.
+    pub lane: Lane,
+    /// What to do.
+    pub op: NetOp,
+}
+
+/// The operations of a transport.
+#[derive(Debug)]
+pub enum NetOp {
+    /// Send `request` and complete with the head of the reply, informational (1xx) heads left out.
+    ///
+    /// When a connection stands, before the request is sent on it, the driver reports
+    /// [`Event::Connected`](crate::Event::Connected) with this ticket's id. Redirects are not followed.
+    Fetch {
+        /// Completes this action.
+        ticket: Ticket<op::Fetch>,
+        /// The identifier of the exchange from now on.
+        body: BodyId,
+        /// The request.
+        request: Box<FetchRequest>,
+    },
+    /// Complete with what is ready of the body, waiting only while nothing is. At most one is under way for each body.
+    ReadBody {
+        /// Completes this action.
+        ticket: Ticket<op::ReadBody>,
+        /// Which exchange.
+        body: BodyId,
+        /// Greatest length of the chunk; the transport keeps the rest for the next.
+        bytes_max: usize,
+    },
+    /// End the exchange, also where its `Fetch` failed or is unanswered. Overtakes what is under way in its lane, which
+    /// is answered as aborted. Never skipped, idempotent, and completed when the connection is closed or back in the
+    /// pool: a body read to its end leaves its connection usable, any other closes it.
+    DropBody {
+        /// Completes this action.
+        ticket: Ticket<op::DropBody>,
+        /// Which exchange.
+        body: BodyId,
+    },
+}
+
+/// A request as a transport sends it: `GET`, with an absolute URI and all header fields that are to be sent, `Host`
+/// among them.
+pub type FetchRequest = http::Request<()>;
+
+/// The head of a reply.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The protocol's version; from HTTP/2 on, the end of a body is always explicit.
+    pub version: Version,
+    /// The status.
+    pub status: StatusCode,
+    /// The header fields as received, repeated ones repeated.
+    pub headers: HeaderMap,
+}
+
+/// A piece of a body.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The bytes: at least one, at most as many as asked for. Empty only together with [`last`](Self::last).
+    pub data: Bytes,
+    /// A bound for the memory that `data` keeps alive, in bytes; at least its length.
+    pub pinned: usize,
+    /// The body ends here. Only said when the transport knows of no error: a body cut short is a fault.
+    pub last: bool,
+}
+
+/// Something for the file backend to do.
+#[derive(Debug)]
+pub struct FileAction {
+    /// The order this action belongs to.
+    pub lane: Lane,
+    /// The part of the lane this action belongs to: when one action fails, the driver answers those behind it in the
+    /// same epoch with [`FaultKind::Skipped`](crate::FaultKind::Skipped), [closers](FileOp::is_closer) excepted.
+    pub epoch: u32,
+    /// What to do.
+    pub op: FileOp,
+}
+
+/// The operations of a file backend. No operation follows a symlink within the directory.
+#[derive(Debug)]
+pub enum FileOp {
+    /// Make a folder and its parents; one that is there is fine.
+    MakeDir {
+        /// Completes this action.
+        ticket: Ticket<op::MakeDir>,
+        /// The folder.
+        path: StorePath,
+    },
+    /// Read the next entries of the directory itself, the work folder left out. The first one begins the scan; `Close`
+    /// ends it.
+    Scan {
+        /// Completes this action.
+        ticket: Ticket<op::Scan>,
+        /// The identifier of the scan.
+        scan: FileId,
+        /// Greatest number of entries in the batch; at least 1.
+        entries_max: usize,
+    },
+    /// Look at a name.
+    Stat {
+        /// Completes this action.
+        ticket: Ticket<op::Stat>,
+        /// The name.
+        path: StorePath,
+    },
+    /// Open a file for writing.
+    Open {
+        /// Completes this action.
+        ticket: Ticket<op::Open>,
+        /// The identifier of the file from now on.
+        file: FileId,
+        /// Its name.
+        path: StorePath,
+        /// What must be there.
+        mode: OpenMode,
+    },
+    /// Write all of `data` at `offset`, the pieces one behind the other.
+    Write {
+        /// Completes this action.
+        ticket: Ticket<op::Write>,
+        /// Which file.
+        file: FileId,
+        /// Where the first byte goes.
+        offset: u64,
+        /// The bytes, at least one piece.
+        data: Vec<Bytes>,
+    },
+    /// Flush the file's data, and of its metadata what is needed to read it, to the disk.
+    Sync {
+        /// Completes this action.
+        ticket: Ticket<op::Sync>,
+        /// Which file.
+        file: FileId,
+    },
+    /// Compare the open file with what it should be; [`FaultKind::Changed`](crate::FaultKind::Changed) where it differs.
+    Finish {
+        /// Completes this action.
+        ticket: Ticket<op::Finish>,
+        /// Which file.
+        file: FileId,
+        /// The length that it should have, in bytes.
+        length: u64,
+    },
+    /// Give a file another name, atomically. Without `clobber` a name that is taken, by whatever, is left alone and
+    /// answered with [`FaultKind::Exists`](crate::FaultKind::Exists); with it only a regular file is replaced.
+    Rename {
+        /// Completes this action.
+        ticket: Ticket<op::Rename>,
+        /// The name that it has.
+        from: StorePath,
+        /// The name that it gets.
+        to: StorePath,
+        /// Replace a regular file of that name.
+        clobber: bool,
+    },
+    /// Flush the names in the folder that holds `path` to the disk.
+    SyncDir {
+        /// Completes this action.
+        ticket: Ticket<op::SyncDir>,
+        /// A path in that folder.
+        path: StorePath,
+    },
+    /// Delete names, each if it is as expected.
+    Delete {
+        /// Completes this action.
+        ticket: Ticket<op::Delete>,
+        /// The names; at least one.
+        items: Vec<DeleteItem>,
+    },
+    /// Stamp a file as accessed now, unless it bears a stamp younger than `unless_within`.
+    Touch {
+        /// Completes this action.
+        ticket: Ticket<op::Touch>,
+        /// The file.
+        path: StorePath,
+        /// A stamp younger than this is good enough.
+        unless_within: Duration,
+    },
+    /// Close a file or end a scan, also where its `Open` failed. Never skipped, and idempotent.
+    Close {
+        /// Completes this action.
+        ticket: Ticket<op::Close>,
+        /// Which file or scan.
+        file: FileId,
+    },
+}
+
+/// What must be there when a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Nothing: the file is made, with mode 0666 less the umask. A name that is taken, by whatever, is
+    /// [`FaultKind::Exists`](crate::FaultKind::Exists).
+    CreateNew,
+    /// A regular file, whose bytes are kept. Nothing there is [`FaultKind::NotFound`](crate::FaultKind::NotFound), something
+    /// else [`FaultKind::WrongType`](crate::FaultKind::WrongType).
+    Existing,
+}
+
+/// What stands under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStat {
+    /// What it is; a symlink is not followed.
+    pub kind: FileKind,
+    /// Its length in bytes.
+    pub length: u64,
+    /// When it was last read, as far as the file system knows.
+    pub accessed: Stamp,
+    /// When it was last written.
+    pub modified: Stamp,
+}
+
+/// The kinds of things that stand under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    Regular,
+    /// A folder.
+    Folder,
+    /// A symbolic link, whatever it leads to.
+    Symlink,
+    /// A socket, a pipe, a device.
+    Other,
+}
+
+/// Some entries of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanBatch {
+    /// The entries, in no particular order.
+    pub entries: Vec<ScanEntry>,
+    /// How many more there were whose names are not UTF-8.
+    pub unnameable: u64,
+    /// No more entries will come. While this is false a batch may be empty.
+    pub done: bool,
+}
+
+/// An entry of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanEntry {
+    /// Its name, one component.
+    pub path: StorePath,
+    /// What it is.
+    pub stat: FileStat,
+}
+
+/// A name to delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteItem {
+    /// The name.
+    pub path: StorePath,
+    /// What must stand there for it to be deleted.
+    pub expect: Expect,
+}
+
+/// What must stand under a name for it to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Any file that is not a folder.
+    File,
+    /// A regular file with this length and these stamps.
+    Unchanged {
+        /// Its length in bytes.
+        length: u64,
+        /// When it was last read.
+        accessed: Stamp,
+        /// When it was last written.
+        modified: Stamp,
+    },
+    /// A folder with nothing in it; another is [`Deleted::Busy`].
+    EmptyFolder,
+}
+
+/// What became of a name that was to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deleted {
+    /// It was deleted.
+    Deleted,
+    /// Nothing stood there.
+    Gone,
+    /// Something else than expected stands there.
+    Changed,
+    /// It is in use, or a folder that is not empty.
+    Busy,
+    /// It may not be deleted, for this reason.
+    Denied(Fault),
+}
+
+impl NetAction {
+    /// The action's identifier.
+    pub const fn id(&self) -> ActionId {
+        match &self.op {
+            NetOp::Fetch { ticket, .. } => ticket.id(),
+            NetOp::ReadBody { ticket, .. } => ticket.id(),
+            NetOp::DropBody { ticket, .. } => ticket.id(),
+        }
+    }
+
+    /// The exchange that it is about.
+    pub const fn body(&self) -> BodyId {
+        match &self.op {
+            NetOp::Fetch { body, .. } | NetOp::ReadBody { body, .. } | NetOp::DropBody { body, .. } => *body,
+        }
+    }
+
+    /// Answers it with a fault.
+    pub fn fail(self, fault: Fault) -> Completion {
+        match self.op {
+            NetOp::Fetch { ticket, .. } => ticket.done(Err(fault)),
+            NetOp::ReadBody { ticket, .. } => ticket.done(Err(fault)),
+            NetOp::DropBody { ticket, .. } => ticket.done(Err(fault)),
+        }
+    }
+}
+
+macro_rules! each_file_op {
+    ($value:expr, $ticket:ident => $then:expr) => {
+        match $value {
+            FileOp::MakeDir { ticket: $ticket, .. } => $then,
+            FileOp::Scan { ticket: $ticket, .. } => $then,
+            FileOp::Stat { ticket: $ticket, .. } => $then,
+            FileOp::Open { ticket: $ticket, .. } => $then,
+            FileOp::Write { ticket: $ticket, .. } => $then,
+            FileOp::Sync { ticket: $ticket, .. } => $then,
+            FileOp::Finish { ticket: $ticket, .. } => $then,
+            FileOp::Rename { ticket: $ticket, .. } => $then,
+            FileOp::SyncDir { ticket: $ticket, .. } => $then,
+            FileOp::Delete { ticket: $ticket, .. } => $then,
+            FileOp::Touch { ticket: $ticket, .. } => $then,
+            FileOp::Close { ticket: $ticket, .. } => $then,
+        }
+    };
+}
+
+impl FileAction {
+    /// The action's identifier.
+    pub const fn id(&self) -> ActionId {
+        self.op.id()
+    }
+
+    /// Answers it with a fault.
+    pub fn fail(self, fault: Fault) -> Completion {
+        each_file_op!(self.op, ticket => ticket.done(Err(fault)))
+    }
+}
+
+impl FileOp {
+    /// The action's identifier.
+    pub const fn id(&self) -> ActionId {
+        each_file_op!(self, ticket => ticket.id())
+    }
+
+    /// Whether this releases something, and so is done whatever failed before it.
+    pub const fn is_closer(&self) -> bool {
+        matches!(self, Self::Close { .. })
+    }
+}

@@ -1,0 +1,120 @@
+//! Everything that can be set about a manager.
+
+use alloc::string::String;
+use core::time::Duration;
+
+/// The settings of a [`Manager`](crate::Manager). `Config::default()` is what the program uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Greatest number of downloads that exchange bytes with servers at the same time; at least 1.
+    pub jobs: usize,
+    /// Greatest number of exchanges with one origin at the same time; at least 1.
+    pub per_host: usize,
+    /// While this many downloads are being published, no new ones begin to fetch; at least 1.
+    pub publishing_max: usize,
+
+    /// How often a download is tried again after a failure that may pass.
+    pub retries_max: u32,
+    /// Greatest number of requests for one download, redirects and retries included, whatever progress they make.
+    pub requests_max: u32,
+    /// The first retry waits up to this long; each further one up to twice as long as the one before.
+    pub backoff_min: Duration,
+    /// No retry waits longer than this.
+    pub backoff_max: Duration,
+
+    /// How long a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// How long the head of a reply may take once the connection stands.
+    pub first_byte_timeout: Duration,
+    /// A body that yields less than [`stall_bytes_min`](Self::stall_bytes_min) in this time is stalled. Only time in which
+    /// bytes were asked for counts, so that a slow disk is not taken for a stalled server.
+    pub stall_timeout: Duration,
+    /// See [`stall_timeout`](Self::stall_timeout); in bytes.
+    pub stall_bytes_min: u64,
+    /// How long a download may take, all attempts together, from when it first left the queue.
+    pub timeout: Option<Duration>,
+
+    /// Greatest number of redirects in a row.
+    pub redirects_max: u32,
+    /// The body of a redirect is read up to this many bytes, so that its connection can be used again.
+    pub redirect_body_bytes_max: u64,
+    /// Follow redirects from `https` to `http`.
+    pub allow_downgrade: bool,
+    /// The longest file that is fetched, announced or received, in bytes.
+    pub file_bytes_max: Option<u64>,
+    /// The value of `User-Agent`, where a request does not set its own.
+    pub user_agent: String,
+
+    /// How many bytes are gathered before they are written.
+    pub gather_bytes: usize,
+    /// Gathered bytes are written after this time even when they are fewer.
+    pub gather_time: Duration,
+    /// The most that is asked of a body at once, in bytes; at least 1.
+    pub read_bytes_max: usize,
+    /// While a download holds this many bytes that are not yet written, its body is not read on; at least 1. A download
+    /// holds less than this plus [`read_bytes_max`](Self::read_bytes_max), whatever servers send and however slow the disk is.
+    pub held_bytes_max: usize,
+
+    /// The least time between two progress notices of a download.
+    pub progress_interval: Duration,
+    /// What is flushed to the disk, and when.
+    pub durability: Durability,
+    /// The bound of the directory, where there is one.
+    pub limit: Option<LimitConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            jobs: 8,
+            per_host: 6,
+            publishing_max: 64,
+            retries_max: 5,
+            requests_max: 100,
+            backoff_min: Duration::from_millis(500),
+            backoff_max: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            first_byte_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(30),
+            stall_bytes_min: 1024,
+            timeout: None,
+            redirects_max: 20,
+            redirect_body_bytes_max: 16 * 1024,
+            allow_downgrade: false,
+            file_bytes_max: None,
+            user_agent: concat!("dlmanager/", env!("CARGO_PKG_VERSION")).into(),
+            gather_bytes: 32 * 1024,
+            gather_time: Duration::from_millis(200),
+            read_bytes_max: 256 * 1024,
+            held_bytes_max: 1024 * 1024,
+            progress_interval: Duration::from_millis(100),
+            durability: Durability::Data,
+            limit: None,
+        }
+    }
+}
+
+/// What holds after a loss of power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Nothing is flushed.
+    None,
+    /// A file that is there under its final name is complete: its data is flushed before it gets the name.
+    #[default]
+    Data,
+    /// A download that was reported complete is there: the name is flushed as well.
+    Full,
+}
+
+/// A bound for the directory: see [`PersistLimit`](crate::PersistLimit) for the rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitConfig {
+    /// The total size in bytes from which on files are evicted; 0 means no limit.
+    pub size_limit: u64,
+    /// This many files are kept whatever their size; 0 means no limit.
+    pub file_limit: u64,
+    /// Only files whose names match this pattern count; see [`Pattern`](crate::Pattern).
+    pub pattern: crate::Pattern,
+    /// Take what stands in the directory for evictable although this program did not put it there.
+    pub adopt: bool,
+}

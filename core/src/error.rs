@@ -1,0 +1,284 @@
+//! Why something was refused, and why a download ended.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use crate::{Fault, FileKind, FileName, NameError, UrlError};
+
+/// Why a download was not admitted: a misuse, known before anything is fetched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdmitError {
+    /// The URL cannot be fetched.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// No name was given, and the URL does not yield a valid one; or the one given is not valid.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The directory may not be bounded, see [`DirectoryError`].
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The manager is closed.
+    #[error("the manager is closed")]
+    Closed,
+}
+
+/// Why a directory cannot be bounded. Nothing in it was touched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DirectoryError {
+    /// It holds files that this program did not put there.
+    #[error(
+        "the directory holds files that are not dlmanager's ({example:?} for one), and a limit would remove some of \
+         them: adopt them explicitly, or choose another directory"
+    )]
+    NotOurs {
+        /// One of the entries.
+        example: String,
+    },
+    /// It could not be read, or not be marked as managed.
+    #[error("the directory cannot be managed: {0}")]
+    Fault(Fault),
+}
+
+/// Why a cancel had no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CancelError {
+    /// No such download is live: it ended, or it is another manager's.
+    #[error("no such download is running")]
+    Unknown,
+    /// The file is about to get its final name, or has it.
+    #[error("the file is already being published")]
+    AlreadyPublishing,
+    /// The download has already failed and is being cleaned up; its own error stands.
+    #[error("the download has already failed")]
+    AlreadyFailed,
+}
+
+/// Why a download failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DownloadError {
+    /// The exchange with the server failed.
+    #[error("{0}")]
+    Network(Fault),
+    /// Something took too long.
+    #[error("{0}")]
+    Timeout(TimeoutKind),
+    /// The reply has another status than 200.
+    #[error("the server answered {status}{reason}", reason = reason(*status))]
+    Status {
+        /// The status code.
+        status: u16,
+    },
+    /// The head of the reply contradicts itself or cannot be honoured.
+    #[error("the reply is not acceptable: {0}")]
+    BadReply(Box<str>),
+    /// The body ended early.
+    #[error("the body ended after {received} of {expected} bytes")]
+    Truncated {
+        /// The length announced, in bytes.
+        expected: u64,
+        /// The length received, in bytes.
+        received: u64,
+    },
+    /// The body goes on after its announced end.
+    #[error("the body is longer than the {expected} bytes announced")]
+    Overlong {
+        /// The length announced, in bytes.
+        expected: u64,
+    },
+    /// The file is longer than the configuration allows.
+    #[error("the file has {length} bytes or more, and {bytes_max} are allowed")]
+    TooLarge {
+        /// The length announced, or received so far, in bytes.
+        length: u64,
+        /// The greatest length allowed, in bytes.
+        bytes_max: u64,
+    },
+    /// More redirects in a row than allowed.
+    #[error("more than {redirects_max} redirects in a row")]
+    TooManyRedirects {
+        /// How many are allowed.
+        redirects_max: u32,
+    },
+    /// A redirect that may not be followed.
+    #[error("the redirect to {location:?} is not followed: {cause}")]
+    BadRedirect {
+        /// Where it leads, as the server said it.
+        location: Box<str>,
+        /// Why it is not followed.
+        cause: Box<str>,
+    },
+    /// More requests than allowed for one download.
+    #[error("gave up after {requests_max} requests; the last one: {cause}")]
+    TooManyRequests {
+        /// How many are allowed.
+        requests_max: u32,
+        /// Why the last one failed.
+        cause: Box<DownloadError>,
+    },
+    /// Something that is not a regular file has the final name.
+    #[error("{name} is there already and is {what}, not a regular file", what = kind_text(*kind))]
+    NotAFile {
+        /// The final name.
+        name: FileName,
+        /// What it is.
+        kind: FileKind,
+    },
+    /// A file could not be handled.
+    #[error("{step}: {fault}", step = step.text())]
+    File {
+        /// What was being done.
+        step: FileStep,
+        /// What went wrong.
+        fault: Fault,
+    },
+    /// The file is complete, but it did not get its final name, or not as durably as asked.
+    #[error("{}: {fault}", published.text())]
+    Publish {
+        /// What went wrong.
+        fault: Fault,
+        /// Whether the file is there under its final name.
+        published: Published,
+    },
+    /// The directory may not be bounded, see [`DirectoryError`].
+    #[error(transparent)]
+    Directory(DirectoryError),
+}
+
+impl DownloadError {
+    /// A stable word for the kind of error, for machines.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Network(_) => "network",
+            Self::Timeout(_) => "timeout",
+            Self::Status { .. } => "status",
+            Self::BadReply(_) => "bad-reply",
+            Self::Truncated { .. } => "truncated",
+            Self::Overlong { .. } => "overlong",
+            Self::TooLarge { .. } => "too-large",
+            Self::TooManyRedirects { .. } => "too-many-redirects",
+            Self::BadRedirect { .. } => "bad-redirect",
+            Self::TooManyRequests { .. } => "too-many-requests",
+            Self::NotAFile { .. } => "not-a-file",
+            Self::File { .. } => "file",
+            Self::Publish { .. } => "publish",
+            Self::Directory(_) => "directory",
+        }
+    }
+
+    /// Whether something took too long.
+    pub const fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+
+    /// The status of the reply, where that is the error.
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Whether the disk has no room for the file.
+    pub fn is_no_space(&self) -> bool {
+        match self {
+            Self::File { fault, .. } | Self::Publish { fault, .. } => fault.kind() == crate::FaultKind::NoSpace,
+            _ => false,
+        }
+    }
+
+    /// Whether the file is there under its final name all the same.
+    pub const fn published(&self) -> Published {
+        match self {
+            Self::Publish { published, .. } => *published,
+            _ => Published::No,
+        }
+    }
+}
+
+/// What took too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TimeoutKind {
+    /// Making the connection.
+    #[error("the connection was not made in time")]
+    Connect,
+    /// The head of the reply.
+    #[error("the reply did not begin in time")]
+    FirstByte,
+    /// The body: too few bytes in the stall timeout.
+    #[error("the body stalled")]
+    Stall,
+    /// The download, all attempts together.
+    #[error("the download took longer than allowed")]
+    Whole,
+}
+
+/// A step of handling a download's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileStep {
+    /// Looking whether the file is there.
+    Look,
+    /// Making the unfinished file.
+    Create,
+    /// Writing to it.
+    Write,
+    /// Checking that it is what was written.
+    Verify,
+    /// Flushing it to the disk.
+    Flush,
+    /// Making the folder that it belongs into.
+    Folder,
+}
+
+impl FileStep {
+    /// The step in words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Look => "cannot look for the file",
+            Self::Create => "cannot make the unfinished file",
+            Self::Write => "cannot write the file",
+            Self::Verify => "cannot verify the file",
+            Self::Flush => "cannot flush the file",
+            Self::Folder => "cannot make the folder",
+        }
+    }
+}
+
+/// Whether a file got its final name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// It did not.
+    No,
+    /// It did.
+    Yes,
+    /// The answer was lost, and so was that of looking.
+    Unknown,
+}
+
+impl Published {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::No => "cannot give the file its name",
+            Self::Yes => "the file is there, but not safely on the disk",
+            Self::Unknown => "the file may have its name or not",
+        }
+    }
+}
+
+const fn kind_text(kind: FileKind) -> &'static str {
+    match kind {
+        FileKind::Regular => "a regular file",
+        FileKind::Folder => "a folder",
+        FileKind::Symlink => "a symlink",
+        FileKind::Other => "a special file",
+    }
+}
+
+/// ` (Not Found)`, where the status has a name.
+fn reason(status: u16) -> String {
+    let name = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    name.map(|name| alloc::format!(" ({name})")).unwrap_or_default()
+}

@@ -1,0 +1,168 @@
+//! What the core tells the application.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use url::Url;
+
+use crate::{DirectoryError, DownloadError, DownloadId, Fault, FileName, StorePath};
+
+/// News for the application, in the order in which things happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// A download was admitted.
+    Started {
+        /// Which one.
+        id: DownloadId,
+    },
+    /// How far a download is. The first one names the offset that it starts from, the last one before a complete end is
+    /// `(n, n)`, and the count never falls without a [`Rewound`](Self::Rewound) before.
+    Progress {
+        /// Which one.
+        id: DownloadId,
+        /// How far.
+        progress: Progress,
+    },
+    /// A reply leads elsewhere, and the download follows.
+    Redirected {
+        /// Which one.
+        id: DownloadId,
+        /// The next URL.
+        to: Url,
+    },
+    /// An attempt failed, and another follows.
+    Retrying {
+        /// Which one.
+        id: DownloadId,
+        /// How many attempts failed in a row, from 1.
+        attempt: u32,
+        /// After how long.
+        delay: Duration,
+        /// Why the last attempt failed.
+        cause: DownloadError,
+    },
+    /// Bytes that were received count no longer.
+    Rewound {
+        /// Which one.
+        id: DownloadId,
+        /// The count before, in bytes.
+        from: u64,
+        /// The count now, in bytes.
+        to: u64,
+    },
+    /// A download ended: said once for each, last, after its file got its name or was removed, and after the eviction that
+    /// it caused.
+    Finished {
+        /// Which one.
+        id: DownloadId,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// The directory is ready: with a limit, it has been found to be ours, or adopted.
+    DirectoryReady,
+    /// The directory may not be bounded; every download ends with this error.
+    DirectoryRefused {
+        /// Why not.
+        error: DirectoryError,
+    },
+    /// A file was evicted.
+    Evicted {
+        /// Its name.
+        path: StorePath,
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// A pass of eviction ended: everything that could go is gone.
+    Swept {
+        /// The files that count, after the pass.
+        files: u64,
+        /// Their total length in bytes.
+        bytes: u64,
+        /// The size limit is still exceeded, for this reason.
+        unmet: Option<Unmet>,
+    },
+    /// Something went wrong that ends no download.
+    Warning(Warning),
+}
+
+/// How far a download is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// The bytes that count, received or kept from before.
+    pub received: u64,
+    /// The length of the file in bytes, where it is known.
+    pub total: Option<u64>,
+    /// The rate of the last seconds, in bytes a second.
+    pub speed: Option<u64>,
+    /// The time left at that speed.
+    pub time_left: Option<Duration>,
+}
+
+/// How a download ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The file was fetched, and is there under its final name.
+    Complete(Complete),
+    /// A file of that name was there already, or appeared meanwhile; it was left as it is.
+    Present {
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// It was canceled, and nothing of it is left.
+    Canceled,
+    /// It failed.
+    Failed(DownloadError),
+}
+
+/// What is known of a fetched file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complete {
+    /// Its length in bytes.
+    pub length: u64,
+    /// The URL that it came from in the end, after redirects.
+    pub url: Url,
+    /// How many requests it took.
+    pub requests: u32,
+    /// Nothing said how long the file is: its body ended with the connection, so it may have been cut short.
+    pub length_unverified: bool,
+    /// The server sent the file in this coding although none was asked for; it is stored as it came.
+    pub content_encoding: Option<Box<str>>,
+}
+
+/// Why a pass of eviction left the directory above its size limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmet {
+    /// The number of files to keep does not allow to remove more.
+    FileLimit,
+    /// The files that would have to go are in use, or may not be removed.
+    InUse,
+}
+
+/// Something that went wrong and ends no download.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// An unfinished file could not be removed.
+    Litter {
+        /// Its name.
+        path: StorePath,
+        /// Why not.
+        fault: Fault,
+    },
+    /// A file could not be evicted.
+    NotEvicted {
+        /// Its name.
+        path: StorePath,
+        /// Why not.
+        fault: Fault,
+    },
+    /// A file was used, but could not be stamped as accessed now.
+    NotTouched {
+        /// Its name.
+        name: FileName,
+        /// Why not.
+        fault: Fault,
+    },
+    /// The directory could not be read; it is not bounded until it can.
+    NotScanned(Fault),
+}

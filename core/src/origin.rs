@@ -1,0 +1,119 @@
+//! URLs: what is accepted, and to whom an exchange belongs.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use core::fmt;
+
+use base64::Engine;
+use http::HeaderValue;
+use url::Url;
+
+/// A server as HTTP tells them apart (RFC 9110 section 4.3.1): scheme, host and port. Credentials belong to one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin(Arc<str>);
+
+impl Origin {
+    pub(crate) fn of(url: &Url) -> Self {
+        Self(url.origin().ascii_serialization().into())
+    }
+
+    /// As text: `https://example.org`, the port given only where it is not the scheme's own.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A URL that cannot be fetched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UrlError {
+    /// It is not a URL.
+    #[error("{url:?} is not a URL: {cause}")]
+    Invalid {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// Its scheme is neither `http` nor `https`.
+    #[error("{url:?} has the scheme {scheme:?}: only http and https can be fetched")]
+    Scheme {
+        /// What was given, without user info.
+        url: String,
+        /// Its scheme.
+        scheme: String,
+    },
+}
+
+/// A URL to fetch, with the user info taken out of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) url: Url,
+    /// What the user info asks to send as `Authorization`.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+impl Target {
+    pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
+        let url = Url::parse(text).map_err(|cause| UrlError::Invalid { url: text.into(), cause: cause.to_string() })?;
+        Self::new(url)
+    }
+
+    /// The target of a redirect from `base`.
+    pub(crate) fn join(base: &Url, location: &str) -> Result<Self, UrlError> {
+        let url = base
+            .join(location)
+            .map_err(|cause| UrlError::Invalid { url: location.into(), cause: cause.to_string() })?;
+        Self::new(url)
+    }
+
+    fn new(mut url: Url) -> Result<Self, UrlError> {
+        let authorization = basic_authorization(&url);
+        // Both fail only where there is no host, and such a URL is refused below.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_fragment(None);
+        if url.scheme() != "http" && url.scheme() != "https" {
+            return Err(UrlError::Scheme { scheme: url.scheme().into(), url: url.into() });
+        }
+        if uri(&url).is_none() {
+            return Err(UrlError::Invalid { url: url.into(), cause: "it cannot be put into a request".into() });
+        }
+        Ok(Self { url, authorization })
+    }
+}
+
+/// The URL as the `http` crate holds it; `None` where that crate does not accept it.
+pub(crate) fn uri(url: &Url) -> Option<http::Uri> {
+    url.as_str().parse().ok()
+}
+
+/// The value of `Host` (RFC 9110 section 7.2): the port only where it is not the scheme's own.
+pub(crate) fn host_header(url: &Url) -> Option<HeaderValue> {
+    let host = url.host_str()?;
+    let value = match url.port() {
+        Some(port) => HeaderValue::from_str(&alloc::format!("{host}:{port}")),
+        None => HeaderValue::from_str(host),
+    };
+    value.ok()
+}
+
+/// User info as the Basic scheme (RFC 7617).
+fn basic_authorization(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut credentials = crate::name::percent_decode(url.username().as_bytes());
+    credentials.push(b':');
+    credentials.extend(crate::name::percent_decode(url.password().unwrap_or("").as_bytes()));
+    let encoded = base64::engine::general_purpose::STANDARD.encode(credentials);
+    let mut value = HeaderValue::try_from(alloc::format!("Basic {encoded}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

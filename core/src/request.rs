@@ -1,0 +1,85 @@
+//! What to download.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use crate::origin::Target;
+use crate::{FileName, NameError, UrlError};
+
+/// A download to be admitted: a URL, the name that its file gets, and how to fetch it.
+///
+/// ```
+/// use dlmanager_core::{FileName, Request};
+///
+/// let request = Request::new("https://user:secret@example.org/tool.tar.xz?build=7")?.name(FileName::new("tool.tar.xz")?);
+/// assert_eq!(request.url().as_str(), "https://example.org/tool.tar.xz?build=7"); // user info is never shown
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub(crate) target: Target,
+    pub(crate) name: Option<FileName>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) if_present: IfPresent,
+}
+
+impl Request {
+    /// A request for what the URL leads to. User info in it is sent as `Authorization` and shown nowhere; a fragment is
+    /// dropped.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a URL, or its scheme is neither `http` nor `https`.
+    pub fn new(url: &str) -> Result<Self, UrlError> {
+        let target = Target::parse(url)?;
+        Ok(Self { target, name: None, headers: HeaderMap::new(), if_present: IfPresent::default() })
+    }
+
+    /// The name of the file, instead of the URL's last path segment.
+    #[must_use]
+    pub fn name(mut self, name: FileName) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// A header field to send with the request, to the URL's own origin only. It replaces an earlier one of that name.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// What to do where a file of that name is there already.
+    #[must_use]
+    pub fn if_present(mut self, if_present: IfPresent) -> Self {
+        self.if_present = if_present;
+        self
+    }
+
+    /// The URL, without user info and fragment.
+    pub fn url(&self) -> &Url {
+        &self.target.url
+    }
+
+    /// The name that the file will get: the one given, else the URL's.
+    ///
+    /// # Errors
+    ///
+    /// None was given, and the URL does not yield a valid one.
+    pub fn file_name(&self) -> Result<FileName, NameError> {
+        match &self.name {
+            Some(name) => Ok(name.clone()),
+            None => FileName::from_url(&self.target.url),
+        }
+    }
+}
+
+/// What to do where a file of that name is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IfPresent {
+    /// Take it as it is.
+    #[default]
+    Skip,
+    /// Fetch, and replace it atomically once the new one is complete.
+    Replace,
+}

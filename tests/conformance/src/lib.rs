@@ -1,0 +1,1 @@
+//! The suite that every file backend of dlmanager has to pass.

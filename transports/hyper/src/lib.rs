@@ -1,0 +1,1 @@
+//! Executes the network actions of dlmanager-core with hyper on tokio.
