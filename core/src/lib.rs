@@ -19,6 +19,8 @@ mod origin;
 mod path;
 mod pattern;
 mod request;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod ticket;
 mod time;
 

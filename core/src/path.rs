@@ -32,6 +32,11 @@ impl StorePath {
         valid.then(|| Self(name.into()))
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn unchecked(text: &str) -> Self {
+        Self(text.into())
+    }
+
     pub(crate) fn work_folder() -> Self {
         Self(WORK_FOLDER.into())
     }
