@@ -1,0 +1,151 @@
+//! What can go wrong, as the manager's users see it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dlmanager_core::{AdmitError, DirectoryError, DownloadError, Fault, NameError};
+
+use crate::Subject;
+
+/// Why a download did not yield a file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It was canceled; nothing of it is left.
+    #[error("the download was canceled")]
+    Canceled,
+    /// It failed.
+    #[error(transparent)]
+    Failed(#[from] DownloadError),
+    /// The manager's loop ended before the download did: its thread or the host's executor is gone. What is unfinished
+    /// stays hidden, and the next manager in that directory cleans it up.
+    #[error(transparent)]
+    ManagerGone(#[from] ManagerGone),
+}
+
+impl Error {
+    /// A stable word for the kind of error, for machines: `canceled`, `manager-gone`, or [`DownloadError::kind`].
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Canceled => "canceled",
+            Self::Failed(error) => error.kind(),
+            Self::ManagerGone(_) => "manager-gone",
+        }
+    }
+
+    /// Whether it was canceled.
+    pub const fn is_canceled(&self) -> bool {
+        matches!(self, Self::Canceled)
+    }
+}
+
+/// The manager's loop ended although nobody closed the manager: its runtime was shut down, or a bug made it panic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the manager's loop is gone")]
+pub struct ManagerGone;
+
+/// Why a manager could not be opened. Nothing in the directory was touched, except that it may have been made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The directory cannot be made, read or written.
+    #[error("cannot use the directory {path:?}: {fault}")]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// What went wrong.
+        fault: Fault,
+    },
+    /// A limit was given, and the directory may not be bounded.
+    #[error("{path:?}: {error}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        error: DirectoryError,
+    },
+    /// A setting makes no sense.
+    #[error("{0}")]
+    Config(&'static str),
+    /// The thread, the runtime or the transport of the manager could not be started.
+    #[error("the manager could not be started: {0}")]
+    Start(String),
+    /// The loop ended before the directory was ready.
+    #[error(transparent)]
+    ManagerGone(#[from] ManagerGone),
+}
+
+/// Why [`fetch`](crate::fetch) did not yield a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The path does not end in a valid name of a file.
+    #[error("{path:?} is not a path for a file: {error}")]
+    Path {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What is wrong with its last component.
+        error: NameError,
+    },
+    /// The path does not end in a name, or in one that is not UTF-8.
+    #[error("{path:?} does not end in a name of a file in UTF-8")]
+    NoName {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// The folder of the path cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The URL cannot be fetched.
+    #[error(transparent)]
+    Admit(#[from] AdmitError),
+    /// The download ended without a file.
+    #[error(transparent)]
+    Download(#[from] Error),
+}
+
+/// A download that failed, in a [`WaitError`].
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Which one: its URL, its name, where its file would be.
+    pub download: Arc<Subject>,
+    /// Why. Never [`Error::Canceled`]: what was canceled has not failed.
+    pub error: Error,
+}
+
+/// Some of the downloads waited for failed. The display names the first and says how many more there are.
+#[derive(Debug, Clone)]
+pub struct WaitError {
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) omitted: u64,
+}
+
+impl WaitError {
+    /// The failures, in the order in which they happened; at least one.
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// How many more failed: only so many are kept.
+    pub const fn omitted(&self) -> u64 {
+        self.omitted
+    }
+}
+
+impl std::fmt::Display for WaitError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(first) = self.failures.first() {
+            write!(f, "{}: {}", first.download.name, first.error)?;
+        }
+        match self.failures.len().saturating_sub(1) as u64 + self.omitted {
+            0 => Ok(()),
+            more => write!(f, " (and {more} more)"),
+        }
+    }
+}
+
+impl std::error::Error for WaitError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.failures.first().map(|failure| &failure.error as _)
+    }
+}

@@ -1,0 +1,1 @@
+//! Observers: callbacks that are told how far a download is, on a thread apart.
