@@ -1,1 +1,72 @@
 //! An HTTP/1.1 origin on loopback that misbehaves as it is told, for tests of programs that download.
+//!
+//! [`Origin::start`] listens on a free port of 127.0.0.1 and answers on plain threads until it is dropped. What it
+//! answers is a [`Reply`] for each path, or a list of replies, one for each request. A reply can be wrong in its head,
+//! in its length, in its framing and in its timing, and it can end at any byte. Everything that arrives is recorded.
+//!
+//! ```
+//! use dlmanager_origin::{At, Body, Cut, Origin, Reply};
+//! use std::{io::{Read, Write}, net::TcpStream, time::Duration};
+//!
+//! let origin = Origin::start()?;
+//! let body = Body::pattern(1, 100_000);
+//! // The first reply breaks off, every later one is whole.
+//! origin.script("/a.bin", vec![
+//!     Reply::body(body.clone()).cut_at(At::Body(60_000), Cut::Fin),
+//!     Reply::body(body.clone()).close_after(),
+//! ]);
+//!
+//! let fetch = || {
+//!     let mut socket = TcpStream::connect(origin.addr())?;
+//!     socket.write_all(b"GET /a.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+//!     let mut bytes = Vec::new();
+//!     socket.read_to_end(&mut bytes)?;
+//!     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |at| at + 4);
+//!     Ok::<_, std::io::Error>(bytes.split_off(head))
+//! };
+//! assert_eq!(fetch()?, body.to_vec()[..60_000]);
+//! assert_eq!(body.compare(&fetch()?[..])?, None);
+//!
+//! let seen = origin.wait_for(Duration::from_secs(10), |seen| seen.connections.open == 0)?;
+//! assert_eq!((seen.requests.len(), seen.connections.total), (2, 2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where and when
+//!
+//! A fault happens at a place: [`At::Start`] before any byte, [`At::Head`] and [`At::Body`] after so many bytes of the
+//! head or of this reply's body, [`At::End`] after the last byte of the framing. A place that the reply never gets to
+//! is passed over in silence, so that a cut at byte 1000 of a body of 10 bytes does nothing.
+//!
+//! Tests should not sleep. To hold a reply at a byte, put a [`Gate`] there: the test waits until the reply has got to
+//! it ([`Gate::wait_reached`]), does what it has to do, and opens it. To see what a client has done, wait with
+//! [`Origin::wait_for`], which fails with all that was seen once its time is over.
+//!
+//! # When a client leaves
+//!
+//! A reply that is held (by a stall, a gate, a pause or its pace) ends as soon as the client closes its connection or
+//! its sending half of it. A reply that is being written ends with the first write that fails.
+//!
+//! # Limits
+//!
+//! It speaks HTTP/1.1 and HTTP/1.0 without TLS, skips a request's body when it has a Content-Length, refuses one that is
+//! chunked, and takes a request head of at most 64 KiB and 64 pipelined requests. Each connection costs two threads.
+#![forbid(unsafe_code)]
+
+mod body;
+mod connection;
+mod exchange;
+mod gate;
+mod input;
+mod net;
+mod origin;
+mod output;
+mod range;
+mod record;
+mod reply;
+
+pub use body::{Body, BodyReader};
+pub use gate::Gate;
+pub use origin::Origin;
+pub use record::{Connections, Ended, Records, Request, Sent, TimedOut};
+pub use reply::{At, Cut, Reply};
