@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use crate::{Fault, FileKind, FileName, NameError, UrlError};
+use crate::{Fault, FaultKind, FileKind, FileName, NameError, UrlError};
 
 /// Why a download was not admitted: a misuse, known before anything is fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +15,12 @@ pub enum AdmitError {
     /// No name was given, and the URL does not yield a valid one; or the one given is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A header field that the request may not set, as the exchange itself depends on it.
+    #[error("the header field {name:?} cannot be set: dlmanager sets it itself, or depends on its absence")]
+    Header {
+        /// The field's name.
+        name: String,
+    },
     /// The directory may not be bounded, see [`DirectoryError`].
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -117,7 +123,7 @@ pub enum DownloadError {
         /// How many are allowed.
         requests_max: u32,
         /// Why the last one failed.
-        cause: Box<DownloadError>,
+        cause: Box<Self>,
     },
     /// Something that is not a regular file has the final name.
     #[error("{name} is there already and is {what}, not a regular file", what = kind_text(*kind))]
@@ -176,26 +182,17 @@ impl DownloadError {
 
     /// The status of the reply, where that is the error.
     pub const fn status(&self) -> Option<u16> {
-        match self {
-            Self::Status { status } => Some(*status),
-            _ => None,
-        }
+        if let Self::Status { status } = self { Some(*status) } else { None }
     }
 
     /// Whether the disk has no room for the file.
     pub fn is_no_space(&self) -> bool {
-        match self {
-            Self::File { fault, .. } | Self::Publish { fault, .. } => fault.kind() == crate::FaultKind::NoSpace,
-            _ => false,
-        }
+        matches!(self, Self::File { fault, .. } | Self::Publish { fault, .. } if fault.kind() == FaultKind::NoSpace)
     }
 
     /// Whether the file is there under its final name all the same.
     pub const fn published(&self) -> Published {
-        match self {
-            Self::Publish { published, .. } => *published,
-            _ => Published::No,
-        }
+        if let Self::Publish { published, .. } = self { *published } else { Published::No }
     }
 }
 

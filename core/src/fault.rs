@@ -95,6 +95,8 @@ macro_rules! fault_kinds {
 fault_kinds! {
     /// An action before this one in the same lane and epoch failed, so this one was not tried.
     Skipped = "not tried, as an earlier step failed",
+    /// The driver lost the action: its code panicked, or dropped the ticket. What it did is unknown.
+    Aborted = "given up by the driver",
     /// The host name did not resolve.
     Resolve = "the host name does not resolve",
     /// No connection could be made.

@@ -6,23 +6,35 @@
 extern crate alloc;
 
 mod action;
+mod arena;
+mod backoff;
 mod config;
+mod download;
+mod effects;
 mod error;
 mod event;
+mod evict;
 mod fault;
+mod gather;
 mod id;
 mod limit;
 mod manager;
+mod meter;
 mod name;
 mod notice;
 mod origin;
 mod path;
 mod pattern;
+mod queue;
+mod reply;
 mod request;
+mod rng;
+mod stall;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod ticket;
 mod time;
+mod timers;
 
 pub use action::{
     Action, Chunk, DeleteItem, Deleted, Expect, FetchRequest, FileAction, FileKind, FileOp, FileStat, Head, NetAction,

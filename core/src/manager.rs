@@ -1,12 +1,55 @@
-//! The manager. (Skeleton: the signatures are the contract, the machine follows.)
-use crate::*;
-use alloc::vec::Vec;
+//! The manager: many downloads, who may go on, and when.
+
+use alloc::collections::{BTreeMap, VecDeque};
+
+use http::HeaderName;
 use url::Url;
 
+use crate::arena::{Arena, Key};
+use crate::download::{Context, Download, Input, State};
+use crate::effects::{Effects, Owner, Reply};
+use crate::evict::Evictor;
+use crate::queue::Queues;
+use crate::rng::Rng;
+use crate::timers::Timers;
+use crate::{
+    Admission, AdmitError, CancelError, Config, DeleteItem, DownloadId, Event, Expect, FileName, FileOp, Instant,
+    Notice, Origin, Outcome, Output, PersistLimit, Progress, Request, StorePath, Wait, WakeReason,
+};
+
 /// Many downloads into one directory, as one state machine.
+///
+/// Commands and events go in, each with the time; [`poll`](Self::poll) yields what is to be done and told, and ends with
+/// [`Output::Wait`]. A driver's turn is: the completions that have come, then [`Event::Tick`], then `poll` until `Wait`,
+/// whose time then lies ahead. How many events stand between two drains makes no difference.
+///
+/// Nothing here performs IO, reads a clock, or draws a random number of its own: the same configuration, seed, commands
+/// and events yield the same outputs.
 #[derive(Debug)]
 pub struct Manager {
     config: Config,
+    nonce: u32,
+    rng: Rng,
+    now: Instant,
+    closed: bool,
+    downloads: Arena<Download>,
+    /// The downloads of each name, in the order of their admission: only the first one is under way.
+    names: BTreeMap<FileName, VecDeque<Key>>,
+    queues: Queues,
+    timers: Timers,
+    effects: Effects,
+    evictor: Option<Evictor>,
+    /// How many downloads are being verified or published.
+    publishing: usize,
+    cleanup: Cleanup,
+}
+
+/// The removal of the empty work folder, the last thing that a closed manager does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cleanup {
+    NotYet,
+    Asked,
+    Done,
 }
 
 /// Where a download is in its life.
@@ -16,7 +59,7 @@ pub enum Phase {
     Queued,
     /// Looks whether the file is there.
     Checking,
-    /// Waits for the head of a reply.
+    /// Waits for the head of a reply, or for the body of a redirect to end.
     Connecting,
     /// Receives the body.
     Receiving,
@@ -37,7 +80,7 @@ pub enum Phase {
 pub struct DownloadInfo<'a> {
     /// Its identifier.
     pub id: DownloadId,
-    /// The URL that it was admitted with.
+    /// The URL that it was admitted with, without user info.
     pub url: &'a Url,
     /// The name of its file.
     pub name: &'a FileName,
@@ -47,57 +90,451 @@ pub struct DownloadInfo<'a> {
     pub progress: Progress,
 }
 
+/// Header fields on which the exchange itself depends, so that a request may not set them.
+const RESERVED_FIELDS: &[HeaderName] = &[
+    http::header::CONNECTION,
+    http::header::CONTENT_LENGTH,
+    http::header::EXPECT,
+    http::header::HOST,
+    http::header::IF_RANGE,
+    http::header::RANGE,
+    http::header::TE,
+    http::header::TRAILER,
+    http::header::TRANSFER_ENCODING,
+    http::header::UPGRADE,
+];
+
 impl Manager {
-    /// A manager for one directory. Every random choice comes from the seed.
-    pub fn new(config: Config, _seed: u64) -> Self {
-        Self { config }
+    /// A manager for one directory. Every random choice comes from the seed: a program draws it from the operating system,
+    /// so that its unfinished files do not meet those of another.
+    ///
+    /// With a [limit](Config::limit) the first outputs scan the directory, and nothing is fetched before
+    /// [`Notice::DirectoryReady`].
+    pub fn new(config: Config, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let nonce = u32::try_from(rng.next_u64() >> 32).unwrap_or(0);
+        let mut effects = Effects::default();
+        let bound = config.limit.clone().filter(|limit| limit.size_limit > 0 && limit.file_limit > 0);
+        Self {
+            evictor: bound.map(|limit| Evictor::new(limit, config.durability, &mut effects)),
+            queues: Queues::new(config.jobs, config.per_host),
+            config,
+            nonce,
+            rng,
+            now: Instant::ZERO,
+            closed: false,
+            downloads: Arena::default(),
+            names: BTreeMap::new(),
+            timers: Timers::default(),
+            effects,
+            publishing: 0,
+            cleanup: Cleanup::NotYet,
+        }
     }
-    /// Admits a download: joins the live one of that name, or starts a new one.
-    pub fn download(&mut self, _now: Instant, _request: Request) -> Result<Admission, AdmitError> {
-        Err(AdmitError::Closed)
+
+    /// Admits a download: joins the live one of that name, whatever its URL, or starts a new one. One that has ended but is
+    /// not gone yet is not joined; the new one starts behind it. Whether the file is there already, the outcome will tell.
+    ///
+    /// # Errors
+    ///
+    /// The name or a header field is not acceptable, the directory was refused, or the manager is closed; nothing changed
+    /// then.
+    pub fn download(&mut self, now: Instant, request: Request) -> Result<Admission, AdmitError> {
+        self.advance(now);
+        if self.closed {
+            return Err(AdmitError::Closed);
+        }
+        if let Some(error) = self.evictor.as_ref().and_then(Evictor::refusal) {
+            return Err(error.clone().into());
+        }
+        if let Some(name) = request.headers.keys().find(|name| RESERVED_FIELDS.contains(name)) {
+            return Err(AdmitError::Header { name: name.as_str().into() });
+        }
+        let name = request.file_name()?;
+        let rivals = self.names.get(&name);
+        let joinable = |key: &Key| {
+            let download = self.downloads.get(*key)?;
+            download.ending().is_none().then_some(download.id)
+        };
+        if let Some(id) = rivals.and_then(|rivals| rivals.iter().rev().find_map(joinable)) {
+            return Ok(Admission::Joined(id));
+        }
+        let id = self.admit(name, request);
+        self.pump();
+        Ok(Admission::Started(id))
     }
-    /// Cancels a download.
-    pub fn cancel(&mut self, _now: Instant, _id: DownloadId) -> Result<(), CancelError> {
-        Err(CancelError::Unknown)
+
+    /// Cancels a download: its connection is dropped at once and its unfinished file removed.
+    ///
+    /// # Errors
+    ///
+    /// It is too late, and the outcome will tell what happened instead; or there is no such download.
+    pub fn cancel(&mut self, now: Instant, id: DownloadId) -> Result<(), CancelError> {
+        self.advance(now);
+        let key = self.key(id).ok_or(CancelError::Unknown)?;
+        self.cancel_key(key)?;
+        self.pump();
+        Ok(())
     }
-    /// Cancels the downloads that match, returns how many.
-    pub fn cancel_if(&mut self, _now: Instant, _matches: impl FnMut(&DownloadInfo<'_>) -> bool) -> usize {
-        0
+
+    /// Cancels the downloads that match, in the order of their admission. Returns how many.
+    pub fn cancel_if(&mut self, now: Instant, mut matches: impl FnMut(&DownloadInfo<'_>) -> bool) -> usize {
+        self.advance(now);
+        let mut keys: alloc::vec::Vec<Key> =
+            self.downloads.iter().filter(|(_, download)| matches(&info(download))).map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        let canceled = keys.into_iter().filter(|key| self.cancel_key(*key).is_ok()).count();
+        self.pump();
+        canceled
     }
-    /// Cancels all, then drains: nothing more is admitted.
-    pub fn close(&mut self, _now: Instant) {}
-    /// Runs a pass of eviction as soon as the scan is complete; `Notice::Swept` tells its end. Nothing without a limit.
-    pub fn remove_old_files(&mut self, _now: Instant) {}
-    /// Takes an event in.
-    pub fn handle(&mut self, _now: Instant, _event: Event) {}
-    /// The next output; `Output::Wait` ends a turn.
+
+    /// Cancels all downloads that still can be, and admits no more. [`is_drained`](Self::is_drained) tells the end.
+    pub fn close(&mut self, now: Instant) {
+        self.closed = true;
+        self.cancel_if(now, |_| true);
+    }
+
+    /// Runs a pass of eviction as soon as the directory is scanned; [`Notice::Swept`] tells its end. Nothing happens without
+    /// a limit, or once the manager is closed.
+    pub fn remove_old_files(&mut self, now: Instant) {
+        self.advance(now);
+        if let Some(evictor) = self.evictor.as_mut().filter(|_| !self.closed) {
+            evictor.request(None);
+        }
+        self.pump();
+    }
+
+    /// Takes an event in. Never fails: answers that are late, repeated or unknown are ignored, and time that runs backwards
+    /// stands still instead.
+    pub fn handle(&mut self, now: Instant, event: Event) {
+        self.advance(now);
+        match event {
+            Event::Completed(completion) => {
+                let id = completion.id;
+                match self.effects.settle(id, completion.answer) {
+                    Some((Owner::Download(key), reply)) => self.step(key, Input::Reply(id, reply)),
+                    Some((Owner::Evictor, reply)) => self.evictor_reply(id, reply),
+                    Some((Owner::Manager, _)) => self.cleanup = Cleanup::Done,
+                    None => {}
+                }
+            }
+            Event::Connected(id) => {
+                if let Some(Owner::Download(key)) = self.effects.owner(id) {
+                    self.step(key, Input::Connected(id));
+                }
+            }
+            Event::Tick => self.tick(),
+        }
+        self.pump();
+    }
+
+    /// The next output. After [`Output::Wait`] there is none until another command or event.
     pub fn poll(&mut self) -> Output {
-        Output::Wait(Wait { until: None, why: WakeReason::Command })
+        if let Some(output) = self.effects.pop() {
+            return output;
+        }
+        let until = self.timers.next();
+        let why = if self.effects.unanswered() > 0 {
+            WakeReason::Answer
+        } else if until.is_some() {
+            WakeReason::Time
+        } else {
+            WakeReason::Command
+        };
+        Output::Wait(Wait { until, why })
     }
-    /// Closed, nothing live, no action unanswered.
+
+    /// Closed, and done: no download is live, no action unanswered, no output left.
     pub fn is_drained(&self) -> bool {
-        true
+        let cleaned = !self.effects.work_folder.asked || self.cleanup == Cleanup::Done;
+        self.is_quiet() && cleaned && self.effects.unanswered() == 0 && !self.effects.has_outputs()
     }
-    /// The live downloads, in the order of admission.
+
+    /// The live downloads, in no particular order.
     pub fn downloads(&self) -> impl Iterator<Item = DownloadInfo<'_>> {
-        Vec::new().into_iter()
+        self.downloads.iter().map(|(_, download)| info(download))
     }
+
     /// A live download.
-    pub fn info(&self, _id: DownloadId) -> Option<DownloadInfo<'_>> {
-        None
+    pub fn info(&self, id: DownloadId) -> Option<DownloadInfo<'_>> {
+        self.downloads.get(self.key(id)?).map(info)
     }
-    /// The bound of the directory and the files that count.
+
+    /// The bound of the directory, and the files that count; `None` without one.
     pub fn limit(&self) -> Option<&PersistLimit> {
-        None
+        self.evictor.as_ref().map(Evictor::limit)
     }
+
     /// How many actions are unanswered.
     pub fn outstanding(&self) -> usize {
-        0
+        self.effects.unanswered()
     }
-    /// Panics where the machine contradicts itself; for tests.
-    pub fn check_invariants(&self) {}
+
     /// The settings.
-    pub fn config(&self) -> &Config {
+    pub const fn config(&self) -> &Config {
         &self.config
     }
+
+    // Downloads.
+
+    fn admit(&mut self, name: FileName, request: Request) -> DownloadId {
+        let (nonce, rng, effects) = (self.nonce, &self.rng, &mut self.effects);
+        let key = self.downloads.insert_with(|key| {
+            let id = DownloadId { serial: key.serial, slot: key.slot, nonce };
+            Download::new(id, key, name.clone(), request, rng.fork(key.serial), effects)
+        });
+        let id = DownloadId { serial: key.serial, slot: key.slot, nonce };
+        self.effects.notice(Notice::Started { id });
+        let rivals = self.names.entry(name).or_default();
+        rivals.push_back(key);
+        if rivals.len() == 1 {
+            self.enqueue(key);
+        }
+        id
+    }
+
+    fn enqueue(&mut self, key: Key) {
+        if let Some(download) = self.downloads.get_mut(key)
+            && download.place.is_none()
+            && let State::Queued { .. } = download.state
+        {
+            let origin = download.origin();
+            let place = self.queues.join(&origin, key, download.is_fresh());
+            download.place = Some((origin, place));
+        }
+    }
+
+    fn cancel_key(&mut self, key: Key) -> Result<(), CancelError> {
+        let download = self.downloads.get(key).ok_or(CancelError::Unknown)?;
+        match (&download.state, download.ending()) {
+            (State::Publishing(_), _) | (_, Some(Outcome::Complete(_) | Outcome::Present { .. })) => {
+                Err(CancelError::AlreadyPublishing)
+            }
+            (_, Some(Outcome::Failed(_))) => Err(CancelError::AlreadyFailed),
+            (_, Some(Outcome::Canceled)) => Ok(()),
+            (_, None) => {
+                self.step(key, Input::Cancel);
+                Ok(())
+            }
+        }
+    }
+
+    /// One transition of a download, and what follows from it for the others.
+    fn step(&mut self, key: Key, input: Input) {
+        let bounded = self.evictor.as_ref().is_some_and(Evictor::is_ready);
+        let Some(download) = self.downloads.get_mut(key) else { return };
+        let published_before = is_publishing(download);
+        let evicting_before = matches!(download.state, State::Evicting(_));
+        let (config, effects) = (&self.config, &mut self.effects);
+        let released = download.on(input, &mut Context { now: self.now, config, effects, bounded });
+        self.publishing += usize::from(is_publishing(download));
+        self.publishing -= usize::from(published_before);
+        if let Some(origin) = released {
+            self.queues.release(&origin);
+        }
+        if let Some(evictor) = &mut self.evictor {
+            for (path, stat) in self.effects.seen.drain(..) {
+                evictor.seen(path, &stat);
+            }
+        }
+        match &download.state {
+            State::Queued { .. } => self.enqueue(key),
+            State::Evicting(outcome) if !evicting_before => {
+                let causes_pass = !matches!(outcome, Outcome::Present { .. });
+                self.leave_queue(key);
+                match self.evictor.as_mut().filter(|evictor| causes_pass || evictor.owes_pass()) {
+                    Some(evictor) => evictor.request(Some(key)),
+                    None => return self.step(key, Input::Swept),
+                }
+            }
+            State::Gone(_) => return self.finish(key),
+            State::Checking
+            | State::Connecting { .. }
+            | State::Redirecting { .. }
+            | State::Receiving
+            | State::Verifying
+            | State::Publishing(_)
+            | State::Waiting { .. }
+            | State::Draining(_)
+            | State::Evicting(_) => self.leave_queue(key),
+        }
+        self.arm(key);
+    }
+
+    fn arm(&mut self, key: Key) {
+        let soonest = self.now + core::time::Duration::from_nanos(1);
+        if let Some(download) = self.downloads.get_mut(key) {
+            let deadline = download.deadline(&self.config).map(|deadline| deadline.max(soonest));
+            self.timers.arm(key, &mut download.armed, deadline);
+        }
+    }
+
+    fn leave_queue(&mut self, key: Key) {
+        if let Some((origin, place)) = self.downloads.get_mut(key).and_then(|download| download.place.take()) {
+            self.queues.leave(&origin, place);
+        }
+    }
+
+    fn finish(&mut self, key: Key) {
+        self.leave_queue(key);
+        let Some(mut download) = self.downloads.remove(key) else { return };
+        self.timers.disarm(key, &mut download.armed);
+        if let State::Gone(outcome) = download.state {
+            self.effects.notice(Notice::Finished { id: download.id, outcome });
+        }
+        let Some(rivals) = self.names.get_mut(&download.name) else { return };
+        rivals.retain(|rival| *rival != key);
+        match rivals.front() {
+            Some(&next) => self.enqueue(next),
+            None => {
+                self.names.remove(&download.name);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        while let Some(key) = self.timers.pop_due(self.now) {
+            let Some(download) = self.downloads.get_mut(key) else { continue };
+            download.armed = None;
+            if download.deadline(&self.config).is_some_and(|deadline| deadline <= self.now) {
+                self.step(key, Input::Timer);
+            } else {
+                self.arm(key);
+            }
+        }
+    }
+
+    // What one machine's step allows the others.
+
+    /// Does all that has become possible.
+    fn pump(&mut self) {
+        loop {
+            self.grant();
+            let Some(evictor) = &mut self.evictor else { break };
+            let names = &self.names;
+            evictor.proceed(&mut self.effects, |path| names.contains_key(path.as_str()));
+            let Some(key) = evictor.take_swept() else { break };
+            self.step(key, Input::Swept);
+        }
+        if self.closed && self.downloads.is_empty() {
+            if let Some(evictor) = &mut self.evictor {
+                evictor.stop(&mut self.effects);
+            }
+            self.clean_up();
+        }
+    }
+
+    fn grant(&mut self) {
+        if self.evictor.as_ref().is_some_and(|evictor| !evictor.is_ready()) {
+            return;
+        }
+        while self.publishing < self.config.publishing_max.max(1) {
+            let Some((key, origin)) = self.queues.grant() else { return };
+            if let Some(download) = self.downloads.get_mut(key) {
+                download.place = None;
+            }
+            self.step(key, Input::Granted(origin));
+        }
+    }
+
+    fn evictor_reply(&mut self, id: crate::ActionId, reply: Reply) {
+        let Some(evictor) = &mut self.evictor else { return };
+        let known = evictor.refusal().is_some();
+        evictor.reply(id, reply, &mut self.effects);
+        let Some(error) = evictor.refusal().filter(|_| !known).cloned() else { return };
+        let mut keys: alloc::vec::Vec<Key> = self.downloads.iter().map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.step(key, Input::Refused(error.clone()));
+        }
+    }
+
+    /// Nothing is left but to remove the work folder.
+    fn is_quiet(&self) -> bool {
+        self.closed && self.downloads.is_empty() && self.evictor.as_ref().is_none_or(Evictor::is_idle)
+    }
+
+    fn clean_up(&mut self) {
+        if self.is_quiet() && self.effects.work_folder.asked && self.cleanup == Cleanup::NotYet {
+            self.cleanup = Cleanup::Asked;
+            let lane = self.effects.lane();
+            let items = alloc::vec![DeleteItem { path: StorePath::work_folder(), expect: Expect::EmptyFolder }];
+            self.effects.file_op(Owner::Manager, (lane, 0), |ticket| FileOp::Delete { ticket, items });
+        }
+    }
+
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    fn key(&self, id: DownloadId) -> Option<Key> {
+        (id.nonce == self.nonce).then_some(Key { serial: id.serial, slot: id.slot })
+    }
+
+    /// Checks that the machine does not contradict itself. For tests: it takes time in proportion to all that is live.
+    ///
+    /// # Panics
+    ///
+    /// An invariant is broken, which no input can cause.
+    pub fn check_invariants(&self) {
+        self.queues.check_invariants();
+        let mut waiting: alloc::vec::Vec<Key> = self.queues.waiting().collect();
+        waiting.sort_unstable();
+        let (mut placed, mut armed, mut slots) = (alloc::vec::Vec::new(), 0, BTreeMap::<Origin, usize>::new());
+        for (key, download) in self.downloads.iter() {
+            download.check_invariants();
+            let unanswered = self.effects.unanswered_of(Owner::Download(key));
+            assert_eq!(unanswered, download.unanswered as usize, "{}: each action is owed one answer", download.name);
+            if download.place.is_some() {
+                assert!(matches!(download.state, State::Queued { .. }), "only who is queued stands in a line");
+                placed.push(key);
+            }
+            if let Some(origin) = download.slot() {
+                *slots.entry(origin.clone()).or_default() += 1;
+            }
+            if let Some(at) = download.armed {
+                armed += 1;
+                assert!(self.timers.contains(at, key), "an armed timer is there");
+            }
+            if let Some(deadline) = download.deadline(&self.config) {
+                assert!(
+                    download.armed.is_some_and(|at| at <= deadline.max(self.now + core::time::Duration::from_nanos(1)))
+                );
+            }
+            let rivals = self.names.get(&download.name).expect("a live download's name is known");
+            let first = rivals.front() == Some(&key);
+            assert!(rivals.contains(&key), "a name knows its downloads");
+            let under_way = !matches!(download.state, State::Queued { .. } | State::Evicting(_));
+            assert!(first || !under_way, "only the first download of a name is under way");
+            let queued = matches!(download.state, State::Queued { .. });
+            assert!(!first || !queued || download.place.is_some(), "the first download of a name stands in a line");
+        }
+        placed.sort_unstable();
+        assert_eq!(placed, waiting, "who waits for a slot stands in one line, once");
+        assert_eq!(armed, self.timers.len(), "a timer belongs to a live download");
+        for (origin, taken) in slots {
+            assert_eq!(taken, self.queues.taken(&origin), "a slot that is taken is held");
+        }
+        let publishing = self.downloads.iter().filter(|(_, download)| is_publishing(download)).count();
+        assert_eq!(publishing, self.publishing, "those that publish are counted");
+        let names: usize = self.names.values().map(VecDeque::len).sum();
+        assert_eq!(names, self.downloads.len(), "each live download has its name");
+        if let Some(evictor) = &self.evictor {
+            evictor.limit().check_invariants();
+        }
+    }
+}
+
+fn info(download: &Download) -> DownloadInfo<'_> {
+    DownloadInfo {
+        id: download.id,
+        url: download.request.url(),
+        name: &download.name,
+        phase: download.phase(),
+        progress: download.progress(),
+    }
+}
+
+const fn is_publishing(download: &Download) -> bool {
+    matches!(download.state, State::Verifying | State::Publishing(_))
 }

@@ -105,6 +105,13 @@ impl fmt::Display for FileName {
     }
 }
 
+/// Names compare as their text does, so that a map of names can be asked for a path.
+impl core::borrow::Borrow<str> for FileName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl core::str::FromStr for FileName {
     type Err = NameError;
 

@@ -1,0 +1,183 @@
+//! What the machines want done: outputs in their order, and the actions that wait for an answer.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::action::{Chunk, Deleted, FileStat, Head, ScanBatch};
+use crate::arena::{Arena, Key};
+use crate::ticket::Answer;
+use crate::{
+    Action, ActionId, BodyId, Fault, FaultKind, FileAction, FileId, FileOp, Lane, NetAction, NetOp, Notice, Op, Output,
+    Stamp, StorePath, Ticket,
+};
+use alloc::boxed::Box;
+
+/// The queue of outputs, the ledger of unanswered actions, and the source of identifiers.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    outputs: VecDeque<Output>,
+    unanswered: Arena<Unanswered>,
+    serials: u64,
+    /// Whether the work folder is there, as far as is known.
+    pub(crate) work_folder: WorkFolder,
+    /// What downloads learned of files, for the limit.
+    pub(crate) seen: Vec<(StorePath, FileStat)>,
+}
+
+/// What is known of the work folder.
+#[derive(Debug, Default)]
+pub(crate) struct WorkFolder {
+    /// It was made, and not found missing since.
+    pub(crate) stands: bool,
+    /// It was asked for at least once, so something may be left of it.
+    pub(crate) asked: bool,
+}
+
+/// Whom an answer belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Download(Key),
+    Evictor,
+    Manager,
+}
+
+#[derive(Debug)]
+struct Unanswered {
+    owner: Owner,
+    kind: Kind,
+}
+
+macro_rules! replies {
+    ($($name:ident($out:ty),)*) => {
+        /// The operation that an unanswered action stands for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Kind { $($name,)* }
+
+        /// The answer to an action, a lost ticket turned into a fault.
+        #[derive(Debug)]
+        pub(crate) enum Reply { $($name(Result<$out, Fault>),)* }
+
+        $(impl Kinded for crate::op::$name { const KIND: Kind = Kind::$name; })*
+
+        impl Kind {
+            /// An answer of another operation than the action's own cannot be made with tickets; a forged one says no more
+            /// than that the ticket is lost.
+            fn reply(self, answer: Answer) -> Reply {
+                match (self, answer) {
+                    $((Self::$name, Answer::$name(result)) => Reply::$name(result),)*
+                    $((Self::$name, _) => Reply::$name(Err(Fault::new(FaultKind::Aborted))),)*
+                }
+            }
+        }
+    };
+}
+
+/// An operation, as the ledger knows it.
+pub(crate) trait Kinded: Op {
+    const KIND: Kind;
+}
+
+replies! {
+    Fetch(Box<Head>),
+    ReadBody(Chunk),
+    DropBody(()),
+    MakeDir(()),
+    Scan(ScanBatch),
+    Stat(Option<FileStat>),
+    Open(()),
+    Write(Vec<Bytes>),
+    Sync(()),
+    Finish(()),
+    Rename(()),
+    SyncDir(()),
+    Delete(Vec<Deleted>),
+    Touch(Stamp),
+    Close(()),
+}
+
+impl Effects {
+    pub(crate) fn pop(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(crate) fn has_outputs(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
+    pub(crate) fn notice(&mut self, notice: Notice) {
+        self.outputs.push_back(Output::Notice(notice));
+    }
+
+    pub(crate) fn lane(&mut self) -> Lane {
+        self.serials += 1;
+        Lane(self.serials)
+    }
+
+    pub(crate) fn body(&mut self) -> BodyId {
+        self.serials += 1;
+        BodyId(self.serials)
+    }
+
+    pub(crate) fn file(&mut self) -> FileId {
+        self.serials += 1;
+        FileId(self.serials)
+    }
+
+    pub(crate) fn net<O: Kinded>(&mut self, owner: Owner, lane: Lane, op: impl FnOnce(Ticket<O>) -> NetOp) -> ActionId {
+        let (id, ticket) = self.ticket(owner);
+        self.outputs.push_back(Output::Action(Action::Net(NetAction { lane, op: op(ticket) })));
+        id
+    }
+
+    pub(crate) fn file_op<O: Kinded>(
+        &mut self,
+        owner: Owner,
+        (lane, epoch): (Lane, u32),
+        op: impl FnOnce(Ticket<O>) -> FileOp,
+    ) -> ActionId {
+        let (id, ticket) = self.ticket(owner);
+        self.outputs.push_back(Output::Action(Action::File(FileAction { lane, epoch, op: op(ticket) })));
+        id
+    }
+
+    /// Advises the driver to cut short what the owner waits for, closers left out.
+    pub(crate) fn abort_all(&mut self, owner: Owner) {
+        let closer = |kind| matches!(kind, Kind::Close | Kind::DropBody);
+        let mut targets: Vec<ActionId> = self
+            .unanswered
+            .iter()
+            .filter(|(_, action)| action.owner == owner && !closer(action.kind))
+            .map(|(key, _)| ActionId { serial: key.serial, slot: key.slot })
+            .collect();
+        targets.sort_unstable();
+        self.outputs.extend(targets.into_iter().map(|target| Output::Action(Action::Abort(target))));
+    }
+
+    /// Whose answer this is, and what it says; `None` for an action that is unknown or answered already.
+    pub(crate) fn settle(&mut self, id: ActionId, answer: Answer) -> Option<(Owner, Reply)> {
+        let Unanswered { owner, kind } = self.unanswered.remove(Key { serial: id.serial, slot: id.slot })?;
+        Some((owner, kind.reply(answer)))
+    }
+
+    /// Whose action this is.
+    pub(crate) fn owner(&self, id: ActionId) -> Option<Owner> {
+        self.unanswered.get(Key { serial: id.serial, slot: id.slot }).map(|action| action.owner)
+    }
+
+    /// How many actions are unanswered.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.unanswered.len()
+    }
+
+    pub(crate) fn unanswered_of(&self, owner: Owner) -> usize {
+        self.unanswered.iter().filter(|(_, action)| action.owner == owner).count()
+    }
+
+    fn ticket<O: Kinded>(&mut self, owner: Owner) -> (ActionId, Ticket<O>) {
+        let key = self.unanswered.insert(Unanswered { owner, kind: O::KIND });
+        let id = ActionId { serial: key.serial, slot: key.slot };
+        (id, Ticket::new(id))
+    }
+}

@@ -1,0 +1,489 @@
+//! The directory's limit at work: whose files they are, the scan, and passes of eviction one after the other.
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::action::{DeleteItem, Deleted, FileKind, FileStat, OpenMode, ScanBatch};
+use crate::arena::Key;
+use crate::effects::{Effects, Kinded, Owner, Reply};
+use crate::{
+    ActionId, DirectoryError, Durability, Fault, FaultKind, FileId, FileOp, Lane, LimitConfig, Notice, PersistLimit,
+    StorePath, Ticket, Unmet, Warning,
+};
+
+/// Entries asked for in one go.
+const SCAN_BATCH: usize = 1024;
+/// Files deleted in one go.
+const DELETE_BATCH: usize = 64;
+/// What the mark of ownership holds: the format's version.
+const OWNER_TEXT: &[u8] = b"dlmanager 1\n";
+
+/// Enforces a limit. The rule itself is [`PersistLimit`]'s.
+#[derive(Debug)]
+pub(crate) struct Evictor {
+    config: LimitConfig,
+    durability: Durability,
+    limit: PersistLimit,
+    ownership: Ownership,
+    scan: Scan,
+    /// The unanswered `Close` of the scan.
+    closing_scan: Option<ActionId>,
+    /// Nobody will ask for anything more.
+    stopping: bool,
+    lane: Lane,
+    epoch: u32,
+    /// The passes that are due: each for a download that ended, or because it was asked for.
+    due: VecDeque<Option<Key>>,
+    pass: Option<Pass>,
+    /// Downloads whose pass has ended, for the manager to take.
+    swept: Vec<Key>,
+    /// The last pass left a file because a live download has its name.
+    passed_over: bool,
+    /// What the application was told last.
+    told_unmet: Option<Unmet>,
+}
+
+/// Whether what is in the directory may be evicted.
+#[derive(Debug)]
+enum Ownership {
+    /// Not known yet: nothing may be fetched.
+    Scanning,
+    /// The scan has found this entry, or nothing at all: is the mark there?
+    Looking {
+        found: Option<String>,
+    },
+    /// The mark is being made.
+    Marking {
+        unanswered: u32,
+        opened: Option<ActionId>,
+        fault: Option<Fault>,
+    },
+    Ours,
+    Refused(DirectoryError),
+}
+
+#[derive(Debug)]
+enum Scan {
+    Running {
+        id: FileId,
+        asked: bool,
+    },
+    Complete,
+    /// It failed or was stopped: which files there are is not known, and none is evicted.
+    Broken,
+}
+
+#[derive(Debug)]
+struct Pass {
+    waiter: Option<Key>,
+    batch: Vec<DeleteItem>,
+    deleting: bool,
+    looks: Vec<(ActionId, StorePath)>,
+    /// Files found changed once: the second time they are set aside.
+    changed: BTreeSet<StorePath>,
+    /// Files that this pass leaves alone.
+    aside: BTreeSet<StorePath>,
+    evicted: bool,
+}
+
+impl Evictor {
+    /// Begins with the scan.
+    pub(crate) fn new(config: LimitConfig, durability: Durability, effects: &mut Effects) -> Self {
+        let mut evictor = Self {
+            limit: PersistLimit::new(config.size_limit, config.file_limit),
+            config,
+            durability,
+            ownership: Ownership::Scanning,
+            scan: Scan::Running { id: effects.file(), asked: false },
+            closing_scan: None,
+            stopping: false,
+            lane: effects.lane(),
+            epoch: 0,
+            due: VecDeque::new(),
+            pass: None,
+            swept: Vec::new(),
+            passed_over: false,
+            told_unmet: None,
+        };
+        evictor.scan_on(effects);
+        evictor
+    }
+
+    pub(crate) const fn limit(&self) -> &PersistLimit {
+        &self.limit
+    }
+
+    /// The directory's files may be evicted, so downloads may add to them.
+    pub(crate) const fn is_ready(&self) -> bool {
+        matches!(self.ownership, Ownership::Ours)
+    }
+
+    pub(crate) const fn refusal(&self) -> Option<&DirectoryError> {
+        match &self.ownership {
+            Ownership::Refused(error) => Some(error),
+            Ownership::Scanning | Ownership::Looking { .. } | Ownership::Marking { .. } | Ownership::Ours => None,
+        }
+    }
+
+    /// No pass is due, and the scan is over.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.due.is_empty() && self.pass.is_none() && matches!(self.scan, Scan::Complete | Scan::Broken)
+    }
+
+    /// A download learned what stands under a name.
+    pub(crate) fn seen(&mut self, path: StorePath, stat: &FileStat) {
+        self.limit.register(path, stat);
+    }
+
+    /// A pass is due, before this download may end where one is given.
+    pub(crate) fn request(&mut self, waiter: Option<Key>) {
+        self.due.push_back(waiter);
+    }
+
+    /// A download that caused no pass ends: is one due all the same, because the last one had to leave its file?
+    pub(crate) fn owes_pass(&self) -> bool {
+        self.passed_over && self.limit.is_exceeded()
+    }
+
+    pub(crate) fn take_swept(&mut self) -> Option<Key> {
+        self.swept.pop()
+    }
+
+    /// Nothing more is due, and nobody will ask: the rest of the scan is of no use.
+    pub(crate) fn stop(&mut self, effects: &mut Effects) {
+        self.stopping = true;
+        if self.due.is_empty() && self.pass.is_none() {
+            self.end_scan(Scan::Broken, effects);
+        }
+    }
+
+    /// Goes on with what is due. `is_live` tells the names of live downloads, whose files are left alone.
+    pub(crate) fn proceed(&mut self, effects: &mut Effects, mut is_live: impl FnMut(&StorePath) -> bool) {
+        loop {
+            match self.scan {
+                Scan::Running { .. } => return,
+                Scan::Complete => {}
+                Scan::Broken => {
+                    self.swept.extend(self.due.drain(..).flatten());
+                    return;
+                }
+            }
+            if self.pass.is_none() {
+                let Some(waiter) = self.due.pop_front() else { return };
+                self.passed_over = false;
+                self.pass = Some(Pass::new(waiter));
+            }
+            let Some(pass) = &mut self.pass else { return };
+            if pass.deleting || !pass.looks.is_empty() {
+                return;
+            }
+            let passed_over = &mut self.passed_over;
+            let items = self.limit.victims(DELETE_BATCH, |path| {
+                let live = is_live(path);
+                *passed_over |= live;
+                live || pass.aside.contains(path)
+            });
+            if !items.is_empty() {
+                pass.batch.clone_from(&items);
+                pass.deleting = true;
+                self.epoch += 1;
+                self.file_op(effects, |ticket| FileOp::Delete { ticket, items });
+                return;
+            }
+            self.end_pass(effects);
+        }
+    }
+
+    pub(crate) fn reply(&mut self, action: ActionId, reply: Reply, effects: &mut Effects) {
+        if self.closing_scan == Some(action) {
+            self.closing_scan = None;
+            return;
+        }
+        if let Ownership::Marking { .. } = self.ownership {
+            return self.marked(action, reply, effects);
+        }
+        match reply {
+            Reply::Scan(result) => self.scanned(result, effects),
+            Reply::Stat(result) => match &mut self.ownership {
+                Ownership::Looking { found } => {
+                    let found = found.take();
+                    self.looked(found, result, effects);
+                }
+                Ownership::Scanning | Ownership::Marking { .. } | Ownership::Ours | Ownership::Refused(_) => {
+                    self.looked_again(action, &result);
+                }
+            },
+            Reply::Delete(result) => self.deleted(result, effects),
+            Reply::Fetch(_)
+            | Reply::ReadBody(_)
+            | Reply::DropBody(_)
+            | Reply::MakeDir(_)
+            | Reply::Open(_)
+            | Reply::Write(_)
+            | Reply::Sync(_)
+            | Reply::Finish(_)
+            | Reply::Rename(_)
+            | Reply::SyncDir(_)
+            | Reply::Touch(_)
+            | Reply::Close(_) => {}
+        }
+    }
+
+    // The scan, and whose directory it is.
+
+    fn scan_on(&mut self, effects: &mut Effects) {
+        if self.stopping && self.due.is_empty() && self.pass.is_none() {
+            return self.end_scan(Scan::Broken, effects);
+        }
+        if let Scan::Running { id: scan, asked } = &mut self.scan
+            && !*asked
+        {
+            *asked = true;
+            let scan = *scan;
+            self.epoch += 1;
+            self.file_op(effects, |ticket| FileOp::Scan { ticket, scan, entries_max: SCAN_BATCH });
+        }
+    }
+
+    fn scanned(&mut self, result: Result<ScanBatch, Fault>, effects: &mut Effects) {
+        let Scan::Running { asked, .. } = &mut self.scan else { return };
+        *asked = false;
+        let batch = match result {
+            Ok(batch) => batch,
+            Err(fault) => return self.scan_failed(fault, effects),
+        };
+        let example = batch.entries.first().map(|entry| String::from(entry.path.as_str()));
+        let example = example.or_else(|| (batch.unnameable > 0).then(|| "a name that is not UTF-8".into()));
+        for entry in batch.entries {
+            let name = entry.path.file_name();
+            let counts = !name.starts_with('.') && self.config.pattern.matches(name);
+            // What a download learned meanwhile is newer.
+            if counts && !self.limit.contains(&entry.path) {
+                self.limit.register(entry.path, &entry.stat);
+            }
+        }
+        if batch.done {
+            self.end_scan(Scan::Complete, effects);
+        }
+        match &self.ownership {
+            // Looked for after the scan has found something, so that a mark made meanwhile is not missed: whoever marks
+            // does so before he puts a file there.
+            Ownership::Scanning if batch.done || example.is_some() => {
+                self.ownership = Ownership::Looking { found: example };
+                let path = StorePath::owner_mark();
+                self.epoch += 1;
+                self.file_op(effects, |ticket| FileOp::Stat { ticket, path });
+            }
+            Ownership::Scanning | Ownership::Ours => self.scan_on(effects),
+            Ownership::Looking { .. } | Ownership::Marking { .. } => {}
+            Ownership::Refused(_) => self.end_scan(Scan::Broken, effects),
+        }
+    }
+
+    fn scan_failed(&mut self, fault: Fault, effects: &mut Effects) {
+        self.end_scan(Scan::Broken, effects);
+        if self.is_ready() {
+            effects.notice(Notice::Warning(Warning::NotScanned(fault)));
+        } else {
+            self.refuse(DirectoryError::Fault(fault), effects);
+        }
+    }
+
+    fn looked(&mut self, found: Option<String>, result: Result<Option<FileStat>, Fault>, effects: &mut Effects) {
+        match (result, found) {
+            (Ok(Some(stat)), _) if stat.kind == FileKind::Regular => self.accept(effects),
+            (Ok(Some(_)), _) => {
+                let fault = Fault::new(FaultKind::WrongType).with_detail(crate::OWNER_MARK);
+                self.refuse(DirectoryError::Fault(fault), effects);
+            }
+            (Ok(None), None) => self.mark(effects),
+            (Ok(None), Some(_)) if self.config.adopt => self.accept(effects),
+            (Ok(None), Some(example)) => self.refuse(DirectoryError::NotOurs { example }, effects),
+            (Err(fault), _) => self.refuse(DirectoryError::Fault(fault), effects),
+        }
+    }
+
+    /// The directory is empty: all that will be put there is ours, and the mark says so to those who come later.
+    fn mark(&mut self, effects: &mut Effects) {
+        self.epoch += 1;
+        let file = effects.file();
+        effects.work_folder.asked = true;
+        let folder = StorePath::work_folder();
+        self.file_op(effects, |ticket| FileOp::MakeDir { ticket, path: folder });
+        let path = StorePath::owner_mark();
+        let mode = OpenMode::CreateNew;
+        let opened = self.file_op(effects, |ticket| FileOp::Open { ticket, file, path, mode });
+        let data = vec![Bytes::from_static(OWNER_TEXT)];
+        self.file_op(effects, |ticket| FileOp::Write { ticket, file, offset: 0, data });
+        let mut unanswered = 4;
+        if self.durability != Durability::None {
+            unanswered += 1;
+            self.file_op(effects, |ticket| FileOp::Sync { ticket, file });
+        }
+        self.file_op(effects, |ticket| FileOp::Close { ticket, file });
+        self.ownership = Ownership::Marking { unanswered, opened: Some(opened), fault: None };
+    }
+
+    fn marked(&mut self, action: ActionId, reply: Reply, effects: &mut Effects) {
+        let Ownership::Marking { unanswered, opened, fault } = &mut self.ownership else { return };
+        let failed = match reply {
+            Reply::MakeDir(Err(failed))
+            | Reply::Open(Err(failed))
+            | Reply::Write(Err(failed))
+            | Reply::Sync(Err(failed)) => Some(failed),
+            Reply::MakeDir(Ok(()))
+            | Reply::Open(Ok(()))
+            | Reply::Write(Ok(_))
+            | Reply::Sync(Ok(()))
+            | Reply::Fetch(_)
+            | Reply::ReadBody(_)
+            | Reply::DropBody(_)
+            | Reply::Scan(_)
+            | Reply::Stat(_)
+            | Reply::Finish(_)
+            | Reply::Rename(_)
+            | Reply::SyncDir(_)
+            | Reply::Delete(_)
+            | Reply::Touch(_)
+            | Reply::Close(_) => None,
+        };
+        *unanswered = unanswered.saturating_sub(1);
+        if let Some(failed) = failed {
+            // Another process was faster: the mark is there.
+            let mark_exists = *opened == Some(action) && failed.kind() == FaultKind::Exists;
+            if mark_exists {
+                *opened = None;
+            } else if failed.kind() != FaultKind::Skipped {
+                fault.get_or_insert(failed);
+            }
+        }
+        if *unanswered > 0 {
+            return;
+        }
+        match fault.take() {
+            None => self.accept(effects),
+            Some(fault) => self.refuse(DirectoryError::Fault(fault), effects),
+        }
+    }
+
+    fn accept(&mut self, effects: &mut Effects) {
+        self.ownership = Ownership::Ours;
+        effects.notice(Notice::DirectoryReady);
+        self.scan_on(effects);
+    }
+
+    fn refuse(&mut self, error: DirectoryError, effects: &mut Effects) {
+        effects.notice(Notice::DirectoryRefused { error: error.clone() });
+        self.ownership = Ownership::Refused(error);
+        self.end_scan(Scan::Broken, effects);
+    }
+
+    /// Ends the scan, unless a batch is under way: then its answer comes first.
+    fn end_scan(&mut self, as_what: Scan, effects: &mut Effects) {
+        if let Scan::Running { id: file, asked: false } = self.scan {
+            self.scan = as_what;
+            self.closing_scan = Some(self.file_op(effects, |ticket| FileOp::Close { ticket, file }));
+        }
+    }
+
+    // A pass.
+
+    fn deleted(&mut self, result: Result<Vec<Deleted>, Fault>, effects: &mut Effects) {
+        let Some(pass) = &mut self.pass else { return };
+        pass.deleting = false;
+        let batch = core::mem::take(&mut pass.batch);
+        let answers = match result {
+            Ok(answers) => answers,
+            Err(fault) => {
+                // Some of them may be gone.
+                if let Some(item) = batch.first() {
+                    let warning = Warning::NotEvicted { path: item.path.clone(), fault };
+                    effects.notice(Notice::Warning(warning));
+                }
+                Vec::new()
+            }
+        };
+        let mut answers = answers.into_iter();
+        for DeleteItem { path, .. } in batch {
+            match answers.next() {
+                Some(Deleted::Deleted) => {
+                    if let Some(length) = self.limit.forget(&path) {
+                        pass.evicted = true;
+                        effects.notice(Notice::Evicted { path, length });
+                    }
+                }
+                Some(Deleted::Gone) => {
+                    self.limit.forget(&path);
+                }
+                Some(Deleted::Busy) => {
+                    pass.aside.insert(path);
+                }
+                Some(Deleted::Denied(fault)) => {
+                    effects.notice(Notice::Warning(Warning::NotEvicted { path: path.clone(), fault }));
+                    pass.aside.insert(path);
+                }
+                answer @ (Some(Deleted::Changed) | None) => {
+                    if answer.is_none() || !pass.changed.insert(path.clone()) {
+                        pass.aside.insert(path.clone());
+                    }
+                    let name = path.clone();
+                    self.epoch += 1;
+                    let look = effects
+                        .file_op(Owner::Evictor, (self.lane, self.epoch), |ticket| FileOp::Stat { ticket, path: name });
+                    pass.looks.push((look, path));
+                }
+            }
+        }
+    }
+
+    fn looked_again(&mut self, action: ActionId, result: &Result<Option<FileStat>, Fault>) {
+        let Some(pass) = &mut self.pass else { return };
+        let Some(at) = pass.looks.iter().position(|(look, _)| *look == action) else { return };
+        let (_, path) = pass.looks.swap_remove(at);
+        match result {
+            Ok(Some(stat)) => self.limit.register(path, stat),
+            Ok(None) => {
+                self.limit.forget(&path);
+            }
+            Err(_) => {
+                pass.aside.insert(path);
+            }
+        }
+    }
+
+    fn end_pass(&mut self, effects: &mut Effects) {
+        let Some(pass) = self.pass.take() else { return };
+        let unmet = if self.limit.is_exceeded() {
+            Some(Unmet::InUse)
+        } else {
+            self.limit.is_unmet().then_some(Unmet::FileLimit)
+        };
+        if pass.evicted || pass.waiter.is_none() || unmet != self.told_unmet {
+            self.told_unmet = unmet;
+            effects.notice(Notice::Swept { files: self.limit.files(), bytes: self.limit.bytes(), unmet });
+        }
+        self.swept.extend(pass.waiter);
+    }
+
+    fn file_op<O: Kinded>(&self, effects: &mut Effects, op: impl FnOnce(Ticket<O>) -> FileOp) -> ActionId {
+        effects.file_op(Owner::Evictor, (self.lane, self.epoch), op)
+    }
+}
+
+impl Pass {
+    const fn new(waiter: Option<Key>) -> Self {
+        Self {
+            waiter,
+            batch: Vec::new(),
+            deleting: false,
+            looks: Vec::new(),
+            changed: BTreeSet::new(),
+            aside: BTreeSet::new(),
+            evicted: false,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Bytes between the socket and the disk: gathered until a write is worth it, counted until it is done.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::{ActionId, Chunk, Instant};
+
+/// This many pieces are written however few bytes they have: each takes its own entry of a vectored write.
+const PIECES_MAX: usize = 256;
+/// Emptied vectors kept for further writes.
+const SPARE_MAX: usize = 2;
+
+/// The bytes that a download holds in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Gather {
+    pieces: Vec<Bytes>,
+    /// The length of `pieces`, and the memory that they keep alive.
+    length: usize,
+    pinned: usize,
+    /// When the first of `pieces` came.
+    since: Option<Instant>,
+    /// Where `pieces` belong in the file.
+    offset: u64,
+    /// The writes under way, with the memory that each keeps alive.
+    writes: Vec<(ActionId, usize)>,
+    writes_pinned: usize,
+    spare: Vec<Vec<Bytes>>,
+}
+
+/// What a write is made of.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) offset: u64,
+    pub(crate) data: Vec<Bytes>,
+    pinned: usize,
+}
+
+impl Gather {
+    pub(crate) fn push(&mut self, now: Instant, chunk: Chunk) {
+        if chunk.data.is_empty() {
+            return;
+        }
+        self.since.get_or_insert(now);
+        self.length += chunk.data.len();
+        self.pinned = self.pinned.saturating_add(chunk.pinned.max(chunk.data.len()));
+        self.pieces.push(chunk.data);
+    }
+
+    /// The memory held, in bytes: gathered, and in writes that are not done.
+    pub(crate) const fn held(&self) -> usize {
+        self.pinned.saturating_add(self.writes_pinned)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Whether a write is worth it.
+    pub(crate) fn is_full(&self, gather_bytes: usize) -> bool {
+        self.length > 0 && (self.length >= gather_bytes || self.pieces.len() >= PIECES_MAX)
+    }
+
+    /// When the first of the gathered bytes came.
+    pub(crate) const fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    pub(crate) fn take(&mut self) -> Batch {
+        let empty = self.spare.pop().unwrap_or_default();
+        let data = core::mem::replace(&mut self.pieces, empty);
+        let batch = Batch { offset: self.offset, data, pinned: self.pinned };
+        self.offset += self.length as u64;
+        self.length = 0;
+        self.pinned = 0;
+        self.since = None;
+        batch
+    }
+
+    /// Notes that a batch was handed out to be written.
+    pub(crate) fn writing(&mut self, action: ActionId, pinned: usize) {
+        self.writes.push((action, pinned));
+        self.writes_pinned = self.writes_pinned.saturating_add(pinned);
+    }
+
+    /// Notes that a write was answered; its emptied vector comes back where it worked.
+    pub(crate) fn written(&mut self, action: ActionId, emptied: Option<Vec<Bytes>>) {
+        if let Some(at) = self.writes.iter().position(|&(id, _)| id == action) {
+            let (_, pinned) = self.writes.swap_remove(at);
+            self.writes_pinned -= pinned;
+        }
+        if let Some(mut emptied) = emptied
+            && self.spare.len() < SPARE_MAX
+        {
+            emptied.clear();
+            self.spare.push(emptied);
+        }
+    }
+
+    pub(crate) fn is_writing(&self) -> bool {
+        !self.writes.is_empty()
+    }
+}
+
+impl Batch {
+    pub(crate) const fn pinned(&self) -> usize {
+        self.pinned
+    }
+}

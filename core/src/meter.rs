@@ -1,0 +1,134 @@
+//! How far and how fast: what progress notices say, and when they are due.
+
+use core::time::Duration;
+
+use crate::{Config, Instant, Progress};
+
+/// The speed follows changes with about this time constant.
+const SMOOTHING: Duration = Duration::from_secs(2);
+/// The speed is measured over at least this long.
+const SAMPLE_MIN: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Meter {
+    interval: Duration,
+    received: u64,
+    total: Option<u64>,
+    /// Bytes a second; `None` until the first sample.
+    speed: Option<u64>,
+    sampled: (Instant, u64),
+    reported: (Instant, u64),
+}
+
+impl Meter {
+    /// A meter for a body that begins now.
+    pub(crate) const fn new(config: &Config, now: Instant, total: Option<u64>) -> Self {
+        let interval = config.progress_interval;
+        Self { interval, received: 0, total, speed: None, sampled: (now, 0), reported: (now, 0) }
+    }
+
+    pub(crate) const fn received(&self) -> u64 {
+        self.received
+    }
+
+    pub(crate) fn add(&mut self, now: Instant, bytes: usize) {
+        self.received = self.received.saturating_add(bytes as u64);
+        let span = now.since(self.sampled.0);
+        if span >= SAMPLE_MIN {
+            let rate = per_second(self.received - self.sampled.1, span);
+            self.speed = Some(match self.speed {
+                None => rate,
+                Some(speed) => blend(speed, rate, span),
+            });
+            self.sampled = (now, self.received);
+        }
+    }
+
+    /// The body is whole: its length is known now.
+    pub(crate) const fn end(&mut self) {
+        self.total = Some(self.received);
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        let left = self.total.map(|total| total.saturating_sub(self.received));
+        let time_left = match (left, self.speed) {
+            (Some(0), _) => Some(Duration::ZERO),
+            (Some(left), Some(speed)) if speed > 0 => {
+                let millis = u128::from(left) * 1_000 / u128::from(speed);
+                Some(Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
+            }
+            (Some(_) | None, _) => None,
+        };
+        Progress { received: self.received, total: self.total, speed: self.speed, time_left }
+    }
+
+    /// When the application is to hear of bytes that it does not know of.
+    pub(crate) fn report_at(&self) -> Option<Instant> {
+        (self.received != self.reported.1).then(|| self.reported.0 + self.interval)
+    }
+
+    /// The notice that is due, where one is.
+    pub(crate) fn report(&mut self, now: Instant) -> Option<Progress> {
+        if self.report_at()? > now {
+            return None;
+        }
+        self.reported = (now, self.received);
+        Some(self.progress())
+    }
+}
+
+fn per_second(bytes: u64, span: Duration) -> u64 {
+    let rate = u128::from(bytes) * 1_000_000_000 / span.as_nanos().max(1);
+    u64::try_from(rate).unwrap_or(u64::MAX)
+}
+
+/// Moves `speed` towards `rate` by the share that `span` has of itself and the time constant.
+fn blend(speed: u64, rate: u64, span: Duration) -> u64 {
+    let (span, smoothing) = (span.as_nanos(), SMOOTHING.as_nanos());
+    let blended = (u128::from(speed) * smoothing + u128::from(rate) * span) / (span + smoothing);
+    u64::try_from(blended).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: u64) -> Instant {
+        Instant::from_nanos(millis * 1_000_000)
+    }
+
+    #[test]
+    fn a_steady_rate_is_measured_exactly_and_the_time_left_follows() {
+        let mut meter = Meter::new(&Config::default(), at(0), Some(1_000_000));
+        for step in 1..=10 {
+            meter.add(at(step * 100), 10_000);
+        }
+        assert_eq!(meter.progress().speed, Some(100_000));
+        assert_eq!(meter.progress().time_left, Some(Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn a_change_of_rate_is_followed_smoothly() {
+        let mut meter = Meter::new(&Config::default(), at(0), None);
+        meter.add(at(1_000), 1_000_000);
+        let mut last = 1_000_000;
+        for second in 2..12 {
+            meter.add(at(second * 1_000), 100_000);
+            let speed = meter.progress().speed.unwrap();
+            assert!(speed < last && speed > 100_000);
+            last = speed;
+        }
+        assert!(last < 150_000, "{last}");
+        assert_eq!(meter.progress().time_left, None);
+    }
+
+    #[test]
+    fn reports_keep_their_distance_and_the_latest_value_follows() {
+        let mut meter = Meter::new(&Config::default(), at(0), Some(10));
+        meter.add(at(10), 1);
+        assert_eq!(meter.report(at(10)), None);
+        assert_eq!(meter.report_at(), Some(at(100)));
+        assert_eq!(meter.report(at(100)).unwrap().received, 1);
+        assert_eq!(meter.report_at(), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! Who may exchange bytes with a server now: a bound for all, one for each origin, and fairness among origins.
+
+use alloc::collections::{BTreeMap, VecDeque};
+
+use crate::Origin;
+use crate::arena::Key;
+
+/// Downloads that wait for a slot, in a line for each origin, and the slots that are taken.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    jobs: usize,
+    per_host: usize,
+    taken: usize,
+    lines: BTreeMap<Origin, Line>,
+    /// The origins whose turn comes, in order: those with somebody waiting and a slot free.
+    ring: VecDeque<Origin>,
+    arrivals: u64,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    waiting: BTreeMap<Place, Key>,
+    taken: usize,
+    in_ring: bool,
+}
+
+/// A place in an origin's line: those that have been under way before come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    fresh: bool,
+    arrival: u64,
+}
+
+impl Queues {
+    pub(crate) fn new(jobs: usize, per_host: usize) -> Self {
+        Self {
+            jobs: jobs.max(1),
+            per_host: per_host.max(1),
+            taken: 0,
+            lines: BTreeMap::new(),
+            ring: VecDeque::new(),
+            arrivals: 0,
+        }
+    }
+
+    pub(crate) fn join(&mut self, origin: &Origin, key: Key, fresh: bool) -> Place {
+        self.arrivals += 1;
+        let place = Place { fresh, arrival: self.arrivals };
+        self.lines.entry(origin.clone()).or_default().waiting.insert(place, key);
+        self.enter_ring(origin);
+        place
+    }
+
+    pub(crate) fn leave(&mut self, origin: &Origin, place: Place) {
+        if let Some(line) = self.lines.get_mut(origin) {
+            line.waiting.remove(&place);
+        }
+        self.forget_idle(origin);
+    }
+
+    /// Gives the next slot, to the origin whose turn it is.
+    pub(crate) fn grant(&mut self) -> Option<(Key, Origin)> {
+        while self.taken < self.jobs {
+            let origin = self.ring.pop_front()?;
+            let Some(line) = self.lines.get_mut(&origin) else { continue };
+            line.in_ring = false;
+            if line.taken < self.per_host
+                && let Some((_, key)) = line.waiting.pop_first()
+            {
+                line.taken += 1;
+                self.taken += 1;
+                self.enter_ring(&origin);
+                return Some((key, origin));
+            }
+            self.forget_idle(&origin);
+        }
+        None
+    }
+
+    pub(crate) fn release(&mut self, origin: &Origin) {
+        if let Some(line) = self.lines.get_mut(origin)
+            && line.taken > 0
+        {
+            line.taken -= 1;
+            self.taken -= 1;
+        }
+        self.enter_ring(origin);
+        self.forget_idle(origin);
+    }
+
+    fn enter_ring(&mut self, origin: &Origin) {
+        if let Some(line) = self.lines.get_mut(origin)
+            && !line.in_ring
+            && !line.waiting.is_empty()
+            && line.taken < self.per_host
+        {
+            line.in_ring = true;
+            self.ring.push_back(origin.clone());
+        }
+    }
+
+    fn forget_idle(&mut self, origin: &Origin) {
+        let idle = |line: &Line| line.waiting.is_empty() && line.taken == 0 && !line.in_ring;
+        if self.lines.get(origin).is_some_and(idle) {
+            self.lines.remove(origin);
+        }
+    }
+
+    pub(crate) fn taken(&self, origin: &Origin) -> usize {
+        self.lines.get(origin).map_or(0, |line| line.taken)
+    }
+
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = Key> {
+        self.lines.values().flat_map(|line| line.waiting.values().copied())
+    }
+
+    pub(crate) fn check_invariants(&self) {
+        assert!(self.taken <= self.jobs, "no more slots are taken than there are");
+        assert_eq!(self.taken, self.lines.values().map(|line| line.taken).sum(), "the lines' slots add up");
+        for (origin, line) in &self.lines {
+            assert!(line.taken <= self.per_host, "no more slots of {origin} are taken than there are");
+            let in_ring = self.ring.iter().filter(|other| *other == origin).count();
+            assert_eq!(in_ring, usize::from(line.in_ring), "{origin} stands in the ring once or not at all");
+            let servable = !line.waiting.is_empty() && line.taken < self.per_host;
+            assert!(line.in_ring || !servable, "{origin} can be served, so its turn comes");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use url::Url;
+
+    fn origin(name: &str) -> Origin {
+        Origin::of(&Url::parse(&alloc::format!("http://{name}/")).unwrap())
+    }
+
+    fn key(serial: u64) -> Key {
+        Key { serial, slot: 0 }
+    }
+
+    fn granted(queues: &mut Queues) -> Vec<u64> {
+        core::iter::from_fn(|| queues.grant()).map(|(key, _)| key.serial).collect()
+    }
+
+    #[test]
+    fn origins_take_turns_and_bounds_hold() {
+        let mut queues = Queues::new(5, 2);
+        let (a, b) = (origin("a"), origin("b"));
+        for serial in 0..10 {
+            queues.join(&a, key(serial), true);
+        }
+        for serial in 100..103 {
+            queues.join(&b, key(serial), true);
+        }
+        assert_eq!(granted(&mut queues), [0, 100, 1, 101]);
+        queues.check_invariants();
+        queues.release(&a);
+        assert_eq!(granted(&mut queues), [2]);
+        queues.release(&b);
+        queues.release(&b);
+        assert_eq!(granted(&mut queues), [102]);
+        queues.check_invariants();
+    }
+
+    #[test]
+    fn those_under_way_before_come_first_and_who_leaves_is_gone() {
+        let mut queues = Queues::new(1, 1);
+        let a = origin("a");
+        queues.join(&a, key(1), true);
+        let place = queues.join(&a, key(2), true);
+        queues.join(&a, key(3), false);
+        queues.leave(&a, place);
+        assert_eq!(granted(&mut queues), [3]);
+        queues.release(&a);
+        assert_eq!(granted(&mut queues), [1]);
+        queues.release(&a);
+        assert_eq!(queues.lines.len(), 0);
+        queues.check_invariants();
+    }
+}
