@@ -1,12 +1,23 @@
 //! The settings of a manager, and how it is opened.
 
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use dlmanager_core::{Config, Durability};
+use dlmanager_core::{Config, Durability, LimitConfig, Manager, Pattern};
+use dlmanager_fs::Directory;
 
-use crate::{DownloadManager, OpenError, Runtime, Store, Transport};
+use crate::driver::Driver;
+use crate::ending::DirectoryReady;
+use crate::shared::Shared;
+use crate::sync::block_on;
+use crate::{DownloadManager, OpenError, Runtime, Store, Transport, runtime};
+
+/// What is gathered before it goes to a worker, in bytes, where nothing else is set: a hand-over costs as much as writing
+/// some 100 KiB.
+const WORKER_GATHER_BYTES: usize = 256 * 1024;
 
 /// A bound for the directory: while there are more than `file_limit` files and they have `size_limit` bytes or more in
 /// total, the one that was accessed longest ago goes. A limit of 0, in either, is no limit.
@@ -36,119 +47,136 @@ impl PersistLimit {
 /// The settings of a [`DownloadManager`], from [`DownloadManager::builder`].
 #[must_use = "open it"]
 pub struct Builder {
-    pub(crate) directory: PathBuf,
+    directory: PathBuf,
+    config: Config,
+    limit: Option<PersistLimit>,
+    adopt: bool,
+    pattern: Pattern,
+    seed: Option<u64>,
+    transport: Option<Box<dyn Transport>>,
+    store: Option<Arc<dyn Store>>,
 }
 
 impl Builder {
     pub(crate) fn new(directory: PathBuf) -> Self {
-        Self { directory }
+        Self {
+            directory,
+            config: Config::default(),
+            limit: None,
+            adopt: false,
+            pattern: Pattern::default(),
+            seed: None,
+            transport: None,
+            store: None,
+        }
     }
 
-    /// All of the core's settings at once; those set afterwards change it.
-    pub fn config(self, config: Config) -> Self {
-        let _ = config;
+    /// All of the core's settings at once. What is set afterwards changes them; a limit in them is replaced by one from
+    /// [`persist_limit`](Self::persist_limit).
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
         self
     }
 
     /// Greatest number of downloads that exchange bytes with servers at the same time; 8 unless set.
-    pub fn jobs(self, jobs: usize) -> Self {
-        let _ = jobs;
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.config.jobs = jobs;
         self
     }
 
     /// Greatest number of exchanges with one origin at the same time; 6 unless set.
-    pub fn per_host(self, per_host: usize) -> Self {
-        let _ = per_host;
+    pub fn per_host(mut self, per_host: usize) -> Self {
+        self.config.per_host = per_host;
         self
     }
 
     /// A bound for the directory. There is none unless set.
-    pub fn persist_limit(self, limit: PersistLimit) -> Self {
-        let _ = limit;
+    pub fn persist_limit(mut self, limit: PersistLimit) -> Self {
+        self.limit = Some(limit);
         self
     }
 
     /// Take files that this program did not put into the directory for evictable.
-    pub fn adopt(self, adopt: bool) -> Self {
-        let _ = adopt;
+    pub fn adopt(mut self, adopt: bool) -> Self {
+        self.adopt = adopt;
         self
     }
 
     /// Only files whose names match this pattern count for the limit; see [`Pattern`](crate::Pattern).
-    pub fn pattern(self, pattern: &str) -> Self {
-        let _ = pattern;
+    pub fn pattern(mut self, pattern: &str) -> Self {
+        self.pattern = Pattern::new(pattern);
         self
     }
 
     /// How often a download is tried again after a failure that may pass; 5 unless set.
-    pub fn retries(self, retries_max: u32) -> Self {
-        let _ = retries_max;
+    pub fn retries(mut self, retries_max: u32) -> Self {
+        self.config.retries_max = retries_max;
         self
     }
 
     /// How long a connection may take to be made; 10 s unless set.
-    pub fn connect_timeout(self, timeout: Duration) -> Self {
-        let _ = timeout;
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connect_timeout = timeout;
         self
     }
 
     /// How long the head of a reply may take once the connection stands; 30 s unless set.
-    pub fn first_byte_timeout(self, timeout: Duration) -> Self {
-        let _ = timeout;
+    pub fn first_byte_timeout(mut self, timeout: Duration) -> Self {
+        self.config.first_byte_timeout = timeout;
         self
     }
 
     /// A body that yields less than 1 KiB in this time is stalled; 30 s unless set.
-    pub fn stall_timeout(self, timeout: Duration) -> Self {
-        let _ = timeout;
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.config.stall_timeout = timeout;
         self
     }
 
     /// How long a download may take, all attempts together. Unlimited unless set.
-    pub fn timeout(self, timeout: Duration) -> Self {
-        let _ = timeout;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.config.timeout = Some(timeout);
         self
     }
 
     /// The longest file that is fetched, announced or received, in bytes. Unlimited unless set.
-    pub fn file_bytes_max(self, bytes_max: u64) -> Self {
-        let _ = bytes_max;
+    pub fn file_bytes_max(mut self, bytes_max: u64) -> Self {
+        self.config.file_bytes_max = Some(bytes_max);
         self
     }
 
     /// What is flushed to the disk, and when.
-    pub fn durability(self, durability: Durability) -> Self {
-        let _ = durability;
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.config.durability = durability;
         self
     }
 
     /// The value of `User-Agent`.
-    pub fn user_agent(self, user_agent: &str) -> Self {
-        let _ = user_agent;
+    pub fn user_agent(mut self, user_agent: &str) -> Self {
+        self.config.user_agent = user_agent.into();
         self
     }
 
     /// The least time between two progress reports of a download; 100 ms unless set.
-    pub fn progress_interval(self, interval: Duration) -> Self {
-        let _ = interval;
+    pub fn progress_interval(mut self, interval: Duration) -> Self {
+        self.config.progress_interval = interval;
         self
     }
 
     /// The seed of every random choice, which is the operating system's unless set.
-    pub fn seed(self, seed: u64) -> Self {
-        let _ = seed;
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 
     /// A transport of one's own instead of hyper on tokio.
-    pub fn transport(self, transport: impl Transport) -> Self {
-        let _ = transport;
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Box::new(transport));
         self
     }
 
     /// A file backend of one's own instead of the real directory; the directory's path is then only a prefix of what [`Download::dest`](crate::Download::dest) shows.
-    pub fn store(self, store: impl Store) -> Self {
-        let _ = store;
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
         self
     }
 
@@ -161,7 +189,9 @@ impl Builder {
     /// The directory cannot be made or written; a limit is set and the directory holds a stranger's files; the thread
     /// cannot be started.
     pub fn open(self) -> Result<DownloadManager, OpenError> {
-        panic!("skeleton")
+        self.check()?;
+        let runtime = runtime::own_thread().map_err(|error| OpenError::Start(error.to_string()))?;
+        block_on(self.start(runtime, false))
     }
 
     /// Opens the manager within the program's own runtime: a [`tokio::runtime::Handle`], or any closure that spawns a
@@ -172,7 +202,82 @@ impl Builder {
     ///
     /// As for [`open`](Self::open); and [`OpenError::Start`] where the default transport cannot run on that runtime.
     pub fn open_on(self, runtime: impl Runtime) -> impl Future<Output = Result<DownloadManager, OpenError>> + Send {
-        let _ = runtime;
-        async { panic!("skeleton") }
+        async move {
+            self.check()?;
+            self.start(Arc::new(runtime), true).await
+        }
     }
+
+    async fn start(self, runtime: Arc<dyn Runtime>, workers_only: bool) -> Result<DownloadManager, OpenError> {
+        let path = self.directory;
+        let store = match self.store {
+            Some(store) => store,
+            None => Arc::new(Directory::create(&path)?),
+        };
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => default_transport(&*runtime, &self.config)?,
+        };
+        let mut config = self.config;
+        let workers_only = workers_only || store.is_slow();
+        if workers_only && config.gather_bytes == Config::default().gather_bytes {
+            config.gather_bytes = WORKER_GATHER_BYTES;
+        }
+        if let Some(PersistLimit { size_limit, file_limit }) = self.limit {
+            config.limit = Some(LimitConfig { size_limit, file_limit, pattern: self.pattern, adopt: self.adopt });
+        }
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().map_err(|error| OpenError::Start(error.to_string()))?,
+        };
+        let core = Manager::new(config, seed);
+        let bounded = core.limit().is_some();
+        let shared = Shared::new(core, path.clone());
+        let manager = DownloadManager::with(Arc::clone(&shared));
+        let driver = Driver::new(Arc::clone(&shared), transport, store, Arc::clone(&runtime), workers_only);
+        runtime.spawn(Box::pin(driver));
+        if bounded {
+            DirectoryReady::new(&shared).await?.map_err(|error| OpenError::Limit { path, error })?;
+        }
+        Ok(manager)
+    }
+
+    fn check(&self) -> Result<(), OpenError> {
+        let Config { jobs, per_host, publishing_max, read_bytes_max, held_bytes_max, .. } = &self.config;
+        let settings = [
+            (jobs, "jobs must be at least 1"),
+            (per_host, "per_host must be at least 1"),
+            (publishing_max, "publishing_max must be at least 1"),
+            (read_bytes_max, "read_bytes_max must be at least 1"),
+            (held_bytes_max, "held_bytes_max must be at least 1"),
+        ];
+        match settings.into_iter().find(|(value, _)| **value == 0) {
+            Some((_, error)) => Err(OpenError::Config(error)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("directory", &self.directory)
+            .field("config", &self.config)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "tokio")]
+fn default_transport(runtime: &dyn Runtime, config: &Config) -> Result<Box<dyn Transport>, OpenError> {
+    if !runtime.is_tokio() {
+        return Err(OpenError::Start("the default transport needs a tokio runtime: give another one".into()));
+    }
+    let options = dlmanager_hyper::Options { connections_per_origin_max: config.per_host, ..Default::default() };
+    Ok(Box::new(dlmanager_hyper::Hyper::new(options)))
+}
+
+#[cfg(not(feature = "tokio"))]
+fn default_transport(_: &dyn Runtime, _: &Config) -> Result<Box<dyn Transport>, OpenError> {
+    Err(OpenError::Start("there is no default transport without the feature `tokio`: give one".into()))
 }

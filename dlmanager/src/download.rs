@@ -1,16 +1,20 @@
 //! The handle of a download.
 
+use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dlmanager_core::{CancelError, DownloadId, FileName, Progress};
 use url::Url;
 
 use crate::Error;
+use crate::record::Record;
+use crate::shared::Shared;
+use crate::sync::{block_on, block_on_until};
 
 /// What a download is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,60 +70,83 @@ pub enum How {
 /// A download: a handle that can be cloned, sent, awaited by several, and waited for without any async.
 ///
 /// Dropping it does not cancel the download.
-#[derive(Clone)]
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = dlmanager::DownloadManager::new("downloads")?;
+/// let download = manager.download("https://example.org/tool.tar.xz")?;
+/// let file = (&download).await?; // or `download.wait()?` without any async
+/// println!("{} has {} bytes", file.path.display(), file.length);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Download {
-    subject: Arc<Subject>,
+    record: Arc<Record>,
+    shared: Arc<Shared>,
+    /// This handle among the tasks that wait for the download.
+    key: Option<u64>,
 }
 
 impl Download {
+    pub(crate) fn new(record: Arc<Record>, shared: Arc<Shared>) -> Self {
+        Self { record, shared, key: None }
+    }
+
     /// What it is about, as [`events`](crate::DownloadManager::events) name it.
     pub fn subject(&self) -> &Arc<Subject> {
-        &self.subject
+        &self.record.subject
     }
 
     /// Its identifier: the same for all who joined it.
     pub fn id(&self) -> DownloadId {
-        self.subject.id
+        self.record.subject.id
     }
 
     /// The URL that it was started with, without user info.
     pub fn url(&self) -> &Url {
-        &self.subject.url
+        &self.record.subject.url
     }
 
     /// The name of its file within the directory.
     pub fn name(&self) -> &str {
-        self.subject.name.as_str()
+        self.record.subject.name.as_str()
     }
 
     /// Where its file will be.
     pub fn dest(&self) -> &Path {
-        &self.subject.dest
+        &self.record.subject.dest
     }
 
     /// Whether it has not ended: true from admission on, also while it is queued.
     pub fn is_running(&self) -> bool {
-        panic!("skeleton")
+        self.record.lock().result.is_none()
     }
 
     /// Whether it was canceled: true as soon as a cancel was accepted.
     pub fn is_canceled(&self) -> bool {
-        panic!("skeleton")
+        let cell = self.record.lock();
+        match &cell.result {
+            Some(result) => matches!(result, Err(Error::Canceled)),
+            None => cell.canceled,
+        }
     }
 
     /// Why it failed; `None` while it runs, when it worked, and when it was canceled.
     pub fn error(&self) -> Option<Error> {
-        panic!("skeleton")
+        match &self.record.lock().result {
+            None | Some(Ok(_) | Err(Error::Canceled)) => None,
+            Some(Err(error)) => Some(error.clone()),
+        }
     }
 
     /// How it ended; `None` while it runs.
     pub fn result(&self) -> Option<Result<DownloadedFile, Error>> {
-        panic!("skeleton")
+        self.record.lock().result.clone()
     }
 
     /// How far it is, as last reported.
     pub fn progress(&self) -> Progress {
-        panic!("skeleton")
+        self.record.lock().progress.unwrap_or_default()
     }
 
     /// Asks to cancel it: the connection is dropped at once, and what was fetched is removed. [`wait`](Self::wait) tells
@@ -129,20 +156,24 @@ impl Download {
     ///
     /// It has ended, or its file is being published already, or it has failed by itself.
     pub fn cancel(&self) -> Result<(), CancelError> {
-        panic!("skeleton")
+        self.shared.cancel(&self.record)
     }
 
     /// Has `observer` called with how far the download is: first with what is known, last with the final value, and in
     /// between with the latest one. It runs on a thread apart, so that a slow one harms nothing, and replaces an earlier
     /// one. One that panics is dropped and reported as [`Event::ObserverPanicked`](crate::Event::ObserverPanicked).
     pub fn set_progress(&self, observer: impl FnMut(&Progress) + Send + 'static) {
-        let _ = observer;
-        panic!("skeleton")
+        let (tell, old) = self.record.observe(Some(Box::new(observer)));
+        drop(old);
+        if tell {
+            self.shared.serve(Arc::clone(&self.record));
+        }
     }
 
     /// Ends the calls of what [`set_progress`](Self::set_progress) was given. One that is under way goes on.
     pub fn clear_progress(&self) {
-        panic!("skeleton")
+        let (_, old) = self.record.observe(None);
+        drop(old);
     }
 
     /// Blocks until it has ended. Not for async code: await it there.
@@ -151,22 +182,26 @@ impl Download {
     ///
     /// It was canceled, failed, or the manager's loop is gone.
     pub fn wait(&self) -> Result<DownloadedFile, Error> {
-        panic!("skeleton")
+        block_on(self.clone())
     }
 
     /// Blocks until it has ended, at most for `timeout`; `None` where it has not.
     pub fn wait_timeout(&self, timeout: Duration) -> Option<Result<DownloadedFile, Error>> {
-        let _ = timeout;
-        panic!("skeleton")
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => block_on_until(self.clone(), deadline),
+            None => Some(self.wait()),
+        }
     }
 }
 
 impl Future for Download {
     type Output = Result<DownloadedFile, Error>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let _ = context;
-        panic!("skeleton")
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let (result, unused) = this.record.poll(&mut this.key, context.waker().clone());
+        drop(unused);
+        result.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
@@ -176,5 +211,26 @@ impl IntoFuture for &Download {
 
     fn into_future(self) -> Download {
         self.clone()
+    }
+}
+
+impl Clone for Download {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.record), Arc::clone(&self.shared))
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        if self.key.is_some() {
+            let waker = self.record.lock().wakers.forget(self.key);
+            drop(waker);
+        }
+    }
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download").field("subject", &self.record.subject).finish_non_exhaustive()
     }
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dlmanager_core::{AdmitError, DirectoryError, DownloadError, Fault, NameError};
+use dlmanager_core::{AdmitError, DirectoryError, DownloadError, NameError};
+use dlmanager_fs::CreateError;
 
 use crate::Subject;
 
@@ -49,16 +50,11 @@ pub struct ManagerGone;
 #[non_exhaustive]
 pub enum OpenError {
     /// The directory cannot be made, read or written.
-    #[error("cannot use the directory {path:?}: {fault}")]
-    Io {
-        /// The directory.
-        path: PathBuf,
-        /// What went wrong.
-        fault: Fault,
-    },
+    #[error(transparent)]
+    Directory(#[from] CreateError),
     /// A limit was given, and the directory may not be bounded.
-    #[error("{path:?}: {error}")]
-    Directory {
+    #[error("{}: {error}", path.display())]
+    Limit {
         /// The directory.
         path: PathBuf,
         /// Why not.
@@ -80,7 +76,7 @@ pub enum OpenError {
 #[non_exhaustive]
 pub enum FetchError {
     /// The path does not end in a valid name of a file.
-    #[error("{path:?} is not a path for a file: {error}")]
+    #[error("{} is not a path for a file: {error}", path.display())]
     Path {
         /// The path as it was given.
         path: PathBuf,
@@ -88,7 +84,7 @@ pub enum FetchError {
         error: NameError,
     },
     /// The path does not end in a name, or in one that is not UTF-8.
-    #[error("{path:?} does not end in a name of a file in UTF-8")]
+    #[error("{} does not end in a name of a file in UTF-8", path.display())]
     NoName {
         /// The path as it was given.
         path: PathBuf,

@@ -1,15 +1,22 @@
 //! What happens, as a stream and an iterator.
 
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
-use dlmanager_core::Notice;
+use dlmanager_core::{DownloadId, Notice};
 use futures_core::Stream;
 
 use crate::Subject;
+use crate::shared::After;
+use crate::sync::{block_on, block_on_until, lock};
+
+/// So many events wait to be read; after that the oldest go.
+const EVENTS_MAX: usize = 65_536;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,14 +52,21 @@ pub enum Event {
 /// a [`Stream`], and an iterator that blocks (`for event in manager.events()`). It ends when the manager is closed and
 /// all is told.
 ///
-/// Progress is coalesced: of each download at most one report waits to be read. At most 65,536 events wait; after that
-/// the oldest go, and [`Event::Missed`] says how many. Dropping it ends it.
-pub struct Events {}
+/// Progress is coalesced: of each download at most one report waits to be read between two other events. At most 65,536
+/// events wait; after that the oldest go, and [`Event::Missed`] says how many. Dropping it ends it.
+#[derive(Debug)]
+pub struct Events {
+    subscription: Arc<Subscription>,
+}
 
 impl Events {
+    pub(crate) fn new(subscription: Arc<Subscription>) -> Self {
+        Self { subscription }
+    }
+
     /// The next event; `None` when all is told. Blocks.
     pub fn recv(&mut self) -> Option<Event> {
-        panic!("skeleton")
+        block_on(self.recv_async())
     }
 
     /// The next event, waiting at most so long.
@@ -61,8 +75,11 @@ impl Events {
     ///
     /// There was none in time, or there will be no more.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
-        let _ = timeout;
-        panic!("skeleton")
+        let received = match Instant::now().checked_add(timeout) {
+            Some(deadline) => block_on_until(self.recv_async(), deadline).ok_or(RecvTimeoutError::Timeout)?,
+            None => self.recv(),
+        };
+        received.ok_or(RecvTimeoutError::Disconnected)
     }
 
     /// The next event, if there is one now.
@@ -71,12 +88,17 @@ impl Events {
     ///
     /// There is none now, or there will be no more.
     pub fn try_recv(&mut self) -> Result<Event, TryRecvError> {
-        panic!("skeleton")
+        let mut queue = lock(&self.subscription.queue);
+        match queue.pop() {
+            Some(event) => Ok(event),
+            None if queue.ended => Err(TryRecvError::Disconnected),
+            None => Err(TryRecvError::Empty),
+        }
     }
 
     /// The next event; `None` when all is told.
     pub async fn recv_async(&mut self) -> Option<Event> {
-        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 }
 
@@ -84,8 +106,27 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        let _ = context;
-        panic!("skeleton")
+        let waker = context.waker().clone();
+        let mut queue = lock(&self.subscription.queue);
+        let event = queue.pop();
+        let (poll, unused) = match event {
+            None if !queue.ended => (Poll::Pending, queue.waker.replace(waker)),
+            event => (Poll::Ready(event), Some(waker)),
+        };
+        drop(queue);
+        drop(unused);
+        poll
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let rest = {
+            let mut queue = lock(&self.subscription.queue);
+            queue.unwanted = true;
+            (std::mem::take(&mut queue.events), queue.waker.take())
+        };
+        drop(rest);
     }
 }
 
@@ -99,6 +140,7 @@ impl IntoIterator for Events {
 }
 
 /// The events of a manager, each waited for by blocking.
+#[derive(Debug)]
 pub struct IntoIter(Events);
 
 impl Iterator for IntoIter {
@@ -106,5 +148,86 @@ impl Iterator for IntoIter {
 
     fn next(&mut self) -> Option<Event> {
         self.0.recv()
+    }
+}
+
+/// The queue between the loop and one reader.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    /// How many events have left at the front: the index of an event is its position in `events` plus this.
+    left: u64,
+    /// The indices of the progress reports that a newer one replaces, as nothing else of their download came since.
+    progress: HashMap<DownloadId, u64>,
+    missed: u64,
+    waker: Option<Waker>,
+    /// There will be no more.
+    ended: bool,
+    /// Nobody reads any more.
+    unwanted: bool,
+}
+
+impl Subscription {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { queue: Mutex::default() })
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        !lock(&self.queue).unwanted
+    }
+
+    pub(crate) fn push(&self, event: Event, after: &mut After) {
+        let mut queue = lock(&self.queue);
+        if !queue.unwanted {
+            queue.push(event);
+            after.wake(queue.waker.take());
+        }
+    }
+
+    pub(crate) fn end(&self, after: &mut After) {
+        let mut queue = lock(&self.queue);
+        queue.ended = true;
+        after.wake(queue.waker.take());
+    }
+}
+
+impl Queue {
+    fn push(&mut self, event: Event) {
+        if let Event::Download { download, notice } = &event {
+            if matches!(notice, Notice::Progress { .. }) {
+                if let Some(waiting) = self.waiting_progress(download.id) {
+                    *waiting = event;
+                    return;
+                }
+                self.progress.insert(download.id, self.left + self.events.len() as u64);
+            } else {
+                self.progress.remove(&download.id);
+            }
+        }
+        if self.events.len() >= EVENTS_MAX {
+            self.events.pop_front();
+            self.left += 1;
+            self.missed += 1;
+        }
+        self.events.push_back(event);
+    }
+
+    fn waiting_progress(&mut self, id: DownloadId) -> Option<&mut Event> {
+        let position = self.progress.get(&id)?.checked_sub(self.left)?;
+        self.events.get_mut(usize::try_from(position).ok()?)
+    }
+
+    fn pop(&mut self) -> Option<Event> {
+        if self.missed > 0 {
+            return Some(Event::Missed { count: std::mem::take(&mut self.missed) });
+        }
+        let event = self.events.pop_front()?;
+        self.left += 1;
+        Some(event)
     }
 }

@@ -1,14 +1,18 @@
 //! One file, without a manager.
 
+use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use dlmanager_core::{Durability, IfPresent, Progress};
+use dlmanager_core::{AdmitError, Config, Durability, FileName, IfPresent, Progress, Request};
 use http::{HeaderName, HeaderValue};
 
-use crate::{DownloadedFile, FetchError};
+use crate::observe::Observer;
+use crate::sync::block_on;
+use crate::{Download, DownloadManager, DownloadedFile, FetchError};
 
 /// Fetches one file to a path, whose folder is made where it is missing; a file that is there is taken as it is unless
 /// [`if_present`](Fetch::if_present) says otherwise.
@@ -19,7 +23,14 @@ use crate::{DownloadedFile, FetchError};
 /// # Ok::<(), dlmanager::FetchError>(())
 /// ```
 pub fn fetch(url: impl Into<String>, path: impl AsRef<Path>) -> Fetch {
-    Fetch { url: url.into(), path: path.as_ref().to_path_buf() }
+    Fetch {
+        url: url.into(),
+        path: path.as_ref().to_path_buf(),
+        config: Config::default(),
+        headers: Vec::new(),
+        if_present: IfPresent::default(),
+        observer: None,
+    }
 }
 
 /// A file about to be fetched, from [`fetch()`]: await it, or call [`wait`](Self::wait).
@@ -27,42 +38,46 @@ pub fn fetch(url: impl Into<String>, path: impl AsRef<Path>) -> Fetch {
 pub struct Fetch {
     url: String,
     path: PathBuf,
+    config: Config,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    if_present: IfPresent,
+    observer: Option<Observer>,
 }
 
 impl Fetch {
     /// A header field to send, to the URL's own origin only.
-    pub fn header(self, name: HeaderName, value: HeaderValue) -> Self {
-        let _ = (name, value);
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 
     /// What to do where a file is there already; it is taken as it is unless set.
-    pub fn if_present(self, if_present: IfPresent) -> Self {
-        let _ = (if_present);
+    pub fn if_present(mut self, if_present: IfPresent) -> Self {
+        self.if_present = if_present;
         self
     }
 
     /// An observer, see [`Download::set_progress`](crate::Download::set_progress).
-    pub fn progress(self, observer: impl FnMut(&Progress) + Send + 'static) -> Self {
-        let _ = (observer);
+    pub fn progress(mut self, observer: impl FnMut(&Progress) + Send + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
         self
     }
 
     /// How often it is tried again after a failure that may pass; 5 unless set.
-    pub fn retries(self, retries_max: u32) -> Self {
-        let _ = (retries_max);
+    pub fn retries(mut self, retries_max: u32) -> Self {
+        self.config.retries_max = retries_max;
         self
     }
 
     /// How long it may take, all attempts together. Unlimited unless set.
-    pub fn timeout(self, timeout: Duration) -> Self {
-        let _ = (timeout);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.config.timeout = Some(timeout);
         self
     }
 
     /// What is flushed to the disk, and when.
-    pub fn durability(self, durability: Durability) -> Self {
-        let _ = (durability);
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.config.durability = durability;
         self
     }
 
@@ -72,8 +87,29 @@ impl Fetch {
     ///
     /// The path or the URL makes no sense, the folder cannot be used, or the download failed.
     pub fn wait(self) -> Result<DownloadedFile, FetchError> {
-        let _ = (self.url, self.path);
-        panic!("skeleton")
+        block_on(self.run())
+    }
+
+    async fn run(self) -> Result<DownloadedFile, FetchError> {
+        let name = self.path.file_name().and_then(|name| name.to_str());
+        let Some(name) = name else { return Err(FetchError::NoName { path: self.path }) };
+        let name = match FileName::new(name) {
+            Ok(name) => name,
+            Err(error) => return Err(FetchError::Path { path: self.path, error }),
+        };
+        // A path of one component has the empty path as its parent.
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Before the folder is made.
+        let mut request = Request::new(&self.url).map_err(AdmitError::from)?.name(name).if_present(self.if_present);
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        let manager = DownloadManager::builder(folder).config(self.config).open()?;
+        let record = manager.shared().download(request, self.observer)?;
+        let result = Download::new(record, Arc::clone(manager.shared())).await;
+        // What cannot be removed now is removed by the next one in that folder: the result stands.
+        let _ = manager.close().await;
+        Ok(result.map(|file| DownloadedFile { path: self.path, ..file })?)
     }
 }
 
@@ -82,7 +118,12 @@ impl IntoFuture for Fetch {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let _ = (self.url, self.path);
-        panic!("skeleton")
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for Fetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetch").field("path", &self.path).field("config", &self.config).finish_non_exhaustive()
     }
 }

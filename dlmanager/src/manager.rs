@@ -1,14 +1,15 @@
 //! The manager.
 
-use std::future::Future;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
-use dlmanager_core::{AdmitError, FileName, IfPresent, NameError, Progress, Stamp, StorePath, Unmet};
-use http::{HeaderName, HeaderValue};
+use dlmanager_core::{AdmitError, DeleteItem, Expect, FileName, NameError, Stamp, StorePath, Unmet};
 
-use crate::{Builder, Download, Events, ManagerGone, OpenError, WaitError};
+use crate::shared::Shared;
+use crate::sync::block_on;
+use crate::waits::Until;
+use crate::{AllDone, Builder, Closed, Download, Events, OpenError, RequestBuilder, Sweep, WaitError};
 
 /// Many downloads into one directory.
 ///
@@ -16,10 +17,23 @@ use crate::{Builder, Download, Events, ManagerGone, OpenError, WaitError};
 /// when nothing is half done.
 #[derive(Clone)]
 pub struct DownloadManager {
-    directory: PathBuf,
+    owner: Arc<Owner>,
+}
+
+/// What the clones of a manager own together: its end is theirs.
+struct Owner {
+    shared: Arc<Shared>,
 }
 
 impl DownloadManager {
+    pub(crate) fn with(shared: Arc<Shared>) -> Self {
+        Self { owner: Arc::new(Owner { shared }) }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.owner.shared
+    }
+
     /// A manager with default settings, on a thread of its own. Makes the directory and its parents.
     ///
     /// # Errors
@@ -36,7 +50,7 @@ impl DownloadManager {
 
     /// The directory.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        &self.owner.shared.directory
     }
 
     /// Starts a download under the URL's own name, or joins the one that runs under that name. Whether the file is there
@@ -51,8 +65,7 @@ impl DownloadManager {
 
     /// A download with more to say about it.
     pub fn request(&self, url: impl AsRef<str>) -> RequestBuilder<'_> {
-        let _ = url;
-        RequestBuilder { manager: self }
+        RequestBuilder::new(self.shared(), url.as_ref())
     }
 
     /// Where the file of that name is or would be.
@@ -61,18 +74,18 @@ impl DownloadManager {
     ///
     /// The name is not valid.
     pub fn dest(&self, name: &str) -> Result<PathBuf, NameError> {
-        FileName::new(name).map(|name| self.directory.join(name.as_str()))
+        FileName::new(name).map(|name| self.directory().join(name.as_str()))
     }
 
     /// The downloads that run, queued ones included, in the order of their admission.
     pub fn downloads(&self) -> Vec<Download> {
-        panic!("skeleton")
+        let records: Vec<_> = self.shared().lock().records.values().cloned().collect();
+        records.into_iter().map(|record| Download::new(record, Arc::clone(self.shared()))).collect()
     }
 
     /// Cancels the running downloads that match; returns how many.
-    pub fn cancel_if(&self, matches: impl FnMut(&Download) -> bool) -> usize {
-        let _ = matches;
-        panic!("skeleton")
+    pub fn cancel_if(&self, mut matches: impl FnMut(&Download) -> bool) -> usize {
+        self.downloads().iter().filter(|download| matches(download) && download.cancel().is_ok()).count()
     }
 
     /// Cancels all running downloads; returns how many.
@@ -91,129 +104,53 @@ impl DownloadManager {
 
     /// What [`wait`](Self::wait) waits for, to be awaited.
     pub fn all_done(&self) -> AllDone {
-        panic!("skeleton")
+        AllDone::new(self.shared(), Until::StartedEnded)
     }
 
     /// Blocks until no download runs. Failures are left for [`wait`](Self::wait) to tell.
     pub fn wait_idle(&self) {
-        panic!("skeleton")
+        // Waiting until nothing runs tells of no failure.
+        let _ = block_on(AllDone::new(self.shared(), Until::Idle));
     }
 
     /// What happens from now on, as a stream and an iterator.
     pub fn events(&self) -> Events {
-        panic!("skeleton")
+        self.shared().events()
     }
 
     /// Evicts what the limit wants to go, without a download having ended. Nothing without a limit.
     pub fn remove_old_files(&self) -> Sweep {
-        panic!("skeleton")
+        Sweep::new(self.shared())
     }
 
     /// The files that the limit would have removed now, the first to go first: what
     /// [`remove_old_files`](Self::remove_old_files) would do. Empty without a limit.
     pub fn victims(&self) -> Vec<Victim> {
-        panic!("skeleton")
+        self.shared().lock().victims()
     }
 
     /// What counts for the limit; `None` without one.
     pub fn limit_usage(&self) -> Option<LimitUsage> {
-        panic!("skeleton")
+        self.shared().lock().limit_usage()
     }
 
     /// Cancels what runs and admits nothing more, at once. Awaiting the value, or its [`wait`](Closed::wait), is the
     /// guarantee that nothing is half done: nothing runs, nothing unfinished is left, and observers got their last calls.
     /// May be called again, with the same meaning.
     pub fn close(&self) -> Closed {
-        panic!("skeleton")
+        Closed::new(self.shared())
     }
 }
 
-/// A download about to be asked for, from [`DownloadManager::request`].
-#[must_use = "start it"]
-pub struct RequestBuilder<'a> {
-    manager: &'a DownloadManager,
-}
-
-impl RequestBuilder<'_> {
-    /// The name of the file instead of the URL's last path segment. It may hold subfolders, which are made on demand.
-    pub fn name(self, name: impl AsRef<str>) -> Self {
-        let _ = name;
-        self
-    }
-
-    /// A header field to send, to the URL's own origin only. It replaces an earlier one of that name.
-    pub fn header(self, name: HeaderName, value: HeaderValue) -> Self {
-        let _ = (name, value);
-        self
-    }
-
-    /// What to do where a file of that name is there already; it is taken as it is unless set.
-    pub fn if_present(self, if_present: IfPresent) -> Self {
-        let _ = if_present;
-        self
-    }
-
-    /// An observer from the beginning on, see [`Download::set_progress`]. It replaces that of a download that is joined.
-    pub fn progress(self, observer: impl FnMut(&Progress) + Send + 'static) -> Self {
-        let _ = observer;
-        self
-    }
-
-    /// Starts the download, or joins the one that runs under that name. Returns at once.
-    ///
-    /// # Errors
-    ///
-    /// The URL cannot be fetched, the name is not valid, or the manager is closed.
-    pub fn start(self) -> Result<Download, AdmitError> {
-        let _ = self.manager;
-        panic!("skeleton")
+impl fmt::Debug for DownloadManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DownloadManager").field("directory", &self.directory()).finish_non_exhaustive()
     }
 }
 
-/// The end of all downloads that were started before; from [`DownloadManager::all_done`].
-#[must_use = "await it, or call wait"]
-pub struct AllDone {}
-
-impl AllDone {
-    /// Blocks until it is there.
-    ///
-    /// # Errors
-    ///
-    /// As for [`DownloadManager::wait`].
-    pub fn wait(self) -> Result<(), WaitError> {
-        panic!("skeleton")
-    }
-}
-
-impl Future for AllDone {
-    type Output = Result<(), WaitError>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let _ = context;
-        panic!("skeleton")
-    }
-}
-
-/// The end of a pass of eviction; from [`DownloadManager::remove_old_files`].
-pub struct Sweep {}
-
-impl Sweep {
-    /// Blocks until it is there.
-    ///
-    /// # Errors
-    ///
-    /// The manager was closed or its loop is gone before the pass was done.
-    pub fn wait(self) -> Result<Swept, ManagerGone> {
-        panic!("skeleton")
-    }
-}
-
-impl Future for Sweep {
-    type Output = Result<Swept, ManagerGone>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let _ = context;
-        panic!("skeleton")
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.shared.close();
     }
 }
 
@@ -248,25 +185,11 @@ pub struct Victim {
     pub accessed: Stamp,
 }
 
-/// The end of a manager; from [`DownloadManager::close`]. It is closed whether this is waited for or not.
-pub struct Closed {}
-
-impl Closed {
-    /// Blocks until nothing is half done.
-    ///
-    /// # Errors
-    ///
-    /// The loop was gone before it could clean up; the next manager in that directory does.
-    pub fn wait(self) -> Result<(), ManagerGone> {
-        panic!("skeleton")
-    }
-}
-
-impl Future for Closed {
-    type Output = Result<(), ManagerGone>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let _ = context;
-        panic!("skeleton")
+impl Victim {
+    pub(crate) fn new(item: DeleteItem) -> Option<Self> {
+        match item.expect {
+            Expect::Unchanged { length, accessed, .. } => Some(Self { path: item.path, length, accessed }),
+            Expect::File | Expect::EmptyFolder => None,
+        }
     }
 }

@@ -1,0 +1,165 @@
+//! The loop between the core and the world: written once, as a future that any runtime can poll.
+//!
+//! A *turn* feeds the core what happened, ticks it, and drains its outputs under the one lock; outside the lock it wakes
+//! who waits and starts the actions. What was answered inline feeds the next turn at once; after 32 of them the loop yields.
+
+mod backend;
+mod files;
+mod network;
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use dlmanager_core::{Action, Event, FileAction, Instant, Output};
+
+pub use backend::{Store, Transport};
+use files::Files;
+use network::Network;
+
+use crate::runtime::{Runtime, Sleep};
+use crate::shared::{After, Shared};
+
+/// After so many turns in a row the loop lets other tasks of its thread run.
+const TURNS_MAX: usize = 32;
+
+/// The loop of a manager. It ends when the manager is closed and drained; dropped or panicking before that, it leaves
+/// word with everyone who waits.
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    network: Network,
+    files: Files,
+    runtime: Arc<dyn Runtime>,
+    sleep: Option<(Instant, Sleep)>,
+    until: Option<Instant>,
+    // Kept from turn to turn for their capacity.
+    events: Vec<Event>,
+    actions: Vec<Action>,
+    file_actions: Vec<FileAction>,
+    after: After,
+}
+
+impl Driver {
+    /// The loop for the core in `shared`. With `workers_only` no file action runs on the thread that polls.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        transport: Box<dyn Transport>,
+        store: Arc<dyn Store>,
+        runtime: Arc<dyn Runtime>,
+        workers_only: bool,
+    ) -> Self {
+        Self {
+            shared,
+            network: Network::new(transport),
+            files: Files::new(store, workers_only),
+            runtime,
+            sleep: None,
+            until: None,
+            events: Vec::new(),
+            actions: Vec::new(),
+            file_actions: Vec::new(),
+            after: After::default(),
+        }
+    }
+
+    fn run(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // Whatever woke the loop (a command, a timer, an answer), the first turn finds it.
+        let mut due = true;
+        for _ in 0..TURNS_MAX {
+            self.network.poll(context, &mut self.events);
+            self.files.collect(context, &mut self.events);
+            if due || !self.events.is_empty() {
+                due = false;
+                if self.turn(context) {
+                    return Poll::Ready(());
+                }
+            } else {
+                ready!(self.poll_timer(context));
+                due = true;
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Returns whether the manager is closed and drained.
+    fn turn(&mut self, context: &Context<'_>) -> bool {
+        let now = self.shared.now();
+        let waker = context.waker().clone();
+        let mut state = self.shared.lock();
+        self.after.unused(state.register_loop(waker));
+        for event in self.events.drain(..) {
+            state.core.handle(now, event);
+        }
+        state.core.handle(now, Event::Tick);
+        self.until = loop {
+            match state.core.poll() {
+                Output::Action(action) => self.actions.push(action),
+                Output::Notice(notice) => state.notice(notice, &mut self.after),
+                Output::Wait(wait) => break wait.until,
+            }
+        };
+        let drained = state.core.is_drained();
+        if drained {
+            state.drained(&mut self.after);
+        }
+        drop(state);
+        self.after.run(&self.shared);
+        self.start();
+        drained
+    }
+
+    fn start(&mut self) {
+        for action in self.actions.drain(..) {
+            match action {
+                Action::Net(action) => self.network.start(action),
+                Action::File(action) => self.file_actions.push(action),
+                Action::Abort(target) => {
+                    // Behind the actions of this drain, as it was polled after its target.
+                    if !self.network.abort(target) {
+                        self.files.start(&mut self.file_actions);
+                        self.files.abort(target);
+                    }
+                }
+            }
+        }
+        self.files.start(&mut self.file_actions);
+    }
+
+    /// Ready when a tick is due. A timer that is armed too early is kept: it costs one idle turn, a new one costs more.
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(until) = self.until else { return Poll::Pending };
+        if self.sleep.as_ref().is_none_or(|(armed, _)| *armed > until) {
+            self.sleep = Some((until, self.runtime.sleep_until(self.shared.deadline(until))));
+        }
+        if let Some((_, sleep)) = &mut self.sleep {
+            ready!(sleep.as_mut().poll(context));
+            self.sleep = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        match catch_unwind(AssertUnwindSafe(|| this.run(context))) {
+            Ok(poll) => poll,
+            Err(payload) => {
+                std::mem::forget(payload);
+                self.shared.gone();
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.gone();
+    }
+}

@@ -1,0 +1,159 @@
+//! Threads for work that blocks: made on demand, ended when idle.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::Duration;
+
+use crate::sync::{Wakers, lock};
+
+/// A thread that had nothing to do for so long ends.
+const IDLE_MAX: Duration = Duration::from_secs(5);
+
+/// Something to do. What it panics with is swallowed: who must know of it has a guard in the job.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+/// Up to `threads_max` threads that take jobs from one queue. Dropping it lets the jobs that it was given finish.
+pub(crate) struct Pool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: &'static str,
+    threads_max: usize,
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    threads: usize,
+    /// Threads that wait for a job.
+    idle: usize,
+    /// Jobs that run.
+    running: usize,
+    dropped: bool,
+    wait_for_idle: Wakers,
+}
+
+impl Pool {
+    pub(crate) fn new(name: &'static str, threads_max: usize) -> Self {
+        let state = Mutex::new(State::default());
+        Self { inner: Arc::new(Inner { name, threads_max, state, work: Condvar::new() }) }
+    }
+
+    /// Has the jobs run, in no particular order. Where the system gives no thread at all, they run here and now.
+    pub(crate) fn run(&self, jobs: impl IntoIterator<Item = Job>) {
+        let wanted = {
+            let mut state = lock(&self.inner.state);
+            let before = state.jobs.len();
+            state.jobs.extend(jobs);
+            for _ in before..state.jobs.len().min(before + state.idle) {
+                self.inner.work.notify_one();
+            }
+            let wanted = state.jobs.len().saturating_sub(state.idle).min(self.inner.threads_max - state.threads);
+            state.threads += wanted;
+            wanted
+        };
+        for _ in 0..wanted {
+            let inner = Arc::clone(&self.inner);
+            let made = thread::Builder::new().name(inner.name.into()).spawn(move || inner.work());
+            if made.is_err() {
+                self.inner.without_thread();
+            }
+        }
+    }
+
+    /// Ready when no job runs or waits. `key` identifies the waiting task.
+    pub(crate) fn poll_idle(&self, context: &Context<'_>, key: &mut Option<u64>) -> Poll<()> {
+        let waker = context.waker().clone();
+        let mut state = lock(&self.inner.state);
+        let (unused, poll) = if state.is_idle() {
+            (Some(waker), Poll::Ready(()))
+        } else {
+            (state.wait_for_idle.register(key, waker), Poll::Pending)
+        };
+        drop(state);
+        drop(unused);
+        poll
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        lock(&self.inner.state).dropped = true;
+        self.inner.work.notify_all();
+    }
+}
+
+impl Inner {
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            self.finish(job);
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                state.running += 1;
+                return Some(job);
+            }
+            if state.dropped {
+                state.threads -= 1;
+                return None;
+            }
+            state.idle += 1;
+            let (waited, timeout) =
+                self.work.wait_timeout(state, IDLE_MAX).unwrap_or_else(std::sync::PoisonError::into_inner);
+            state = waited;
+            state.idle -= 1;
+            if timeout.timed_out() && state.jobs.is_empty() {
+                state.threads -= 1;
+                return None;
+            }
+        }
+    }
+
+    fn finish(&self, job: Job) {
+        // The payload of a panic is forgotten, as dropping it may panic again.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(job)) {
+            std::mem::forget(payload);
+        }
+        let mut state = lock(&self.state);
+        state.running -= 1;
+        let wakers = if state.is_idle() { Some(state.wait_for_idle.take()) } else { None };
+        drop(state);
+        wakers.into_iter().flatten().for_each(std::task::Waker::wake);
+    }
+
+    /// A thread that was counted could not be made. The last hope of the queue is the caller's thread.
+    fn without_thread(&self) {
+        loop {
+            let job = {
+                let mut state = lock(&self.state);
+                if state.threads > 1 {
+                    state.threads -= 1;
+                    return;
+                }
+                let Some(job) = state.jobs.pop_front() else {
+                    state.threads -= 1;
+                    return;
+                };
+                state.running += 1;
+                job
+            };
+            self.finish(job);
+        }
+    }
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.running == 0 && self.jobs.is_empty()
+    }
+}

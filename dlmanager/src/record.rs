@@ -1,0 +1,104 @@
+//! What is known of one download, shared by its handles, the loop and the observers.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+
+use dlmanager_core::{Outcome, Progress};
+
+use crate::observe::{Observation, Observer};
+use crate::shared::After;
+use crate::sync::{Wakers, lock};
+use crate::{DownloadedFile, Error, How, Subject};
+
+/// The state of a download as its users see it.
+pub(crate) struct Record {
+    pub(crate) subject: Arc<Subject>,
+    cell: Mutex<Cell>,
+}
+
+#[derive(Default)]
+pub(crate) struct Cell {
+    pub(crate) progress: Option<Progress>,
+    /// A cancel was accepted.
+    pub(crate) canceled: bool,
+    pub(crate) result: Option<Result<DownloadedFile, Error>>,
+    pub(crate) wakers: Wakers,
+    pub(crate) observation: Observation,
+}
+
+impl Record {
+    pub(crate) fn new(subject: Subject) -> Arc<Self> {
+        Arc::new(Self { subject: Arc::new(subject), cell: Mutex::default() })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Cell> {
+        lock(&self.cell)
+    }
+
+    /// Notes how far the download is.
+    pub(crate) fn progress(self: &Arc<Self>, progress: Progress, after: &mut After) {
+        let mut cell = self.lock();
+        cell.progress = Some(progress);
+        if cell.observation.offer(progress) {
+            after.serve(self);
+        }
+    }
+
+    /// Notes how the download ended.
+    pub(crate) fn finish(self: &Arc<Self>, result: Result<DownloadedFile, Error>, after: &mut After) {
+        let mut cell = self.lock();
+        cell.result = Some(result);
+        after.wake(cell.wakers.take());
+        if cell.observation.end() {
+            after.serve(self);
+        }
+    }
+
+    /// Sets or clears the observer. Returns whether there is something to tell it now, and the old one, to be dropped
+    /// outside every lock.
+    pub(crate) fn observe(&self, observer: Option<Observer>) -> (bool, Option<Observer>) {
+        let mut cell = self.lock();
+        let (progress, ended) = (cell.progress, cell.result.is_some());
+        cell.observation.set(observer, progress, ended)
+    }
+
+    /// The result; where there is none yet, `waker` is registered. Returns what is to be dropped outside the lock, too.
+    pub(crate) fn poll(
+        &self,
+        key: &mut Option<u64>,
+        waker: Waker,
+    ) -> (Option<Result<DownloadedFile, Error>>, Option<Waker>) {
+        let mut cell = self.lock();
+        match &cell.result {
+            Some(result) => (Some(result.clone()), Some(waker)),
+            None => (None, cell.wakers.register(key, waker)),
+        }
+    }
+
+    /// The core's outcome as the handles tell it.
+    pub(crate) fn result_of(&self, outcome: &Outcome) -> Result<DownloadedFile, Error> {
+        let path = self.subject.dest.clone();
+        match outcome {
+            Outcome::Complete(complete) => Ok(DownloadedFile {
+                path,
+                length: complete.length,
+                how: How::Fetched,
+                url: complete.url.clone(),
+                requests: complete.requests,
+                length_unverified: complete.length_unverified,
+                content_encoding: complete.content_encoding.clone(),
+            }),
+            Outcome::Present { length } => Ok(DownloadedFile {
+                path,
+                length: *length,
+                how: How::Present,
+                url: self.subject.url.clone(),
+                requests: 0,
+                length_unverified: false,
+                content_encoding: None,
+            }),
+            Outcome::Canceled => Err(Error::Canceled),
+            Outcome::Failed(error) => Err(Error::Failed(error.clone())),
+        }
+    }
+}

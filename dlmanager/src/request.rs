@@ -1,0 +1,68 @@
+//! A download about to be asked for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use dlmanager_core::{AdmitError, FileName, IfPresent, Progress, Request};
+use http::{HeaderName, HeaderValue};
+
+use crate::Download;
+use crate::observe::Observer;
+use crate::shared::Shared;
+
+/// A download about to be asked for, from
+/// [`DownloadManager::request`](crate::DownloadManager::request).
+#[must_use = "start it"]
+pub struct RequestBuilder<'a> {
+    shared: &'a Arc<Shared>,
+    /// The first thing that was wrong is told by [`start`](Self::start).
+    request: Result<Request, AdmitError>,
+    observer: Option<Observer>,
+}
+
+impl<'a> RequestBuilder<'a> {
+    pub(crate) fn new(shared: &'a Arc<Shared>, url: &str) -> Self {
+        Self { shared, request: Request::new(url).map_err(Into::into), observer: None }
+    }
+
+    /// The name of the file instead of the URL's last path segment. It may hold subfolders, which are made on demand.
+    pub fn name(mut self, name: impl AsRef<str>) -> Self {
+        let name = FileName::new(name.as_ref());
+        self.request = self.request.and_then(|request| Ok(request.name(name?)));
+        self
+    }
+
+    /// A header field to send, to the URL's own origin only. It replaces an earlier one of that name.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.request = self.request.map(|request| request.header(name, value));
+        self
+    }
+
+    /// What to do where a file of that name is there already; it is taken as it is unless set.
+    pub fn if_present(mut self, if_present: IfPresent) -> Self {
+        self.request = self.request.map(|request| request.if_present(if_present));
+        self
+    }
+
+    /// An observer from the beginning on, see [`Download::set_progress`]. It replaces that of a download that is joined.
+    pub fn progress(mut self, observer: impl FnMut(&Progress) + Send + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Starts the download, or joins the one that runs under that name. Returns at once.
+    ///
+    /// # Errors
+    ///
+    /// The URL cannot be fetched, the name is not valid, or the manager is closed.
+    pub fn start(self) -> Result<Download, AdmitError> {
+        let record = self.shared.download(self.request?, self.observer)?;
+        Ok(Download::new(record, Arc::clone(self.shared)))
+    }
+}
+
+impl fmt::Debug for RequestBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBuilder").field("request", &self.request).finish_non_exhaustive()
+    }
+}
