@@ -1,0 +1,150 @@
+//! Questions about a download, and what must always hold of it.
+
+use alloc::string::ToString;
+
+use super::{Context, Download, State, Then, Transfer};
+use crate::origin::Origin;
+use crate::{ActionId, Config, Instant, Outcome, Phase, Progress};
+
+impl Download {
+    /// The origin that the next request goes to.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::of(&self.hop.url)
+    }
+
+    pub(crate) const fn phase(&self) -> Phase {
+        match self.state {
+            State::Queued { .. } => Phase::Queued,
+            State::Checking => Phase::Checking,
+            State::Connecting { .. } | State::Redirecting { .. } => Phase::Connecting,
+            State::Receiving => Phase::Receiving,
+            State::Verifying => Phase::Verifying,
+            State::Publishing(_) => Phase::Publishing,
+            State::Waiting { .. } => Phase::Waiting,
+            State::Draining(_) => Phase::Draining,
+            State::Evicting(_) | State::Gone(_) => Phase::Evicting,
+        }
+    }
+
+    /// How it will end, where that is decided.
+    pub(crate) const fn ending(&self) -> Option<&Outcome> {
+        match &self.state {
+            State::Draining(Then::Finish(outcome)) | State::Evicting(outcome) | State::Gone(outcome) => Some(outcome),
+            State::Queued { .. }
+            | State::Checking
+            | State::Connecting { .. }
+            | State::Redirecting { .. }
+            | State::Receiving
+            | State::Verifying
+            | State::Publishing(_)
+            | State::Waiting { .. }
+            | State::Draining(Then::Retry { .. } | Then::Follow) => None,
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.transfer.as_deref().map_or(self.told, |transfer| transfer.meter.progress())
+    }
+
+    /// Whether it has been under way before, so that it goes first in its line.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.requests == 0
+    }
+
+    pub(crate) const fn slot(&self) -> Option<&Origin> {
+        self.slot.as_ref()
+    }
+
+    /// When it wants to be told of the time next.
+    pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
+        let own = match &self.state {
+            State::Connecting { deadline, .. } | State::Redirecting { deadline, .. } => Some(*deadline),
+            State::Receiving => self.transfer.as_deref().and_then(|transfer| transfer.deadline(config)),
+            State::Waiting { until } => Some(*until),
+            State::Queued { .. }
+            | State::Checking
+            | State::Verifying
+            | State::Publishing(_)
+            | State::Draining(_)
+            | State::Evicting(_)
+            | State::Gone(_) => None,
+        };
+        let whole = self.whole_deadline.filter(|_| self.state.is_timed());
+        own.into_iter().chain(whole).min()
+    }
+
+    pub(super) fn is_overdue(&self, cx: &Context<'_>) -> bool {
+        self.whole_deadline.is_some_and(|deadline| deadline <= cx.now)
+    }
+
+    pub(super) const fn needs_slot(&self) -> bool {
+        let under_way = match self.state {
+            State::Checking | State::Connecting { .. } | State::Redirecting { .. } | State::Receiving => true,
+            State::Queued { .. }
+            | State::Verifying
+            | State::Publishing(_)
+            | State::Waiting { .. }
+            | State::Draining(_)
+            | State::Evicting(_)
+            | State::Gone(_) => false,
+        };
+        under_way || self.dropping || self.body.is_some()
+    }
+
+    pub(crate) fn check_invariants(&self) {
+        let name = self.name.to_string();
+        let holds = self.body.is_some() || self.file.is_some() || self.partial.is_some();
+        match &self.state {
+            State::Queued { .. } | State::Waiting { .. } | State::Evicting(_) | State::Gone(_) => {
+                assert!(!holds && self.unanswered == 0, "{name} holds nothing and waits for no answer");
+                assert!(self.slot.is_none() && !self.dropping, "{name} has no slot");
+            }
+            State::Checking => assert!(!holds && self.unanswered == 1 && self.slot.is_some(), "{name} only looks"),
+            State::Connecting { .. } | State::Redirecting { .. } => {
+                assert!(self.body.is_some() && self.file.is_none() && self.slot.is_some(), "{name} has an exchange");
+            }
+            State::Receiving => {
+                assert!(self.body.is_some() && self.transfer.is_some() && self.slot.is_some(), "{name} has a body");
+            }
+            State::Verifying | State::Publishing(_) => assert!(self.body.is_none(), "{name} has all bytes"),
+            State::Draining(_) => assert!(self.unanswered > 0, "{name} waits for something"),
+        }
+        if let Some(transfer) = self.transfer.as_deref() {
+            assert!(!transfer.reading || self.unanswered > 0, "{name} waits for the chunk that it asked for");
+        }
+        assert!(self.file.is_none() || self.partial.is_some() || self.file.as_ref().is_some_and(|file| file.answered));
+    }
+
+    /// Whether this action is the `Fetch` of the exchange.
+    pub(super) fn is_fetched_by(&self, fetch: ActionId) -> bool {
+        self.body.as_ref().is_some_and(|body| body.fetch == fetch)
+    }
+
+    pub(super) fn is_stalled(&self, cx: &Context<'_>) -> bool {
+        let deadline = self.transfer.as_deref().and_then(|transfer| transfer.stall.deadline());
+        deadline.is_some_and(|deadline| deadline <= cx.now)
+    }
+}
+
+impl State {
+    /// Whether the timeout of the whole download runs.
+    pub(super) const fn is_timed(&self) -> bool {
+        match self {
+            Self::Queued { .. }
+            | Self::Checking
+            | Self::Connecting { .. }
+            | Self::Redirecting { .. }
+            | Self::Receiving
+            | Self::Verifying
+            | Self::Waiting { .. } => true,
+            Self::Publishing(_) | Self::Draining(_) | Self::Evicting(_) | Self::Gone(_) => false,
+        }
+    }
+}
+
+impl Transfer {
+    fn deadline(&self, config: &Config) -> Option<Instant> {
+        let write = self.gather.since().map(|since| since + config.gather_time);
+        [self.stall.deadline(), write, self.meter.report_at()].into_iter().flatten().min()
+    }
+}
