@@ -1,9 +1,9 @@
 //! The settings of a manager, and how it is opened.
 
 use std::fmt;
-use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use dlmanager_core::{Config, Durability, LimitConfig, Manager, Pattern};
@@ -12,7 +12,7 @@ use dlmanager_fs::Directory;
 use crate::driver::Driver;
 use crate::ending::DirectoryReady;
 use crate::shared::Shared;
-use crate::sync::block_on;
+use crate::sync::{self, block_on};
 use crate::{DownloadManager, OpenError, Runtime, Store, Transport, runtime};
 
 /// What is gathered before it goes to a worker, in bytes, where nothing else is set: a hand-over costs as much as writing
@@ -194,25 +194,26 @@ impl Builder {
         block_on(self.start(runtime, false))
     }
 
-    /// Opens the manager within the program's own runtime: a [`tokio::runtime::Handle`], or any closure that spawns a
+    /// Opens the manager within the program's own runtime: a `tokio::runtime::Handle`, or any closure that spawns a
     /// task. All file work then goes to worker threads. The default transport needs tokio; on another executor give one
     /// with [`transport`](Self::transport).
     ///
     /// # Errors
     ///
     /// As for [`open`](Self::open); and [`OpenError::Start`] where the default transport cannot run on that runtime.
-    pub fn open_on(self, runtime: impl Runtime) -> impl Future<Output = Result<DownloadManager, OpenError>> + Send {
-        async move {
-            self.check()?;
-            self.start(Arc::new(runtime), true).await
-        }
+    pub async fn open_on(self, runtime: impl Runtime) -> Result<DownloadManager, OpenError> {
+        self.check()?;
+        self.start(Arc::new(runtime), true).await
     }
 
     async fn start(self, runtime: Arc<dyn Runtime>, workers_only: bool) -> Result<DownloadManager, OpenError> {
         let path = self.directory;
         let store = match self.store {
             Some(store) => store,
-            None => Arc::new(Directory::create(&path)?),
+            None => {
+                let path = path.clone();
+                Arc::new(on_a_thread(move || Directory::create(path)).await??)
+            }
         };
         let transport = match self.transport {
             Some(transport) => transport,
@@ -266,6 +267,14 @@ impl fmt::Debug for Builder {
             .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
+}
+
+/// Runs what may block on a thread of its own.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, OpenError> {
+    let (promise, result) = sync::promise();
+    let thread = thread::Builder::new().name("dlmanager-open".into()).spawn(move || promise.keep(work()));
+    thread.map_err(|error| OpenError::Start(error.to_string()))?;
+    result.await.ok_or_else(|| OpenError::Start("the thread that makes the directory panicked".into()))
 }
 
 #[cfg(feature = "tokio")]

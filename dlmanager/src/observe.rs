@@ -96,7 +96,7 @@ pub(crate) fn serve(shared: &Arc<Shared>, record: &Arc<Record>) {
         (observer, [observation.first.take(), observation.latest.take()], observation.generation)
     };
     IN_OBSERVER.set(true);
-    let told = catch_unwind(AssertUnwindSafe(|| values.iter().flatten().for_each(|progress| observer(progress))));
+    let told = catch_unwind(AssertUnwindSafe(|| values.iter().flatten().for_each(&mut observer)));
     IN_OBSERVER.set(false);
     let panicked = told.err();
     let (again, unused) = {

@@ -192,7 +192,7 @@ impl Shared {
     pub(crate) fn observer_panicked(self: &Arc<Self>, record: &Record, message: String) {
         let mut after = After::default();
         let event = Event::ObserverPanicked { download: Arc::clone(&record.subject), message };
-        self.lock().publish(event, &mut after);
+        self.lock().publish(&event, &mut after);
         after.run(self);
     }
 
@@ -293,8 +293,8 @@ impl State {
     }
 
     /// Passes the core's news on to whom it concerns.
-    pub(crate) fn notice(&mut self, notice: Notice, after: &mut After) {
-        match &notice {
+    pub(crate) fn notice(&mut self, notice: &Notice, after: &mut After) {
+        match notice {
             Notice::Progress { id, progress } => {
                 if let Some(record) = self.records.get(id) {
                     record.progress(*progress, after);
@@ -321,8 +321,8 @@ impl State {
             | Notice::Evicted { .. }
             | Notice::Warning(_) => {}
         }
-        self.tell(&notice, after);
-        if let Notice::Finished { id, outcome } = &notice {
+        self.tell(notice, after);
+        if let Notice::Finished { id, outcome } = notice {
             self.finished(*id, outcome, after);
         }
     }
@@ -375,10 +375,10 @@ impl State {
             Some(Some(record)) => Event::Download { download: Arc::clone(&record.subject), notice: notice.clone() },
             Some(None) => return,
         };
-        self.publish(event, after);
+        self.publish(&event, after);
     }
 
-    fn publish(&mut self, event: Event, after: &mut After) {
+    fn publish(&mut self, event: &Event, after: &mut After) {
         self.subscriptions.retain(|subscription| subscription.is_wanted());
         for subscription in &self.subscriptions {
             subscription.push(event.clone(), after);

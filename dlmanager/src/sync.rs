@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -42,6 +42,57 @@ impl Wakers {
     /// Takes all wakers out, to be woken outside the lock.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {
         std::mem::take(&mut self.waiting).into_values()
+    }
+}
+
+/// A value that another thread will have, and the future that yields it: `None` where the promise is dropped unkept.
+pub(crate) fn promise<T>() -> (Promise<T>, Promised<T>) {
+    let state = Arc::new(Mutex::new(PromiseState { value: None, over: false, waker: None }));
+    (Promise(Arc::clone(&state)), Promised(state))
+}
+
+pub(crate) struct Promise<T>(Arc<Mutex<PromiseState<T>>>);
+
+pub(crate) struct Promised<T>(Arc<Mutex<PromiseState<T>>>);
+
+struct PromiseState<T> {
+    value: Option<T>,
+    over: bool,
+    waker: Option<Waker>,
+}
+
+impl<T> Promise<T> {
+    pub(crate) fn keep(self, value: T) {
+        lock(&self.0).value = Some(value);
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        let waker = {
+            let mut state = lock(&self.0);
+            state.over = true;
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<T> Future for Promised<T> {
+    type Output = Option<T>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let waker = context.waker().clone();
+        let mut state = lock(&self.0);
+        if state.over {
+            return Poll::Ready(state.value.take());
+        }
+        let old = state.waker.replace(waker);
+        drop(state);
+        drop(old);
+        Poll::Pending
     }
 }
 

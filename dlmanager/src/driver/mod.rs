@@ -97,7 +97,7 @@ impl Driver {
         self.until = loop {
             match state.core.poll() {
                 Output::Action(action) => self.actions.push(action),
-                Output::Notice(notice) => state.notice(notice, &mut self.after),
+                Output::Notice(notice) => state.notice(&notice, &mut self.after),
                 Output::Wait(wait) => break wait.until,
             }
         };

@@ -17,7 +17,7 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What a manager needs of the program's own runtime: to spawn a task, and to wait for a point in time.
 ///
-/// Implemented for [`tokio::runtime::Handle`](::tokio::runtime::Handle) (feature `tokio`), and for closures that spawn a
+/// Implemented for `tokio::runtime::Handle` (feature `tokio`), and for closures that spawn a
 /// task on any executor; these wait with the help of one thread for all managers of the process.
 ///
 /// ```
