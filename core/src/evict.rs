@@ -168,6 +168,11 @@ impl Evictor {
                 Scan::Running { .. } => return,
                 Scan::Complete => {}
                 Scan::Broken => {
+                    // Nothing can be evicted, but whoever waits is told the end.
+                    if self.due.contains(&None) {
+                        let (files, bytes) = (self.limit.files(), self.limit.bytes());
+                        effects.notice(Notice::Swept { files, bytes, unmet: Some(Unmet::NotScanned) });
+                    }
                     self.swept.extend(self.due.drain(..).flatten());
                     return;
                 }

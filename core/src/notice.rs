@@ -136,6 +136,8 @@ pub enum Unmet {
     FileLimit,
     /// The files that would have to go are in use, or may not be removed.
     InUse,
+    /// The directory could not be read to its end, so that which files there are is not known.
+    NotScanned,
 }
 
 /// Something that went wrong and ends no download.
