@@ -1,1 +1,68 @@
-//! Executes the network actions of dlmanager-core with hyper on tokio.
+//! Executes the network actions of dlmanager-core with hyper on tokio: HTTP/1.1 over TCP.
+//!
+//! A [`Hyper`] takes [`NetAction`](dlmanager_core::NetAction)s by [`start`](Hyper::start) and yields their
+//! [`Event`](dlmanager_core::Event)s by [`poll`](Hyper::poll). It has no task and no thread of its own, only the host's
+//! names are resolved on tokio's blocking threads: the loop that owns it polls it, within a tokio runtime that has IO and
+//! time enabled, and one wake polls the exchanges that were woken, not all.
+//!
+//! ```
+//! use std::future::poll_fn;
+//! use std::task::Poll;
+//!
+//! use dlmanager_core::{Event, NetAction};
+//! use dlmanager_hyper::Hyper;
+//!
+//! /// Starts actions and waits until something happens.
+//! async fn next_events(hyper: &mut Hyper, actions: Vec<NetAction>) -> Vec<Event> {
+//!     actions.into_iter().for_each(|action| hyper.start(action));
+//!     let mut events = Vec::new();
+//!     poll_fn(|cx| {
+//!         hyper.poll(cx, &mut events);
+//!         if events.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+//!     })
+//!     .await;
+//!     events
+//! }
+//! ```
+//!
+//! # Exchanges
+//!
+//! - The request goes out as it is, its URI in origin-form; no header field is added. Only `http` is spoken: any other
+//!   scheme is [`FaultKind::Unsupported`](dlmanager_core::FaultKind::Unsupported).
+//! - A `ReadBody` may be started before its `Fetch` is answered. It gets what is ready, of whatever length. Small frames
+//!   that are ready together come as one chunk; where the end is known with the last bytes, they bear `last`. Trailers
+//!   are passed over.
+//! - While nobody reads a body, its connection is left alone: TCP holds the server back. Then a connection holds no more
+//!   than three frames and a read buffer, each of at most [`Options::read_buffer_bytes_max`].
+//! - `DropBody` and [`abort`](Hyper::abort) act at once; a connection that has not received its body to the end is
+//!   closed when they return.
+//!
+//! # Connections
+//!
+//! Each origin has at most [`Options::connections_per_origin_max`] connections, idle ones included. A body that was
+//! received to its end gives its connection back; it is used for the next exchange with that origin, or closed: after
+//! [`Options::idle_timeout`], beyond [`Options::idle_connections_max`], and when the server closes it or sends what
+//! nobody asked for. A request that finds its kept connection closed goes out once more on a new one, provided that not
+//! a byte of a reply has come; `Connected` is then reported again.
+//!
+//! # What a chunk keeps alive
+//!
+//! hyper splits frames off its read buffer, so a frame keeps that whole buffer alive, with others from it.
+//! [`Chunk::pinned`](dlmanager_core::Chunk::pinned) is the size of the largest buffer that its connection has read into
+//! so far: it starts at 8 KiB, grows while reads fill it, and never exceeds twice [`Options::read_buffer_bytes_max`].
+//! Chunks of up to 4 KiB that would keep more than twice their length alive are copied.
+
+mod body;
+mod connect;
+mod exchange;
+mod fault;
+mod link;
+mod options;
+mod origin;
+mod pool;
+mod transport;
+mod wake;
+mod wire;
+
+pub use options::Options;
+pub use transport::Hyper;

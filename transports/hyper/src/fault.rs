@@ -1,0 +1,88 @@
+//! What went wrong, in the core's terms and in words.
+
+use std::error::Error;
+use std::io;
+use std::iter;
+
+use dlmanager_core::{Fault, FaultKind};
+
+use crate::Options;
+use crate::connect::Unresolved;
+
+/// No connection to `place` (host and port) could be made.
+pub(crate) fn of_connect(place: &str, error: &(dyn Error + 'static)) -> Fault {
+    if let Some(Unresolved { host, cause }) = find::<Unresolved>(error) {
+        return Fault::new(FaultKind::Resolve).with_detail(format!("{host}: {}", io_text(cause)));
+    }
+    match find::<io::Error>(error) {
+        Some(cause) => with_io(FaultKind::Connect, cause, &format!("{place}: ")),
+        None => Fault::new(FaultKind::Connect).with_detail(format!("{place}: {}", chain_text(error))),
+    }
+}
+
+/// No head came. `begun`: some bytes came.
+pub(crate) fn of_head(error: &hyper::Error, begun: bool, options: &Options) -> Fault {
+    if error.is_parse_too_large() {
+        let Options { header_bytes_max, header_count_max, .. } = options;
+        return Fault::new(FaultKind::HeadTooLarge)
+            .with_detail(format!("more than {header_bytes_max} bytes or {header_count_max} fields"));
+    }
+    if error.is_parse() {
+        return Fault::new(FaultKind::Protocol).with_detail(chain_text(error));
+    }
+    if let Some(cause) = find::<io::Error>(error) {
+        return with_io(FaultKind::Reset, cause, "");
+    }
+    if begun && !error.is_incomplete_message() {
+        return Fault::new(FaultKind::Protocol).with_detail("the server spoke before it was asked");
+    }
+    Fault::new(FaultKind::Reset).with_detail(if begun {
+        "the server closed it within the head of its reply"
+    } else {
+        "the server closed it before it replied"
+    })
+}
+
+/// The body broke off or is malformed. `connection`: what its connection ended with, where it is known.
+pub(crate) fn of_body(error: &hyper::Error, connection: Option<&hyper::Error>) -> Fault {
+    let cause = find::<io::Error>(error).or_else(|| find::<io::Error>(connection?));
+    match cause {
+        Some(cause) if matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+            with_io(FaultKind::Protocol, cause, "")
+        }
+        Some(cause) if cause.kind() != io::ErrorKind::UnexpectedEof => with_io(FaultKind::Reset, cause, ""),
+        _ => Fault::new(FaultKind::Reset).with_detail("the server closed it within the body"),
+    }
+}
+
+fn with_io(kind: FaultKind, cause: &io::Error, prefix: &str) -> Fault {
+    let fault = Fault::new(kind).with_detail(format!("{prefix}{}", io_text(cause)));
+    match cause.raw_os_error() {
+        Some(code) => fault.with_os_code(code),
+        None => fault,
+    }
+}
+
+/// The error's text without the number, which a fault carries by itself.
+fn io_text(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(code) = error.raw_os_error()
+        && let Some(kept) = text.strip_suffix(&format!(" (os error {code})")).map(str::len)
+    {
+        text.truncate(kept);
+    }
+    text
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(error), |&error| error.source())
+}
+
+fn chain_text(error: &(dyn Error + 'static)) -> String {
+    let texts: Vec<_> = chain(error).map(ToString::to_string).collect();
+    texts.join(": ")
+}
+
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    chain(error).find_map(|error| error.downcast_ref())
+}

@@ -1,0 +1,55 @@
+//! What can be set.
+
+use std::time::Duration;
+
+/// The settings of a [`Hyper`](crate::Hyper).
+///
+/// ```
+/// let options = dlmanager_hyper::Options { connections_per_origin_max: 2, ..Default::default() };
+/// let transport = dlmanager_hyper::Hyper::new(options);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Greatest number of connections to one origin (host and port), idle ones included; 0 counts as 1. A `Fetch`
+    /// beyond it waits until there is a place, and has no `Connected` before.
+    pub connections_per_origin_max: usize,
+    /// Greatest number of idle connections, all origins together; beyond it the one that was idle longest is closed.
+    pub idle_connections_max: usize,
+    /// An idle connection is closed after this time. With zero none is kept.
+    pub idle_timeout: Duration,
+    /// Greatest length of the buffer that a connection is read into, in bytes; at least 8 KiB, and at least
+    /// [`header_bytes_max`](Self::header_bytes_max), are taken.
+    pub read_buffer_bytes_max: usize,
+    /// Greatest length of a reply's head, in bytes.
+    pub header_bytes_max: usize,
+    /// Greatest number of header fields of a reply.
+    pub header_count_max: usize,
+    /// Where a host has addresses of both families: how long the first may take before the other is tried beside it
+    /// (RFC 8305 section 5).
+    pub happy_eyeballs_delay: Duration,
+    /// A silent connection is probed after this time, so that one whose other side has vanished is noticed.
+    pub tcp_keepalive: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connections_per_origin_max: 6,
+            idle_connections_max: 32,
+            idle_timeout: Duration::from_secs(30),
+            read_buffer_bytes_max: 256 * 1024,
+            header_bytes_max: 64 * 1024,
+            header_count_max: 100,
+            happy_eyeballs_delay: Duration::from_millis(250),
+            tcp_keepalive: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Options {
+    /// The read buffer's bound, as hyper accepts it.
+    pub(crate) fn read_buffer_bytes(&self) -> usize {
+        const HYPER_BYTES_MIN: usize = 8 * 1024;
+        self.read_buffer_bytes_max.max(self.header_bytes_max).max(HYPER_BYTES_MIN)
+    }
+}

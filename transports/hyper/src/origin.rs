@@ -1,0 +1,69 @@
+//! To whom connections lead, and which of them can be shared.
+
+use std::fmt;
+
+use dlmanager_core::{Fault, FaultKind};
+use http::Uri;
+use http::uri::Scheme;
+
+/// A server that connections are made to. Those to one origin serve all its requests.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    /// In lower case; an IPv6 address with its brackets.
+    host: Box<str>,
+    port: u16,
+}
+
+impl Origin {
+    /// The origin of an absolute URI.
+    pub(crate) fn of(uri: &Uri) -> Result<Self, Fault> {
+        const HTTP_PORT: u16 = 80;
+        let unsupported = |detail: &str| Fault::new(FaultKind::Unsupported).with_detail(detail);
+        match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => {}
+            Some(scheme) if *scheme == Scheme::HTTPS => {
+                return Err(unsupported("https, as this transport has no TLS; only http can be fetched"));
+            }
+            Some(scheme) => return Err(unsupported(&format!("the scheme {scheme}; only http can be fetched"))),
+            None => return Err(unsupported("a URL without a scheme")),
+        }
+        match uri.host() {
+            Some(host) if !host.is_empty() => {
+                Ok(Self { host: host.to_ascii_lowercase().into(), port: uri.port_u16().unwrap_or(HTTP_PORT) })
+            }
+            _ => Err(unsupported("a URL without a host")),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(uri: &str) -> Origin {
+        Origin::of(&uri.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn case_default_port_user_and_path_make_no_difference() {
+        assert_eq!(origin("http://Example.ORG/a?b"), origin("http://user:secret@example.org:80"));
+        assert_ne!(origin("http://example.org:8080"), origin("http://example.org"));
+        assert_ne!(origin("http://example.org"), origin("http://www.example.org"));
+        assert_eq!(origin("http://[::1]:8080/").to_string(), "[::1]:8080");
+    }
+
+    #[test]
+    fn what_is_not_http_is_refused_in_words() {
+        for (uri, word) in [("https://example.org/", "https"), ("ftp://example.org/", "ftp"), ("/path", "scheme")] {
+            let fault = Origin::of(&uri.parse().unwrap()).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::Unsupported);
+            assert!(fault.to_string().contains(word), "{fault}");
+        }
+    }
+}

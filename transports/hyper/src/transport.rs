@@ -1,0 +1,481 @@
+//! The transport: slots, driven by the loop that owns them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use dlmanager_core::{ActionId, BodyId, Chunk, Completion, Event, Fault, FaultKind, Head, NetAction, NetOp};
+use http::Response;
+use hyper::body::Incoming;
+use slab::Slab;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::Options;
+use crate::body::Body;
+use crate::connect::Connector;
+use crate::exchange::{Fetch, ReadBody, Slot, Work};
+use crate::fault;
+use crate::link::Link;
+use crate::origin::Origin;
+use crate::pool::{Place, Pool};
+use crate::wake::{Alarm, ReadyList};
+
+/// Executes network actions. See the [crate's documentation](crate).
+pub struct Hyper {
+    options: Options,
+    connector: Connector,
+    slots: Slab<Slot>,
+    bodies: HashMap<BodyId, Whereabouts>,
+    pool: Pool,
+    /// Runs until the first idle connection is due, or to no purpose.
+    expiry: Option<Pin<Box<Sleep>>>,
+    expiry_alarm: Arc<Alarm>,
+    expiry_waker: Waker,
+    ready: Arc<ReadyList>,
+    /// Keys to be polled next.
+    queue: Vec<usize>,
+    /// Events to be handed out next.
+    outbox: Vec<Event>,
+}
+
+/// Where an exchange is, between its `Fetch` and its `DropBody`.
+enum Whereabouts {
+    /// With the pool, waiting for a place at this origin.
+    Waiting(Arc<Origin>),
+    /// In the slot with this key.
+    Slot(usize),
+    /// Its body was delivered.
+    Whole,
+    /// It has failed or was aborted.
+    Broken,
+}
+
+/// How a step of a slot's work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// There may be more to do at once.
+    Again,
+    /// It waits, or is over.
+    Rest,
+}
+
+/// The key in the ready list that stands for the expiry of idle connections. Slots never get there.
+const EXPIRY: usize = usize::MAX;
+
+impl Hyper {
+    /// A transport without connections.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let ready = Arc::<ReadyList>::default();
+        let expiry_alarm = Alarm::new(EXPIRY, &ready);
+        Self {
+            connector: Connector::new(&options),
+            slots: Slab::new(),
+            bodies: HashMap::new(),
+            pool: Pool::new(&options),
+            expiry: None,
+            expiry_waker: Arc::clone(&expiry_alarm).into(),
+            expiry_alarm,
+            ready,
+            queue: Vec::new(),
+            outbox: Vec::new(),
+            options,
+        }
+    }
+
+    /// Takes an action on. Its events come from [`poll`](Self::poll), which has to be called before the loop sleeps: an
+    /// action that was started wakes nobody.
+    pub fn start(&mut self, action: NetAction) {
+        match action.op {
+            NetOp::Fetch { ticket, body, request } => self.fetch(Fetch { ticket, body, request, read: None }),
+            NetOp::ReadBody { ticket, body, bytes_max } => self.read_body(body, ReadBody { ticket, bytes_max }),
+            NetOp::DropBody { ticket, body } => {
+                self.drop_body(body);
+                self.outbox.push(Event::Completed(ticket.done(Ok(()))));
+            }
+        }
+    }
+
+    /// Cuts an action short: a `Fetch` is answered as aborted and its connection closed, a `ReadBody` is answered as
+    /// aborted and its body stays as it was. An action that is answered already, or is none, is passed over.
+    ///
+    /// As with [`start`](Self::start), [`poll`](Self::poll) has to be called afterwards.
+    pub fn abort(&mut self, target: ActionId) {
+        let bodies: Vec<_> = self.bodies.keys().copied().collect();
+        for body in bodies {
+            let (fetch, read) = self.asked(body);
+            if fetch == Some(target) {
+                self.drop_body(body);
+                self.bodies.insert(body, Whereabouts::Broken);
+                return;
+            }
+            if let Some(read) = read.and_then(|read| read.take_if(|read| read.ticket.id() == target)) {
+                self.outbox.push(Event::Completed(Completion::aborted(read.ticket.id())));
+                return;
+            }
+        }
+    }
+
+    /// Does what can be done now and appends what has happened to `events`. Where more may happen later, `cx` is woken.
+    ///
+    /// # Panics
+    ///
+    /// Outside the context of a tokio runtime with IO and time enabled.
+    pub fn poll(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) {
+        self.ready.take_into(&mut self.queue);
+        let mut next = 0;
+        while let Some(&key) = self.queue.get(next) {
+            next += 1;
+            self.run(key);
+        }
+        self.queue.clear();
+        events.append(&mut self.outbox);
+
+        // What was woken meanwhile. Most of it was about things that were then seen.
+        let mut woken = mem::take(&mut self.queue);
+        self.ready.take_into(&mut woken);
+        woken.retain(|&key| self.still_wants(key));
+        self.queue = woken;
+        if !self.queue.is_empty() {
+            cx.waker().wake_by_ref();
+        }
+        self.ready.sleep(cx.waker());
+    }
+
+    fn still_wants(&self, key: usize) -> bool {
+        match self.slots.get(key) {
+            Some(slot) => slot.alarm.clear() && slot.work.wants_news(),
+            None => key == EXPIRY && self.expiry_alarm.clear(),
+        }
+    }
+
+    fn fetch(&mut self, fetch: Fetch) {
+        if self.bodies.contains_key(&fetch.body) {
+            return self.fail(fetch, Fault::new(FaultKind::Busy).with_detail("the exchange exists already"));
+        }
+        let origin = match Origin::of(fetch.request.uri()) {
+            Ok(origin) => Arc::new(origin),
+            Err(fault) => {
+                self.bodies.insert(fetch.body, Whereabouts::Broken);
+                return self.fail(fetch, fault);
+            }
+        };
+        match self.pool.take_place(&origin) {
+            Place::Idle(key) => {
+                let Work::Idle { link } = self.take_work(key) else {
+                    unreachable!("the pool knows as idle only what is");
+                };
+                self.request(key, fetch, link);
+            }
+            Place::New => self.connect(origin, fetch),
+            Place::Full => {
+                self.bodies.insert(fetch.body, Whereabouts::Waiting(Arc::clone(&origin)));
+                self.pool.wait(&origin, fetch);
+            }
+        }
+    }
+
+    fn read_body(&mut self, body: BodyId, read: ReadBody) {
+        let answer = match self.bodies.get(&body) {
+            Some(Whereabouts::Waiting(_) | Whereabouts::Slot(_)) => match self.asked(body) {
+                (_, Some(place @ None)) => {
+                    *place = Some(read);
+                    if let Some(&Whereabouts::Slot(key)) = self.bodies.get(&body) {
+                        self.queue.push(key);
+                    }
+                    return;
+                }
+                _ => Err(Fault::new(FaultKind::Busy).with_detail("the body is being read already")),
+            },
+            Some(Whereabouts::Whole) => Ok(end_of_body()),
+            Some(Whereabouts::Broken) | None => Err(FaultKind::Skipped.into()),
+        };
+        self.outbox.push(Event::Completed(read.ticket.done(answer)));
+    }
+
+    /// Ends an exchange, wherever it is, and forgets it.
+    fn drop_body(&mut self, body: BodyId) {
+        match self.bodies.remove(&body) {
+            Some(Whereabouts::Waiting(origin)) => {
+                if let Some(fetch) = self.pool.withdraw(&origin, body) {
+                    self.aborted(Some(fetch.ticket.id()), fetch.read);
+                }
+            }
+            Some(Whereabouts::Slot(key)) => match self.take_work(key) {
+                Work::Connecting { fetch, .. } | Work::Requesting { fetch, .. } => {
+                    self.aborted(Some(fetch.ticket.id()), fetch.read);
+                    self.close(key);
+                }
+                Work::Receiving { incoming, link, read, .. } => {
+                    self.aborted(None, read);
+                    if incoming.is_whole() {
+                        self.recycle(key, link);
+                    } else {
+                        drop(link);
+                        self.close(key);
+                    }
+                }
+                Work::Idle { .. } | Work::Vacant => unreachable!("an exchange leaves its slot before the slot is idle"),
+            },
+            Some(Whereabouts::Whole | Whereabouts::Broken) | None => {}
+        }
+    }
+
+    /// What is asked for of an exchange: its unanswered `Fetch`, and the place of its read.
+    fn asked(&mut self, body: BodyId) -> (Option<ActionId>, Option<&mut Option<ReadBody>>) {
+        match self.bodies.get(&body) {
+            Some(Whereabouts::Waiting(origin)) => match self.pool.waiting(origin, body) {
+                Some(fetch) => (Some(fetch.ticket.id()), Some(&mut fetch.read)),
+                None => (None, None),
+            },
+            Some(&Whereabouts::Slot(key)) => match self.slots.get_mut(key) {
+                Some(slot) => slot.work.asked(),
+                None => (None, None),
+            },
+            Some(Whereabouts::Whole | Whereabouts::Broken) | None => (None, None),
+        }
+    }
+
+    /// Polls what stands under a key, until it waits for something.
+    fn run(&mut self, key: usize) {
+        if key == EXPIRY {
+            return self.expire();
+        }
+        while self.step(key) == Next::Again {}
+    }
+
+    /// Takes the work in a slot to its next stage.
+    fn step(&mut self, key: usize) -> Next {
+        let Some(slot) = self.slots.get_mut(key) else { return Next::Rest };
+        // What is polled now sees all that it could have been woken for before.
+        slot.alarm.clear();
+        let mut cx = Context::from_waker(&slot.waker);
+        match mem::replace(&mut slot.work, Work::Vacant) {
+            Work::Connecting { fetch, mut connecting } => match connecting.as_mut().poll(&mut cx) {
+                Poll::Pending => {
+                    slot.work = Work::Connecting { fetch, connecting };
+                    Next::Rest
+                }
+                Poll::Ready(Ok(link)) => {
+                    self.request(key, fetch, link);
+                    Next::Again
+                }
+                Poll::Ready(Err(fault)) => self.break_off(key, fetch, fault),
+            },
+            Work::Requesting { fetch, mut link, mut responding } => {
+                link.drive(&mut cx);
+                // Only `drive` makes it ready, so nobody has to be woken by it.
+                match responding.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Pending => {
+                        slot.work = Work::Requesting { fetch, link, responding };
+                        Next::Rest
+                    }
+                    Poll::Ready(Ok(response)) => {
+                        self.respond(key, fetch, link, response);
+                        Next::Again
+                    }
+                    Poll::Ready(Err(refused)) => {
+                        let unsent = refused.message().is_some();
+                        self.unanswered(key, fetch, &link, unsent, &refused.into_error())
+                    }
+                }
+            }
+            Work::Receiving { body, incoming, link, read } if incoming.is_delivered() => {
+                self.bodies.insert(body, Whereabouts::Whole);
+                if let Some(read) = read {
+                    self.outbox.push(Event::Completed(read.ticket.done(Ok(end_of_body()))));
+                }
+                self.recycle(key, link);
+                Next::Rest
+            }
+            Work::Receiving { body, mut incoming, mut link, read: Some(read) } => {
+                match incoming.poll_chunk(&mut link, &mut cx, read.bytes_max) {
+                    Poll::Pending => {
+                        slot.work = Work::Receiving { body, incoming, link, read: Some(read) };
+                        Next::Rest
+                    }
+                    Poll::Ready(Ok(chunk)) => {
+                        self.outbox.push(Event::Completed(read.ticket.done(Ok(chunk))));
+                        slot.work = Work::Receiving { body, incoming, link, read: None };
+                        Next::Again
+                    }
+                    Poll::Ready(Err(fault)) => {
+                        self.outbox.push(Event::Completed(read.ticket.done(Err(fault))));
+                        self.bodies.insert(body, Whereabouts::Broken);
+                        drop(link);
+                        self.close(key);
+                        Next::Rest
+                    }
+                }
+            }
+            work @ Work::Receiving { read: None, .. } => {
+                slot.work = work;
+                Next::Rest
+            }
+            Work::Idle { mut link } => {
+                link.drive(&mut cx);
+                if link.has_ended() {
+                    self.pool.unpark(key);
+                    self.close(key);
+                } else {
+                    slot.work = Work::Idle { link };
+                }
+                Next::Rest
+            }
+            Work::Vacant => Next::Rest,
+        }
+    }
+
+    /// Begins an exchange on a new connection; the pool has counted it.
+    fn connect(&mut self, origin: Arc<Origin>, fetch: Fetch) {
+        let connecting = self.connector.connect(&origin, fetch.request.uri().clone());
+        let entry = self.slots.vacant_entry();
+        let key = entry.key();
+        let alarm = Alarm::new(key, &self.ready);
+        let waker = Arc::clone(&alarm).into();
+        self.bodies.insert(fetch.body, Whereabouts::Slot(key));
+        entry.insert(Slot { origin, alarm, waker, work: Work::Connecting { fetch, connecting } });
+        self.queue.push(key);
+    }
+
+    /// Sends a request on a connection that stands.
+    fn request(&mut self, key: usize, fetch: Fetch, mut link: Box<Link>) {
+        self.outbox.push(Event::Connected(fetch.ticket.id()));
+        self.bodies.insert(fetch.body, Whereabouts::Slot(key));
+        let responding = link.send(&fetch.request);
+        self.put_work(key, Work::Requesting { fetch, link, responding });
+        self.queue.push(key);
+    }
+
+    /// The head of a reply has come.
+    fn respond(&mut self, key: usize, fetch: Fetch, link: Box<Link>, response: Response<Incoming>) {
+        link.gauge().head_received();
+        let (parts, incoming) = response.into_parts();
+        let head = Head { version: parts.version, status: parts.status, headers: parts.headers };
+        self.outbox.push(Event::Completed(fetch.ticket.done(Ok(Box::new(head)))));
+        let incoming = Box::new(Body::new(incoming));
+        self.put_work(key, Work::Receiving { body: fetch.body, incoming, link, read: fetch.read });
+    }
+
+    /// No head has come, and none will.
+    fn unanswered(&mut self, key: usize, fetch: Fetch, link: &Link, unsent: bool, error: &hyper::Error) -> Next {
+        let begun = link.gauge().has_reply_begun();
+        // A server may close a kept connection at any time. Where it cannot have answered, and may be asked twice, the
+        // request goes out once more (RFC 9112 section 9.3.1), on a connection that is new.
+        let stale = link.was_reused() && (unsent || (!begun && fetch.request.method().is_safe()));
+        if !stale {
+            return self.break_off(key, fetch, fault::of_head(error, begun, &self.options));
+        }
+        let Some(slot) = self.slots.get_mut(key) else { return Next::Rest };
+        let connecting = self.connector.connect(&slot.origin, fetch.request.uri().clone());
+        slot.work = Work::Connecting { fetch, connecting };
+        Next::Again
+    }
+
+    /// A `Fetch` in a slot has failed.
+    fn break_off(&mut self, key: usize, fetch: Fetch, fault: Fault) -> Next {
+        self.bodies.insert(fetch.body, Whereabouts::Broken);
+        self.fail(fetch, fault);
+        self.close(key);
+        Next::Rest
+    }
+
+    /// Answers a `Fetch`, and the read that was asked for behind it.
+    fn fail(&mut self, fetch: Fetch, fault: Fault) {
+        self.outbox.push(Event::Completed(fetch.ticket.done(Err(fault))));
+        if let Some(read) = fetch.read {
+            self.outbox.push(Event::Completed(read.ticket.done(Err(FaultKind::Skipped.into()))));
+        }
+    }
+
+    fn aborted(&mut self, fetch: Option<ActionId>, read: Option<ReadBody>) {
+        let read = read.map(|read| read.ticket.id());
+        self.outbox.extend(fetch.into_iter().chain(read).map(|id| Event::Completed(Completion::aborted(id))));
+    }
+
+    /// The exchange in a slot has received all: its connection serves the next one, becomes idle, or is closed.
+    fn recycle(&mut self, key: usize, mut link: Box<Link>) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.alarm.clear();
+        // Sees excess bytes and an end that followed the body at once.
+        link.drive(&mut Context::from_waker(&slot.waker));
+        if !link.is_reusable() || !self.pool.keeps() {
+            drop(link);
+            return self.close(key);
+        }
+        let origin = Arc::clone(&slot.origin);
+        if let Some(fetch) = self.pool.next_for_connection(&origin) {
+            return self.request(key, fetch, link);
+        }
+        slot.work = Work::Idle { link };
+        if let Some(surplus) = self.pool.park(key, &origin, Instant::now()) {
+            self.close(surplus);
+        }
+        if self.expiry.is_none() {
+            self.queue.push(EXPIRY);
+        }
+    }
+
+    /// Closes what is left in a slot and gives its place away.
+    fn close(&mut self, key: usize) {
+        let Some(slot) = self.slots.try_remove(key) else { return };
+        // First, so that the new connection does not stand beside it.
+        drop(slot.work);
+        if let Some(fetch) = self.pool.closed(&slot.origin) {
+            self.connect(slot.origin, fetch);
+        }
+    }
+
+    /// Closes the idle connections whose time is over.
+    fn expire(&mut self) {
+        self.expiry_alarm.clear();
+        loop {
+            if let Some(expiry) = &mut self.expiry
+                && expiry.as_mut().poll(&mut Context::from_waker(&self.expiry_waker)).is_pending()
+            {
+                return;
+            }
+            let now = Instant::now();
+            while let Some(key) = self.pool.expired(now) {
+                self.close(key);
+            }
+            match self.pool.next_expiry() {
+                Some(due) => self.expiry = Some(Box::pin(sleep_until(due))),
+                None => return self.expiry = None,
+            }
+        }
+    }
+
+    fn take_work(&mut self, key: usize) -> Work {
+        self.slots.get_mut(key).map_or(Work::Vacant, |slot| mem::replace(&mut slot.work, Work::Vacant))
+    }
+
+    fn put_work(&mut self, key: usize, work: Work) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.work = work;
+        }
+    }
+}
+
+fn end_of_body() -> Chunk {
+    Chunk { data: Bytes::new(), pinned: 0, last: true }
+}
+
+impl Default for Hyper {
+    fn default() -> Self {
+        Self::new(Options::default())
+    }
+}
+
+impl fmt::Debug for Hyper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hyper")
+            .field("connections", &self.slots.len())
+            .field("exchanges", &self.bodies.len())
+            .finish_non_exhaustive()
+    }
+}

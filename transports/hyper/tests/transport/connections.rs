@@ -1,0 +1,272 @@
+//! How many connections there are, and which of them are used again.
+
+use std::time::Duration;
+
+use dlmanager_core::FaultKind;
+use dlmanager_hyper::Options;
+use dlmanager_origin::{At, Body, Cut, Ended, Gate, Origin, Reply};
+
+use crate::harness::{DEADLINE, World, assert_bytes};
+
+#[test]
+fn exchanges_one_after_the_other_use_one_connection() {
+    let mut world = World::new();
+    let body = Body::pattern(1, 100_000);
+    world.origin.serve("/length", Reply::body(body.clone()));
+    world.origin.serve("/chunked", Reply::body(body.clone()).chunked(&[1000]));
+    world.origin.serve("/trailers", trailers());
+    for _ in 0..10 {
+        world.assert_get("/length", &body);
+        world.assert_get("/chunked", &body);
+        world.assert_get("/trailers", &Body::from("hello"));
+    }
+    let seen = world.origin.records();
+    assert_eq!((seen.requests.len(), seen.connections.total), (30, 1));
+    assert!(world.connected.values().all(|&times| times == 1));
+    assert_eq!(world.connected.len(), 30);
+    world.end();
+}
+
+fn trailers() -> Reply {
+    Reply::body("5\r\nhello\r\n0\r\nX-Checksum: 1\r\n\r\n")
+        .framed_by_hand()
+        .header("Transfer-Encoding", "chunked")
+        .keep_alive()
+}
+
+/// A connection is given back with the last byte: nobody has to wait for `DropBody`.
+#[test]
+fn a_body_that_was_received_gives_its_connection_back() {
+    let mut world = World::new();
+    world.origin.serve("/empty", Reply::empty(200));
+    world.origin.serve("/a", Reply::body("hello"));
+    let bodies = ["/empty", "/a", "/empty", "/a"].map(|path| {
+        let fetched = world.fetch(path);
+        world.head(fetched.id).unwrap();
+        if path == "/a" {
+            let (chunks, _) = world.read_all(fetched.body, 100);
+            assert_bytes(&chunks, &Body::from("hello"));
+        }
+        fetched.body
+    });
+    assert_eq!(world.origin.records().connections.total, 1);
+    for body in bodies {
+        world.finish(body);
+    }
+    world.assert_get("/a", &Body::from("hello"));
+    assert_eq!(world.origin.records().connections.total, 1);
+    world.end();
+}
+
+#[test]
+fn no_origin_ever_has_more_connections_than_allowed() {
+    let mut world = World::with(Options { connections_per_origin_max: 6, ..Options::default() });
+    let gate = Gate::new();
+    let body = Body::pattern(1, 50_000);
+    let (kept, closed) = (Reply::body(body.clone()), Reply::body(body.clone()).close_after());
+    world.origin.serve("/kept", kept.gate_at(At::Body(20_000), &gate));
+    world.origin.serve("/closed", closed.gate_at(At::Body(20_000), &gate));
+    world.origin.serve("/cut", Reply::body(body.clone()).gate_at(At::Body(10), &gate).cut_at(At::Body(20), Cut::Reset));
+    let fetched: Vec<_> = (0..30)
+        .map(|n| {
+            let path = ["/kept", "/closed", "/cut"][n % 3];
+            (path, world.fetch(path))
+        })
+        .collect();
+    // All places are taken, and the rest waits.
+    world.drive_until(|seen| seen.requests.len() == 6);
+    world.assert_comes_to_rest();
+    assert_eq!(world.connected.len(), 6);
+    gate.open();
+    for (path, fetched) in fetched {
+        match world.head(fetched.id) {
+            Ok(_) => {
+                let (chunks, fault) = world.read_all(fetched.body, 1 << 20);
+                match fault {
+                    None => assert_bytes(&chunks, &body),
+                    Some(fault) => assert_eq!((path, fault.kind()), ("/cut", FaultKind::Reset)),
+                }
+            }
+            Err(fault) => assert_eq!((path, fault.kind()), ("/cut", FaultKind::Reset)),
+        }
+        world.finish(fetched.body);
+    }
+    let seen = world.origin.records();
+    assert_eq!((seen.requests.len(), seen.connections.peak), (30, 6));
+    world.end();
+}
+
+#[test]
+fn a_waiting_exchange_takes_the_place_of_one_that_is_dropped() {
+    let mut world = World::with(Options { connections_per_origin_max: 1, ..Options::default() });
+    world.origin.serve("/stalled", Reply::body("hello").stall_at(At::Start));
+    world.origin.serve("/a", Reply::body("hello"));
+    let stalled = world.fetch("/stalled");
+    let (dropped, waiting) = (world.fetch("/a"), world.fetch("/a"));
+    let read = world.read(waiting.body, 100);
+    world.drive_until(|seen| seen.requests.len() == 1);
+    world.finish(dropped.body);
+    world.assert_aborted(dropped.id);
+    assert!(!world.is_answered(waiting.id));
+    world.finish(stalled.body);
+    world.assert_aborted(stalled.id);
+    assert_eq!(world.chunk(read).unwrap().data, "hello");
+    world.finish(waiting.body);
+    let seen = world.origin.records();
+    assert_eq!((seen.requests.len(), seen.connections.total, seen.connections.peak), (2, 2, 1));
+    world.end();
+}
+
+#[test]
+fn what_ends_a_connection_keeps_it_from_being_used_again() {
+    let body = Body::pattern(1, 1000);
+    for (name, reply) in [
+        ("Connection: close", Reply::body(body.clone()).close_after()),
+        ("HTTP/1.0", Reply::body(body.clone()).http_1_0()),
+        ("no length", Reply::body(body.clone()).until_close()),
+        (
+            "excess bytes",
+            Reply::body(body.clone()).extra("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad").keep_alive(),
+        ),
+        ("switched", Reply::empty(101)),
+    ] {
+        let mut world = World::new();
+        world.origin.serve("/ends", reply);
+        world.origin.serve("/a", Reply::body(body.clone()));
+        for _ in 0..3 {
+            world.get("/ends", 1 << 20);
+        }
+        world.assert_get("/a", &body);
+        let seen = world.origin.records();
+        assert_eq!((seen.requests.len(), seen.connections.total), (4, 4), "{name}");
+        world.end();
+    }
+}
+
+#[test]
+fn a_body_that_is_left_closes_its_connection() {
+    let mut world = World::new();
+    world.origin.serve("/a", Reply::body(Body::pattern(1, 100 << 20)));
+    for read_first in [false, true] {
+        let fetched = world.fetch("/a");
+        world.head(fetched.id).unwrap();
+        if read_first {
+            let read = world.read(fetched.body, 10);
+            assert!(!world.chunk(read).unwrap().last);
+        }
+        world.finish(fetched.body);
+    }
+    let seen =
+        world.origin.wait_for(DEADLINE, |seen| seen.requests.iter().all(|request| request.sent.is_some())).unwrap();
+    assert_eq!((seen.connections.total, seen.connections.open, seen.connections.peak), (2, 0, 1));
+    assert!(seen.requests.iter().all(|request| request.sent.unwrap().ended == Ended::ClientLeft));
+    world.end();
+}
+
+#[test]
+fn a_connection_that_the_server_has_closed_meanwhile_is_replaced() {
+    let mut world = World::new();
+    world.origin.serve("/a", Reply::body("hello").cut_at(At::End, Cut::Fin));
+    for connections in 1..4 {
+        world.assert_get("/a", &Body::from("hello"));
+        // Only the transport can close it: the origin has.
+        world.drive_until(move |seen| seen.connections.open == 0 && seen.connections.total == connections);
+    }
+    assert_eq!(world.origin.records().requests.len(), 3);
+    world.end();
+}
+
+#[test]
+fn a_request_that_finds_its_kept_connection_closed_goes_out_once_more() {
+    for cut in [Reply::close(), Reply::reset()] {
+        let mut world = World::new();
+        let whole = || Reply::body("hello");
+        world.origin.script("/a", vec![whole(), cut.clone(), whole()]);
+        world.assert_get("/a", &Body::from("hello"));
+        let fetched = world.fetch("/a");
+        assert_eq!(world.head(fetched.id).unwrap().status, 200);
+        assert_eq!(world.connected[&fetched.id], 2);
+        world.finish(fetched.body);
+        let seen = world.origin.records();
+        assert_eq!((seen.requests.len(), seen.connections.total), (3, 2));
+        world.end();
+    }
+}
+
+#[test]
+fn it_goes_out_only_once_more() {
+    let mut world = World::new();
+    world.origin.script("/a", vec![Reply::body("hello"), Reply::close()]);
+    world.assert_get("/a", &Body::from("hello"));
+    let fetched = world.fetch("/a");
+    assert_eq!(world.head(fetched.id).unwrap_err().kind(), FaultKind::Reset);
+    world.finish(fetched.body);
+    let seen = world.origin.records();
+    assert_eq!((seen.requests.len(), seen.connections.total), (3, 2));
+    world.end();
+}
+
+#[test]
+fn nothing_goes_out_again_once_a_byte_of_the_reply_has_come() {
+    let mut world = World::new();
+    world.origin.script("/a", vec![Reply::body("hello"), Reply::body("hello").cut_at(At::Head(1), Cut::Fin)]);
+    world.assert_get("/a", &Body::from("hello"));
+    let fetched = world.fetch("/a");
+    assert_eq!(world.head(fetched.id).unwrap_err().kind(), FaultKind::Reset);
+    world.finish(fetched.body);
+    assert_eq!(world.origin.records().requests.len(), 2);
+    world.end();
+}
+
+#[test]
+fn an_idle_connection_is_closed_when_its_time_is_over() {
+    let mut world = World::with(Options { idle_timeout: Duration::from_millis(30), ..Options::default() });
+    world.origin.serve("/a", Reply::body("hello"));
+    for connections in 1..4 {
+        world.assert_get("/a", &Body::from("hello"));
+        world.drive_until(move |seen| seen.connections.open == 0 && seen.connections.total == connections);
+    }
+    world.end();
+}
+
+#[test]
+fn without_an_idle_time_no_connection_is_kept() {
+    let mut world = World::with(Options { idle_timeout: Duration::ZERO, ..Options::default() });
+    world.origin.serve("/a", Reply::body("hello"));
+    for _ in 0..3 {
+        world.assert_get("/a", &Body::from("hello"));
+    }
+    let seen = world.origin.wait_for(DEADLINE, |seen| seen.connections.open == 0).unwrap();
+    assert_eq!(seen.connections.total, 3);
+    world.end();
+}
+
+#[test]
+fn an_endless_idle_time_is_none() {
+    let mut world = World::with(Options { idle_timeout: Duration::MAX, ..Options::default() });
+    world.origin.serve("/a", Reply::body("hello"));
+    for _ in 0..3 {
+        world.assert_get("/a", &Body::from("hello"));
+    }
+    assert_eq!(world.origin.records().connections.total, 1);
+    world.end();
+}
+
+#[test]
+fn beyond_the_bound_the_connection_that_was_idle_longest_is_closed() {
+    let mut world = World::with(Options { idle_connections_max: 2, ..Options::default() });
+    let others = [Origin::start().unwrap(), Origin::start().unwrap()];
+    world.origin.serve("/a", Reply::body("hello"));
+    world.assert_get("/a", &Body::from("hello"));
+    for other in &others {
+        other.serve("/a", Reply::body("hello"));
+        let fetched = world.fetch_url(&other.url("/a"));
+        assert_bytes(&world.read_all(fetched.body, 100).0, &Body::from("hello"));
+        world.finish(fetched.body);
+    }
+    world.origin.wait_for(DEADLINE, |seen| seen.connections.open == 0).unwrap();
+    for other in &others {
+        assert_eq!(other.records().connections.open, 1);
+    }
+    world.end();
+}

@@ -1,0 +1,257 @@
+//! What goes wrong, and how it is told.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use dlmanager_core::{Fault, FaultKind};
+use dlmanager_hyper::Options;
+use dlmanager_origin::{At, Body, Cut, Reply};
+use tokio::net::TcpSocket;
+
+use crate::harness::{World, joined};
+
+/// The fault of a `Fetch` that has to fail.
+fn fault_of(world: &mut World, url: &str) -> Fault {
+    let fetched = world.fetch_url(url);
+    let read = world.read(fetched.body, 10);
+    let fault = world.head(fetched.id).unwrap_err();
+    assert_eq!(world.chunk(read).unwrap_err().kind(), FaultKind::Skipped);
+    world.finish(fetched.body);
+    fault
+}
+
+fn fault_of_reply(reply: Reply) -> Fault {
+    let mut world = World::new();
+    world.origin.serve("/a", reply);
+    let url = world.origin.url("/a");
+    let fault = fault_of(&mut world, &url);
+    assert_eq!(world.origin.records().requests.len(), 1);
+    world.end();
+    fault
+}
+
+#[test]
+fn a_body_that_is_cut_yields_what_came_and_then_a_fault() {
+    let body = Body::pattern(1, 300_000);
+    let whole = || Reply::body(body.clone());
+    for (name, reply) in [
+        ("length", whole()),
+        ("chunked", whole().chunked(&[1000])),
+        ("one chunk", whole().chunked(&[1 << 20])),
+        ("at the end", whole().chunked(&[300_000])),
+        ("too short", whole().content_length(300_001)),
+    ] {
+        let cut = match name {
+            "at the end" => Some(300_000),
+            "too short" => None,
+            _ => Some(200_000),
+        };
+        let mut world = World::new();
+        world.origin.serve(
+            "/a",
+            match cut {
+                Some(at) => reply.cut_at(At::Body(at), Cut::Fin),
+                None => reply,
+            },
+        );
+        let fetched = world.fetch("/a");
+        world.head(fetched.id).unwrap();
+        let (chunks, fault) = world.read_all(fetched.body, 1 << 20);
+        let fault = fault.expect("a fault instead of the rest");
+        assert_eq!(fault.kind(), FaultKind::Reset, "{name}: {fault}");
+        let came = usize::try_from(cut.unwrap_or(body.len())).unwrap();
+        assert_eq!(joined(&chunks), body.to_vec()[..came], "{name}");
+        assert!(!chunks.iter().any(|chunk| chunk.last));
+        let read = world.read(fetched.body, 10);
+        assert_eq!(world.chunk(read).unwrap_err().kind(), FaultKind::Skipped);
+        world.finish(fetched.body);
+        world.end();
+    }
+}
+
+#[test]
+fn a_reset_is_told_with_the_systems_number() {
+    for reply in [Reply::reset(), Reply::body("hello").cut_at(At::Head(10), Cut::Reset)] {
+        let fault = fault_of_reply(reply);
+        assert_eq!(fault.kind(), FaultKind::Reset);
+        assert_connection_reset(&fault);
+    }
+    for framing in [|reply: Reply| reply, |reply: Reply| reply.chunked(&[10]), Reply::until_close] {
+        let mut world = World::new();
+        let gate = dlmanager_origin::Gate::new();
+        let reply = framing(Reply::body("hello, world")).gate_at(At::Body(5), &gate).cut_at(At::Body(5), Cut::Reset);
+        world.origin.serve("/a", reply);
+        let fetched = world.fetch("/a");
+        world.head(fetched.id).unwrap();
+        gate.open();
+        let (chunks, fault) = world.read_all(fetched.body, 100);
+        let fault = fault.expect("a fault instead of the rest");
+        assert_eq!(fault.kind(), FaultKind::Reset);
+        assert_connection_reset(&fault);
+        assert!(joined(&chunks).len() <= 5);
+        world.finish(fetched.body);
+        world.end();
+    }
+}
+
+fn assert_connection_reset(fault: &Fault) {
+    let code = fault.os_code().expect("the system's number");
+    let kind = std::io::Error::from_raw_os_error(code).kind();
+    assert_eq!(kind, std::io::ErrorKind::ConnectionReset, "{fault}");
+    assert_eq!(fault.to_string().matches("os error").count(), 1, "{fault}");
+}
+
+#[test]
+fn a_connection_that_closes_before_the_head_is_whole_is_a_reset() {
+    for (reply, word) in [
+        (Reply::close(), "before it replied"),
+        (Reply::body("hello").cut_at(At::Head(1), Cut::Fin), "within the head"),
+        (Reply::body("hello").cut_at(At::Head(30), Cut::Fin), "within the head"),
+    ] {
+        let fault = fault_of_reply(reply);
+        assert_eq!(fault.kind(), FaultKind::Reset);
+        assert!(fault.to_string().contains(word), "{fault}");
+    }
+}
+
+#[test]
+fn what_is_not_http_is_a_fault_of_the_protocol() {
+    for reply in [
+        Reply::raw("SSH-2.0-OpenSSH_9.7\r\n"),
+        Reply::raw("<html>hello</html>\r\n\r\n"),
+        Reply::raw("HTTP/1.1 abc\r\n\r\n"),
+        Reply::raw("HTTP/2 200 OK\r\n\r\n"),
+        Reply::raw(&[0u8; 1000]),
+        Reply::body("hello").line("no colon"),
+        Reply::body("hello").content_length(5).content_length(6),
+        Reply::body("hello").framed_by_hand().header("Content-Length", "-5"),
+        Reply::body("hello").framed_by_hand().header("Content-Length", "99999999999999999999999"),
+    ] {
+        let fault = fault_of_reply(reply.clone());
+        assert_eq!(fault.kind(), FaultKind::Protocol, "{reply:?}: {fault}");
+        assert!(fault.detail().is_some_and(|detail| !detail.is_empty()));
+    }
+}
+
+#[test]
+fn a_server_that_speaks_first_is_a_fault_of_the_protocol() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}/a", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.write_all(b"220 mail.example ESMTP\r\n").unwrap();
+        // Until the client closes.
+        let mut rest = Vec::new();
+        let _ = socket.read_to_end(&mut rest);
+    });
+    let mut world = World::new();
+    let fault = fault_of(&mut world, &url);
+    assert_eq!(fault.kind(), FaultKind::Protocol, "{fault}");
+    server.join().unwrap();
+    world.end();
+}
+
+#[test]
+fn malformed_chunks_are_a_fault_of_the_protocol() {
+    for (bytes, came) in [
+        ("5\r\nhello\r\nzz\r\n", "hello"),
+        ("5\r\nhelloworld\r\n0\r\n\r\n", "hello"),
+        ("ffffffffffffffffff\r\nhello", ""),
+        ("-5\r\nhello\r\n0\r\n\r\n", ""),
+    ] {
+        let mut world = World::new();
+        let reply = Reply::body(bytes).framed_by_hand().header("Transfer-Encoding", "chunked");
+        world.origin.serve("/a", reply);
+        let fetched = world.fetch("/a");
+        world.head(fetched.id).unwrap();
+        let (chunks, fault) = world.read_all(fetched.body, 100);
+        let fault = fault.expect("a fault instead of the rest");
+        assert_eq!(fault.kind(), FaultKind::Protocol, "{bytes:?}: {fault}");
+        assert_eq!(joined(&chunks), came.as_bytes());
+        world.finish(fetched.body);
+        world.end();
+    }
+}
+
+#[test]
+fn a_head_has_a_bound_in_bytes_and_in_fields() {
+    let many = |count: usize| (0..count).fold(Reply::body("hello"), |reply, n| reply.header(&format!("x-{n}"), "1"));
+    let long = |bytes: usize| Reply::body("hello").header("x", &"a".repeat(bytes));
+    let options = Options { header_count_max: 50, header_bytes_max: 10_000, ..Options::default() };
+    for (reply, fits) in [
+        (many(49), true),
+        (many(50), false),
+        (long(9_900), true),
+        (long(10_000), false),
+        (long(100_000), false),
+        (Reply::empty(200).endless_headers(), false),
+    ] {
+        let mut world = World::with(options.clone());
+        world.origin.serve("/a", reply);
+        let fetched = world.fetch("/a");
+        match world.head(fetched.id) {
+            Ok(_) => assert!(fits),
+            Err(fault) => {
+                assert!(!fits, "{fault}");
+                assert_eq!(fault.kind(), FaultKind::HeadTooLarge, "{fault}");
+                assert!(fault.to_string().contains("10000 bytes or 50 fields"), "{fault}");
+            }
+        }
+        world.finish(fetched.body);
+        world.end();
+    }
+}
+
+#[test]
+fn absurd_options_are_made_good() {
+    let mut world = World::with(Options {
+        connections_per_origin_max: 0,
+        idle_connections_max: 0,
+        read_buffer_bytes_max: 0,
+        header_bytes_max: 1000,
+        ..Options::default()
+    });
+    let body = Body::pattern(1, 100_000);
+    world.origin.serve("/a", Reply::body(body.clone()));
+    world.assert_get("/a", &body);
+    world.end();
+}
+
+#[test]
+fn a_refused_connection_is_told_with_its_address() {
+    // Bound and not listening: nobody else gets the port, and connections to it are refused.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    let mut world = World::new();
+    for _ in 0..3 {
+        let fault = fault_of(&mut world, &format!("http://{address}/a"));
+        assert_eq!(fault.kind(), FaultKind::Connect);
+        let kind = std::io::Error::from_raw_os_error(fault.os_code().unwrap()).kind();
+        assert_eq!(kind, std::io::ErrorKind::ConnectionRefused);
+        assert!(fault.to_string().contains(&address.to_string()), "{fault}");
+        assert_eq!(fault.to_string().matches("os error").count(), 1, "{fault}");
+    }
+    assert!(world.connected.is_empty());
+    world.end();
+}
+
+/// A label of 64 letters cannot be looked up (RFC 1035 section 2.3.4), so that nobody has to be asked.
+#[test]
+fn a_name_that_does_not_resolve_is_told() {
+    let host = format!("{}.invalid", "a".repeat(64));
+    let mut world = World::new();
+    let fault = fault_of(&mut world, &format!("http://{host}/a"));
+    assert_eq!(fault.kind(), FaultKind::Resolve, "{fault}");
+    assert!(fault.to_string().contains(&host), "{fault}");
+    world.end();
+}
+
+#[test]
+fn https_is_refused_in_words() {
+    let mut world = World::new();
+    let fault = fault_of(&mut world, "https://127.0.0.1/a");
+    assert_eq!(fault.kind(), FaultKind::Unsupported);
+    assert!(fault.to_string().contains("TLS"), "{fault}");
+    world.end();
+}
