@@ -1,4 +1,64 @@
-//! The state machines of dlmanager, without IO, clock, threads or sockets.
+//! The state machines of dlmanager: downloads, retries, progress, cancellation and eviction, without IO, clock, threads
+//! or sockets.
+//!
+//! A [`Manager`] takes **events** in, hands **actions** out, and tells the application **notices**. What executes the
+//! actions is the driver: a transport turns a [`NetAction`] into its completion, a file backend a [`FileAction`]. The
+//! crate `dlmanager` is such a driver with an API for applications; this crate is for those who bring their own loop,
+//! runtime, network or disk, and for tests that need none of them.
+//!
+//! # A turn
+//!
+//! ```text
+//!   completions --> handle(now, Event::Completed(..))  --+
+//!   connections --> handle(now, Event::Connected(..))    |
+//!   the time    --> handle(now, Event::Tick)             |
+//!                                                        v
+//!   poll() --> Output::Action(..)   execute it, then complete its ticket
+//!          --> Output::Notice(..)   tell the application
+//!          --> Output::Wait(..)     nothing more: sleep until then, or until an answer or a command comes
+//! ```
+//!
+//! ```
+//! use dlmanager_core::{Action, Config, Event, FileOp, Instant, Manager, Output, Request};
+//!
+//! let mut manager = Manager::new(Config::default(), 42);
+//! let now = Instant::ZERO;
+//! manager.download(now, Request::new("https://example.org/tool.zip")?)?;
+//! loop {
+//!     match manager.poll() {
+//!         // The first thing that a download wants to know is whether its file is there.
+//!         Output::Action(Action::File(action)) => {
+//!             let completion = match action.op {
+//!                 FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
+//!                 other => unreachable!("{other:?}"),
+//!             };
+//!             manager.handle(now, Event::Completed(completion));
+//!         }
+//!         // It is not, so the request goes out.
+//!         Output::Action(Action::Net(action)) => break assert!(format!("{action:?}").contains("example.org")),
+//!         Output::Action(Action::Abort(_)) | Output::Notice(_) | Output::Wait(_) => {}
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What a driver owes the core
+//!
+//! 1. Each action is completed exactly once, in any order. A [`Ticket`] can be completed only once and only with its own
+//!    type; where one is lost, to a panic say, [`Completion::aborted`] stands in.
+//! 2. Actions of one [`Lane`] run in the order in which they were polled. There is no order between lanes.
+//! 3. When a file action fails, those behind it in the same lane and epoch are not tried but answered with
+//!    [`FaultKind::Skipped`], [closers](FileOp::is_closer) excepted. The failure is forgotten once its completion was
+//!    handed in and nothing polled earlier remains. `DropBody` overtakes its lane.
+//! 4. No file action is answered before its system call has ended, aborted or not.
+//! 5. After the completions of a turn, one [`Event::Tick`]: timers fire in it alone.
+//!
+//! # What the core owes a driver
+//!
+//! Late, repeated and unknown answers are harmless; so are spurious ticks, and time that runs backwards. Nothing panics
+//! because of what comes in. Memory is bounded by the [`Config`], whatever servers send and however slow the disk is: one
+//! `ReadBody` is under way for each body, and none while too many of its bytes wait to be written. Issuing `Rename` is
+//! the commit point of a download: [`Manager::cancel`] says so from then on.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(clippy::wildcard_enum_match_arm)]

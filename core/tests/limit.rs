@@ -1,0 +1,142 @@
+//! `PersistLimit` beside the Python library's rule, written down line by line.
+
+use dlmanager_core::{FileKind, FileStat, PersistLimit, Stamp, StorePath};
+use proptest::prelude::*;
+
+/// `remove_old_files` of the Python library, over (name, access, size), with ties broken by name.
+fn seed_rule(size_limit: u64, file_limit: u64, files: &[(String, i64, u64)]) -> Vec<String> {
+    if size_limit == 0 || file_limit == 0 {
+        return Vec::new();
+    }
+    let mut left = files.to_vec();
+    left.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+    let mut total: u64 = left.iter().map(|file| file.2).sum();
+    let mut removed = Vec::new();
+    while left.len() as u64 > file_limit && total >= size_limit {
+        let (name, _, size) = left.remove(0);
+        total -= size;
+        removed.push(name);
+    }
+    removed
+}
+
+fn stat(accessed: i64, length: u64) -> FileStat {
+    let stamp = Stamp::from_nanos(accessed);
+    FileStat { kind: FileKind::Regular, length, accessed: stamp, modified: stamp }
+}
+
+fn path(name: &str) -> StorePath {
+    StorePath::entry(name).unwrap()
+}
+
+fn victims(limit: &PersistLimit) -> Vec<String> {
+    limit.victims(usize::MAX, |_| false).into_iter().map(|item| item.path.as_str().to_owned()).collect()
+}
+
+#[test]
+fn the_rows_of_the_python_librarys_own_tests() {
+    for (size_limit, file_limit, left) in
+        [(10, 5, "bcdef"), (10, 3, "def"), (0, 5, "abcdef"), (5, 0, "abcdef"), (35, 1, "def")]
+    {
+        let mut limit = PersistLimit::new(size_limit, file_limit);
+        for (age, name) in "abcdef".chars().enumerate() {
+            limit.register(path(&name.to_string()), &stat(i64::try_from(age).unwrap(), 10));
+        }
+        let gone = victims(&limit).concat();
+        let kept: String = "abcdef".chars().filter(|name| !gone.contains(*name)).collect();
+        assert_eq!(kept, left, "size {size_limit}, keep {file_limit}");
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Register(u8, i64, u64),
+    Touch(u8, i64),
+    Forget(u8),
+    RegisterFolder(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..12u8, 0..6i64, 0..40u64).prop_map(|(name, accessed, length)| Step::Register(name, accessed, length)),
+        2 => (0..12u8, 0..6i64).prop_map(|(name, accessed)| Step::Touch(name, accessed)),
+        1 => (0..12u8).prop_map(Step::Forget),
+        1 => (0..12u8).prop_map(Step::RegisterFolder),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_rule_is_the_seeds(
+        size_limit in 0..200u64,
+        file_limit in 0..8u64,
+        steps in prop::collection::vec(step(), 0..80),
+    ) {
+        let mut limit = PersistLimit::new(size_limit, file_limit);
+        let mut model: std::collections::BTreeMap<String, (i64, u64)> = std::collections::BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::Register(name, accessed, length) => {
+                    limit.register(path(&name.to_string()), &stat(accessed, length));
+                    model.insert(name.to_string(), (accessed, length));
+                }
+                Step::Touch(name, accessed) => {
+                    limit.touch(&path(&name.to_string()), Stamp::from_nanos(accessed));
+                    if let Some(entry) = model.get_mut(&name.to_string()) {
+                        entry.0 = accessed;
+                    }
+                }
+                Step::Forget(name) => {
+                    let length = limit.forget(&path(&name.to_string()));
+                    prop_assert_eq!(length, model.remove(&name.to_string()).map(|entry| entry.1));
+                }
+                Step::RegisterFolder(name) => {
+                    let folder = FileStat { kind: FileKind::Folder, ..stat(0, 0) };
+                    limit.register(path(&name.to_string()), &folder);
+                    model.remove(&name.to_string());
+                }
+            }
+            prop_assert_eq!(limit.files(), model.len() as u64);
+            prop_assert_eq!(limit.bytes(), model.values().map(|entry| entry.1).sum::<u64>());
+        }
+        let files: Vec<_> =
+            model.iter().map(|(name, (accessed, length))| (name.clone(), *accessed, *length)).collect();
+        let expected = seed_rule(size_limit, file_limit, &files);
+        prop_assert_eq!(victims(&limit), expected.clone());
+        prop_assert_eq!(limit.is_exceeded(), !expected.is_empty());
+
+        // In batches, each deleted before the next is chosen, the same ones go.
+        let mut in_batches = Vec::new();
+        loop {
+            let batch = limit.victims(2, |_| false);
+            if batch.is_empty() {
+                break;
+            }
+            for item in batch {
+                limit.forget(&item.path);
+                in_batches.push(item.path.as_str().to_owned());
+            }
+        }
+        prop_assert_eq!(in_batches, expected);
+    }
+
+    #[test]
+    fn spared_files_never_go_and_others_go_instead(
+        lengths in prop::collection::vec(1..20u64, 1..20),
+        spared in prop::collection::btree_set(0..20usize, 0..6),
+        size_limit in 1..100u64,
+    ) {
+        let mut limit = PersistLimit::new(size_limit, 1);
+        for (at, length) in lengths.iter().enumerate() {
+            limit.register(path(&format!("{at:02}")), &stat(i64::try_from(at).unwrap(), *length));
+        }
+        let is_spared = |path: &StorePath| spared.contains(&path.as_str().parse().unwrap());
+        let victims = limit.victims(usize::MAX, is_spared);
+        prop_assert!(victims.iter().all(|item| !is_spared(&item.path)));
+        for item in &victims {
+            limit.forget(&item.path);
+        }
+        let movable = (0..lengths.len()).filter(|at| !spared.contains(at)).count() - victims.len();
+        prop_assert!(!limit.is_exceeded() || movable == 0);
+    }
+}
