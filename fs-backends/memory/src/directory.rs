@@ -1,0 +1,208 @@
+//! The directory as drivers and tests see it.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dlmanager_core::{Completion, Fault, FileAction, FileOp, Op, Stamp, StorePath, Ticket};
+
+use crate::rules::{Failure, Operation, Performed, Rules};
+use crate::tree::{Handle, Tree};
+
+/// A directory in memory. A clone is a second handle to the same one.
+///
+/// Its clock starts at 2020-01-01 UTC and stands still until it is [set](Self::set_now) or [advanced](Self::advance).
+#[derive(Clone)]
+pub struct MemoryDirectory {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    tree: Mutex<Tree>,
+    rules: Mutex<Rules>,
+    operations: AtomicU64,
+}
+
+impl MemoryDirectory {
+    /// An empty directory without bounds or rules.
+    pub fn new() -> Self {
+        let shared = Shared { tree: Mutex::new(Tree::new()), rules: Mutex::default(), operations: AtomicU64::new(0) };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Performs one operation, at once.
+    ///
+    /// An operation on a file that is not open is answered with [`Io`](dlmanager_core::FaultKind::Io).
+    pub fn execute(&self, action: FileAction) -> Completion {
+        self.shared.operations.fetch_add(1, Ordering::Relaxed);
+        let failure = self.judge(&action.op, Rules::failure);
+        self.perform(action.op, failure)
+    }
+
+    /// How long an operation is to take, by the first [rule](Self::delay_when) that says something about it; zero where
+    /// none does. Nothing here waits: that is for the caller, before or after [`execute`](Self::execute).
+    pub fn latency(&self, op: &FileOp) -> Duration {
+        self.judge(op, Rules::latency)
+    }
+
+    /// How many operations were executed, failed ones included.
+    pub fn operations(&self) -> u64 {
+        self.shared.operations.load(Ordering::Relaxed)
+    }
+
+    /// Lets operations fail: the rule is asked before each one, in the order in which rules were added, and the first
+    /// failure counts. A rule may use the directory, but not add or remove rules.
+    pub fn fail_when(&self, rule: impl FnMut(&Operation<'_>) -> Option<Failure> + Send + 'static) {
+        self.rules().add_failure(rule);
+    }
+
+    /// Lets the operation fail that is the `position`th from now, counted from 1, and no other.
+    pub fn fail_operation(&self, position: u64, failure: impl Into<Failure>) {
+        let failure = failure.into();
+        let mut seen = 0_u64;
+        self.fail_when(move |_| {
+            seen += 1;
+            (seen == position).then(|| failure.clone())
+        });
+    }
+
+    /// Gives operations a latency; the first rule that says something about an operation counts.
+    pub fn delay_when(&self, rule: impl FnMut(&Operation<'_>) -> Option<Duration> + Send + 'static) {
+        self.rules().add_latency(rule);
+    }
+
+    /// Forgets all rules: from now on nothing fails by one, and everything takes no time.
+    pub fn clear_rules(&self) {
+        self.rules().clear();
+    }
+
+    /// Bounds the bytes that files may hold; a write beyond is cut off there and answered with
+    /// [`NoSpace`](dlmanager_core::FaultKind::NoSpace). Overwriting needs no room, and parts of a file that were never written take none.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.tree().capacity_bytes = bytes;
+    }
+
+    /// The bytes that files hold, deleted ones that are still open included.
+    pub fn used_bytes(&self) -> u64 {
+        self.tree().used_bytes
+    }
+
+    /// The time on the wall clock.
+    pub fn now(&self) -> Stamp {
+        self.tree().now
+    }
+
+    /// Sets the wall clock, backwards too.
+    pub fn set_now(&self, now: Stamp) {
+        self.tree().now = now;
+    }
+
+    /// Moves the wall clock forwards.
+    pub fn advance(&self, span: Duration) {
+        let nanos = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+        let mut tree = self.tree();
+        tree.now = Stamp::from_nanos(tree.now.as_nanos().saturating_add(nanos));
+    }
+
+    /// How many files and scans are open.
+    pub fn open_handles(&self) -> usize {
+        self.tree().handles.len()
+    }
+
+    fn perform(&self, op: FileOp, failure: Option<Failure>) -> Completion {
+        match op {
+            FileOp::MakeDir { ticket, path } => answer(ticket, failure, || self.tree().make_dir(&path)),
+            FileOp::Scan { ticket, scan, entries_max } => {
+                answer(ticket, failure, || self.tree().scan(scan, entries_max))
+            }
+            FileOp::Stat { ticket, path } => answer(ticket, failure, || self.tree().stat_path(&path)),
+            FileOp::Open { ticket, file, path, mode } => {
+                answer(ticket, failure, || self.tree().open_path(file, path, mode))
+            }
+            FileOp::Write { ticket, file, offset, mut data } => {
+                if let Some(Failure { performed: Performed::Bytes(bytes_max), .. }) = failure {
+                    // Whether those bytes had room or not, the failure is the answer.
+                    let _ = self.tree().write(file, offset, &data, bytes_max);
+                }
+                answer(ticket, failure, || {
+                    self.tree().write(file, offset, &data, u64::MAX)?;
+                    data.clear();
+                    Ok(data)
+                })
+            }
+            FileOp::Sync { ticket, file } => answer(ticket, failure, || self.tree().sync(file)),
+            FileOp::Finish { ticket, file, length } => answer(ticket, failure, || self.tree().finish(file, length)),
+            FileOp::Rename { ticket, from, to, clobber } => {
+                answer(ticket, failure, || self.tree().rename_path(&from, &to, clobber))
+            }
+            FileOp::SyncDir { ticket, path } => answer(ticket, failure, || self.tree().sync_dir(&path)),
+            FileOp::Delete { ticket, items } => answer(ticket, failure, || Ok(self.tree().delete(&items))),
+            FileOp::Touch { ticket, path, unless_within } => {
+                answer(ticket, failure, || self.tree().touch(&path, unless_within))
+            }
+            FileOp::Close { ticket, file } => {
+                self.tree().close(file);
+                answer(ticket, failure, || Ok(()))
+            }
+        }
+    }
+
+    fn judge<T>(&self, op: &FileOp, rules: impl FnOnce(&mut Rules, &Operation<'_>) -> T) -> T {
+        let path = self.path_of(op);
+        rules(&mut self.rules(), &Operation { op, path: path.as_ref() })
+    }
+
+    fn path_of(&self, op: &FileOp) -> Option<StorePath> {
+        match op {
+            FileOp::MakeDir { path, .. }
+            | FileOp::Stat { path, .. }
+            | FileOp::Open { path, .. }
+            | FileOp::SyncDir { path, .. }
+            | FileOp::Touch { path, .. }
+            | FileOp::Rename { from: path, .. } => Some(path.clone()),
+            FileOp::Delete { items, .. } => items.first().map(|item| item.path.clone()),
+            FileOp::Write { file, .. }
+            | FileOp::Sync { file, .. }
+            | FileOp::Finish { file, .. }
+            | FileOp::Close { file, .. } => match self.tree().handles.get(file) {
+                Some(Handle::File { path, .. }) => Some(path.clone()),
+                Some(Handle::Scan { .. }) | None => None,
+            },
+            FileOp::Scan { .. } => None,
+        }
+    }
+
+    pub(crate) fn tree(&self) -> MutexGuard<'_, Tree> {
+        self.shared.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rules(&self) -> MutexGuard<'_, Rules> {
+        self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryDirectory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryDirectory").field("entries", &self.list()).finish_non_exhaustive()
+    }
+}
+
+fn answer<O: Op>(
+    ticket: Ticket<O>,
+    failure: Option<Failure>,
+    perform: impl FnOnce() -> Result<O::Out, Fault>,
+) -> Completion {
+    let Some(failure) = failure else { return ticket.done(perform()) };
+    if failure.performed == Performed::All {
+        // It happened; only its answer is the failure's.
+        let _ = perform();
+    }
+    ticket.done(Err(failure.fault))
+}

@@ -1,0 +1,278 @@
+//! Files, folders and what else stands in a directory, apart from the names and handles that lead to them.
+
+use std::collections::BTreeMap;
+
+use dlmanager_core::{FaultKind, FileId, FileKind, FileStat, Stamp, StorePath};
+
+use crate::content::Content;
+
+/// What file systems accept as the length of a component.
+const COMPONENT_BYTES_MAX: usize = 255;
+
+/// 2020-01-01 UTC.
+const BEGINNING: Stamp = Stamp::from_nanos(1_577_836_800_000_000_000);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NodeId(u64);
+
+const ROOT: NodeId = NodeId(0);
+
+/// A thing in the directory. It lives while a name or a handle leads to it.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) body: Body,
+    pub(crate) accessed: Stamp,
+    pub(crate) modified: Stamp,
+    is_named: bool,
+    handles: usize,
+}
+
+#[derive(Debug)]
+pub(crate) enum Body {
+    File(Content),
+    /// Names are bytes, since not all that stand in a directory are UTF-8.
+    Folder(BTreeMap<Vec<u8>, NodeId>),
+    /// Never followed, so its target is kept for those who look only.
+    Symlink(String),
+    Other,
+}
+
+/// What an identifier stands for.
+#[derive(Debug)]
+pub(crate) enum Handle {
+    File {
+        node: NodeId,
+        path: StorePath,
+    },
+    /// The names up to `after` were delivered.
+    Scan {
+        after: Vec<u8>,
+        done: bool,
+    },
+}
+
+/// The directory.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    nodes: BTreeMap<NodeId, Node>,
+    nodes_made: u64,
+    pub(crate) handles: BTreeMap<FileId, Handle>,
+    pub(crate) now: Stamp,
+    pub(crate) capacity_bytes: Option<u64>,
+    pub(crate) used_bytes: u64,
+}
+
+/// A name in a folder.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    folder: NodeId,
+    name: &'a [u8],
+}
+
+impl Tree {
+    pub(crate) fn new() -> Self {
+        let mut tree = Self {
+            nodes: BTreeMap::new(),
+            nodes_made: 0,
+            handles: BTreeMap::new(),
+            now: BEGINNING,
+            capacity_bytes: None,
+            used_bytes: 0,
+        };
+        let root = tree.add(Body::Folder(BTreeMap::new()));
+        debug_assert_eq!(root, ROOT);
+        tree
+    }
+
+    /// Where a path lies. No symlink is followed.
+    pub(crate) fn place<'a>(&self, path: &'a str) -> Result<Place<'a>, FaultKind> {
+        check(path)?;
+        let mut place = Place { folder: ROOT, name: &[] };
+        for (position, component) in path.split('/').enumerate() {
+            if position > 0 {
+                place.folder = self.folder_at(place)?;
+            }
+            place.name = component.as_bytes();
+            if component.len() > COMPONENT_BYTES_MAX {
+                return Err(FaultKind::BadName);
+            }
+        }
+        Ok(place)
+    }
+
+    /// The folder of that name.
+    fn folder_at(&self, place: Place<'_>) -> Result<NodeId, FaultKind> {
+        let id = self.find(place).ok_or(FaultKind::NotFound)?;
+        match self.node(id).body {
+            Body::Folder(_) => Ok(id),
+            Body::File(_) | Body::Symlink(_) | Body::Other => Err(FaultKind::WrongType),
+        }
+    }
+
+    pub(crate) fn make_folders(&mut self, path: &str) -> Result<(), FaultKind> {
+        check(path)?;
+        let mut folder = ROOT;
+        for component in path.split('/') {
+            if component.len() > COMPONENT_BYTES_MAX {
+                return Err(FaultKind::BadName);
+            }
+            let place = Place { folder, name: component.as_bytes() };
+            if self.find(place).is_none() {
+                let made = self.add(Body::Folder(BTreeMap::new()));
+                self.set(place, made);
+            }
+            folder = self.folder_at(place)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn find(&self, place: Place<'_>) -> Option<NodeId> {
+        self.entries(place.folder).get(place.name).copied()
+    }
+
+    /// Puts a node under a name; what had the name loses it.
+    pub(crate) fn set(&mut self, place: Place<'_>, id: NodeId) {
+        self.node_mut(id).is_named = true;
+        let replaced = self.entries_mut(place.folder).insert(place.name.to_vec(), id);
+        if let Some(replaced) = replaced.filter(|&replaced| replaced != id) {
+            self.node_mut(replaced).is_named = false;
+            self.collect(replaced);
+        }
+    }
+
+    /// Takes a name away.
+    pub(crate) fn unlink(&mut self, place: Place<'_>) {
+        if let Some(id) = self.entries_mut(place.folder).remove(place.name) {
+            self.node_mut(id).is_named = false;
+            self.collect(id);
+        }
+    }
+
+    /// Gives what stands under a name another one.
+    pub(crate) fn rename(&mut self, from: Place<'_>, to: Place<'_>) {
+        if let Some(id) = self.entries_mut(from.folder).remove(from.name) {
+            self.set(to, id);
+        }
+    }
+
+    pub(crate) fn add(&mut self, body: Body) -> NodeId {
+        let id = NodeId(self.nodes_made);
+        self.nodes_made += 1;
+        if let Body::File(content) = &body {
+            self.used_bytes += content.allocated();
+        }
+        let node = Node { body, accessed: self.now, modified: self.now, is_named: id == ROOT, handles: 0 };
+        self.nodes.insert(id, node);
+        id
+    }
+
+    pub(crate) fn open(&mut self, file: FileId, node: NodeId, path: StorePath) {
+        self.node_mut(node).handles += 1;
+        self.handles.insert(file, Handle::File { node, path });
+    }
+
+    pub(crate) fn close(&mut self, file: FileId) {
+        if let Some(Handle::File { node, .. }) = self.handles.remove(&file) {
+            self.node_mut(node).handles -= 1;
+            self.collect(node);
+        }
+    }
+
+    /// The entries of the directory itself behind a name.
+    pub(crate) fn entries_after(&self, name: &[u8]) -> impl Iterator<Item = (&Vec<u8>, FileStat)> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let entries = self.entries(ROOT).range::<[u8], _>((Excluded(name), Unbounded));
+        entries.map(|(name, &id)| (name, self.stat(id)))
+    }
+
+    /// Every path with what stands there, folders before what is in them.
+    pub(crate) fn walk(&self) -> Vec<(String, FileKind)> {
+        let mut found = Vec::new();
+        let mut folders = vec![(String::new(), ROOT)];
+        while let Some((prefix, folder)) = folders.pop() {
+            for (name, &id) in self.entries(folder) {
+                let path = format!("{prefix}{}", String::from_utf8_lossy(name));
+                let kind = self.stat(id).kind;
+                if kind == FileKind::Folder {
+                    folders.push((format!("{path}/"), id));
+                }
+                found.push((path, kind));
+            }
+        }
+        found
+    }
+
+    pub(crate) fn is_empty(&self, id: NodeId) -> bool {
+        self.entries(id).is_empty()
+    }
+
+    pub(crate) fn stat(&self, id: NodeId) -> FileStat {
+        let node = self.node(id);
+        let (kind, length) = match &node.body {
+            Body::File(content) => (FileKind::Regular, content.length()),
+            Body::Folder(_) => (FileKind::Folder, 0),
+            Body::Symlink(target) => (FileKind::Symlink, target.len() as u64),
+            Body::Other => (FileKind::Other, 0),
+        };
+        FileStat { kind, length, accessed: node.accessed, modified: node.modified }
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[&id]
+    }
+
+    pub(crate) fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        self.nodes.get_mut(&id).expect("a node lives while something leads to it")
+    }
+
+    fn entries(&self, folder: NodeId) -> &BTreeMap<Vec<u8>, NodeId> {
+        static NONE: BTreeMap<Vec<u8>, NodeId> = BTreeMap::new();
+        match &self.node(folder).body {
+            Body::Folder(entries) => entries,
+            Body::File(_) | Body::Symlink(_) | Body::Other => &NONE,
+        }
+    }
+
+    /// The entries of a folder that are about to change.
+    fn entries_mut(&mut self, folder: NodeId) -> &mut BTreeMap<Vec<u8>, NodeId> {
+        let now = self.now;
+        let node = self.node_mut(folder);
+        node.modified = now;
+        match &mut node.body {
+            Body::Folder(entries) => entries,
+            Body::File(_) | Body::Symlink(_) | Body::Other => unreachable!("a place lies in a folder"),
+        }
+    }
+
+    /// Frees a node that nothing leads to any more, and what stood in it.
+    fn collect(&mut self, id: NodeId) {
+        let node = self.node(id);
+        if node.is_named || node.handles > 0 {
+            return;
+        }
+        let Some(node) = self.nodes.remove(&id) else { return };
+        match node.body {
+            Body::File(content) => self.used_bytes -= content.allocated(),
+            Body::Folder(entries) => {
+                for below in entries.into_values() {
+                    self.node_mut(below).is_named = false;
+                    self.collect(below);
+                }
+            }
+            Body::Symlink(_) | Body::Other => {}
+        }
+    }
+}
+
+impl<'a> Place<'a> {
+    /// An entry of the directory itself whose name is any bytes.
+    pub(crate) fn entry(name: &'a [u8]) -> Self {
+        Self { folder: ROOT, name }
+    }
+}
+
+/// Refuses what no file system takes for a path within a directory.
+fn check(path: &str) -> Result<(), FaultKind> {
+    let bad = |component: &str| matches!(component, "" | "." | "..") || component.contains('\0');
+    if path.split('/').any(bad) { Err(FaultKind::BadName) } else { Ok(()) }
+}

@@ -1,0 +1,241 @@
+//! The directory on the standard library alone, for systems without descriptors of folders.
+//!
+//! Each component of a path is looked at before the path is used. That refuses every symlink that stands there, but not
+//! one that is put there between the look and the use, which takes somebody who writes to the directory at that moment.
+
+mod delete;
+mod write;
+
+use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, ReadDir};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use dlmanager_core::{
+    DeleteItem, Deleted, Fault, FaultKind, FileKind, FileStat, OpenMode, ScanBatch, ScanEntry, Stamp, StorePath,
+    WORK_FOLDER,
+};
+
+use crate::fault;
+use crate::root::{self, Root};
+
+/// The directory by its absolute path.
+pub(crate) struct PortableRoot {
+    path: PathBuf,
+}
+
+impl Root for PortableRoot {
+    type Scan = Option<ReadDir>;
+
+    fn open(path: &Path) -> Result<Self, Fault> {
+        // Symlinks on the way to the directory are its user's, and are resolved once, here.
+        let path = path.canonicalize().map_err(on_path)?;
+        if !path.metadata().map_err(on_path)?.is_dir() {
+            return Err(FaultKind::WrongType.into());
+        }
+        fs::read_dir(&path).map_err(on_path)?;
+        Ok(Self { path })
+    }
+
+    fn check_writable(&self) -> Result<(), Fault> {
+        // There is no way to ask: on Windows access lists decide, not the attribute that the standard library shows.
+        let path = self.path.join(format!("{WORK_FOLDER}-writable-{}", std::process::id()));
+        match options().create_new(true).open(&path) {
+            Ok(probe) => {
+                drop(probe);
+                fs::remove_file(&path).map_err(on_path)
+            }
+            // Another thread is just asking.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(on_path(error)),
+        }
+    }
+
+    fn make_dir(&self, path: &StorePath) -> Result<(), Fault> {
+        check(path)?;
+        let mut full = self.path.clone();
+        for component in path.components() {
+            full.push(component);
+            match DirBuilder::new().create(&full) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    expect_kind(&full.symlink_metadata().map_err(on_path)?, FileKind::Folder)?;
+                }
+                Err(error) => return Err(on_path(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn stat(&self, path: &StorePath) -> Result<Option<FileStat>, Fault> {
+        let full = match self.place(path) {
+            Ok(full) => full,
+            Err(fault) if fault.kind() == FaultKind::NotFound => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        match full.symlink_metadata() {
+            Ok(metadata) => Ok(Some(file_stat(&metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(on_path(error)),
+        }
+    }
+
+    fn open_file(&self, path: &StorePath, mode: OpenMode) -> Result<File, Fault> {
+        let full = self.place(path)?;
+        match mode {
+            OpenMode::CreateNew => options().create_new(true).open(full).map_err(on_path),
+            OpenMode::Existing => {
+                expect_kind(&full.symlink_metadata().map_err(on_path)?, FileKind::Regular)?;
+                options().open(full).map_err(on_path)
+            }
+        }
+    }
+
+    fn write_all_at(&self, file: &File, offset: u64, data: &[Bytes]) -> Result<(), Fault> {
+        write::write_all_at(file, offset, data)
+    }
+
+    fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault> {
+        let from = self.place(from)?;
+        let to = self.place(to)?;
+        expect_kind(&from.symlink_metadata().map_err(on_path)?, FileKind::Regular)?;
+        if clobber {
+            match to.symlink_metadata() {
+                Ok(metadata) => expect_kind(&metadata, FileKind::Regular)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(on_path(error)),
+            }
+            return fs::rename(from, to).map_err(on_path);
+        }
+        // The standard library's rename replaces; a link is refused when the name is taken. In between the file has both
+        // names, whole under each.
+        fs::hard_link(&from, to).map_err(on_path)?;
+        fs::remove_file(from).map_err(on_path)
+    }
+
+    /// The standard library cannot flush a folder. NTFS keeps its folders in a journal, in order.
+    fn sync_dir(&self, path: &StorePath) -> Result<(), Fault> {
+        let full = self.place(path)?;
+        let folder = full.parent().unwrap_or(&self.path);
+        expect_kind(&folder.symlink_metadata().map_err(on_path)?, FileKind::Folder)
+    }
+
+    fn delete(&self, item: &DeleteItem) -> Deleted {
+        match self.place(&item.path) {
+            Ok(full) => delete::delete(&full, item.expect),
+            Err(fault) if fault.kind() == FaultKind::NotFound => Deleted::Gone,
+            Err(fault) => Deleted::Denied(fault),
+        }
+    }
+
+    fn touch(&self, path: &StorePath, unless_within: Duration) -> Result<Stamp, Fault> {
+        let full = self.place(path)?;
+        let metadata = full.symlink_metadata().map_err(on_path)?;
+        expect_kind(&metadata, FileKind::Regular)?;
+        let accessed = file_stat(&metadata).accessed;
+        if root::is_fresh(accessed, root::now(), unless_within) {
+            return Ok(accessed);
+        }
+        let file = options().open(full).map_err(on_path)?;
+        file.set_times(FileTimes::new().set_accessed(SystemTime::now())).map_err(on_file)?;
+        Ok(file_stat(&file.metadata().map_err(on_file)?).accessed)
+    }
+
+    fn scan(&self) -> Result<Option<ReadDir>, Fault> {
+        fs::read_dir(&self.path).map(Some).map_err(on_path)
+    }
+
+    fn scan_batch(&self, scan: &mut Option<ReadDir>, entries_max: usize) -> Result<ScanBatch, Fault> {
+        let mut batch = ScanBatch { entries: Vec::new(), unnameable: 0, done: false };
+        while batch.entries.len() < entries_max {
+            let Some(entry) = scan.as_mut().and_then(Iterator::next) else {
+                *scan = None;
+                batch.done = true;
+                break;
+            };
+            let entry = entry.map_err(on_path)?;
+            let name = entry.file_name();
+            if name == WORK_FOLDER {
+                continue;
+            }
+            let Some(path) = name.to_str().and_then(StorePath::entry) else {
+                batch.unnameable += 1;
+                continue;
+            };
+            match entry.path().symlink_metadata() {
+                Ok(metadata) => batch.entries.push(ScanEntry { path, stat: file_stat(&metadata) }),
+                // Gone since its name was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(on_path(error)),
+            }
+        }
+        Ok(batch)
+    }
+}
+
+impl PortableRoot {
+    /// The full path of a name, whose folders were found to be folders.
+    fn place(&self, path: &StorePath) -> Result<PathBuf, Fault> {
+        check(path)?;
+        let mut full = self.path.clone();
+        let mut components = path.components().peekable();
+        while let Some(component) = components.next() {
+            full.push(component);
+            if components.peek().is_some() {
+                expect_kind(&full.symlink_metadata().map_err(on_path)?, FileKind::Folder)?;
+            }
+        }
+        Ok(full)
+    }
+}
+
+/// Refuses what could lead out of the directory by its text alone. The core makes no such path.
+fn check(path: &StorePath) -> Result<(), Fault> {
+    let separators: &[char] = if cfg!(windows) { &['\\', ':', '\0'] } else { &['\0'] };
+    let bad = |component: &str| matches!(component, "" | "." | "..") || component.contains(separators);
+    if path.components().any(bad) { Err(FaultKind::BadName.into()) } else { Ok(()) }
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    options
+}
+
+fn expect_kind(metadata: &Metadata, expected: FileKind) -> Result<(), Fault> {
+    if kind(metadata) == expected { Ok(()) } else { Err(FaultKind::WrongType.into()) }
+}
+
+fn kind(metadata: &Metadata) -> FileKind {
+    // On Windows a junction counts as a symlink, too.
+    if metadata.is_symlink() {
+        FileKind::Symlink
+    } else if metadata.is_dir() {
+        FileKind::Folder
+    } else if metadata.is_file() {
+        FileKind::Regular
+    } else {
+        FileKind::Other
+    }
+}
+
+fn file_stat(metadata: &Metadata) -> FileStat {
+    let stamp = |time: io::Result<SystemTime>| time.map(root::stamp).unwrap_or_default();
+    FileStat {
+        kind: kind(metadata),
+        length: metadata.len(),
+        accessed: stamp(metadata.accessed()),
+        modified: stamp(metadata.modified()),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn on_path(error: io::Error) -> Fault {
+    fault::of_path(&error)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn on_file(error: io::Error) -> Fault {
+    fault::of_file(&error)
+}

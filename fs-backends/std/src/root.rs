@@ -1,0 +1,81 @@
+//! What a system has to offer.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dlmanager_core::{DeleteItem, Deleted, Fault, FileStat, OpenMode, ScanBatch, Stamp, StorePath};
+
+/// One system's way to work within a directory. The rules of each operation stand at
+/// [`FileOp`](dlmanager_core::FileOp).
+pub(crate) trait Root: Sized + Send + Sync {
+    /// A running scan.
+    type Scan: Send;
+
+    /// Opens a directory that is there; [`WrongType`](dlmanager_core::FaultKind::WrongType) where it is none.
+    fn open(path: &Path) -> Result<Self, Fault>;
+    /// Whether entries can be made in it, as far as can be told without making one.
+    fn check_writable(&self) -> Result<(), Fault>;
+
+    fn make_dir(&self, path: &StorePath) -> Result<(), Fault>;
+    fn stat(&self, path: &StorePath) -> Result<Option<FileStat>, Fault>;
+    fn open_file(&self, path: &StorePath, mode: OpenMode) -> Result<File, Fault>;
+    fn write_all_at(&self, file: &File, offset: u64, data: &[Bytes]) -> Result<(), Fault>;
+    fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault>;
+    fn sync_dir(&self, path: &StorePath) -> Result<(), Fault>;
+    fn delete(&self, item: &DeleteItem) -> Deleted;
+    fn touch(&self, path: &StorePath, unless_within: Duration) -> Result<Stamp, Fault>;
+    fn scan(&self) -> Result<Self::Scan, Fault>;
+    fn scan_batch(&self, scan: &mut Self::Scan, entries_max: usize) -> Result<ScanBatch, Fault>;
+}
+
+/// Whether a file accessed at `accessed` need not be stamped at `now`: its stamp is younger than `unless_within`, and not
+/// from the future.
+pub(crate) fn is_fresh(accessed: Stamp, now: Stamp, unless_within: Duration) -> bool {
+    let Some(age_nanos) = now.as_nanos().checked_sub(accessed.as_nanos()) else { return false };
+    u64::try_from(age_nanos).is_ok_and(|age| Duration::from_nanos(age) < unless_within)
+}
+
+/// Whether what stands under a name is what a deletion expects there.
+pub(crate) fn is_expected(expect: dlmanager_core::Expect, stat: &FileStat) -> bool {
+    use dlmanager_core::{Expect, FileKind};
+    match expect {
+        Expect::File => stat.kind != FileKind::Folder,
+        Expect::EmptyFolder => stat.kind == FileKind::Folder,
+        Expect::Unchanged { length, accessed, modified } => {
+            *stat == FileStat { kind: FileKind::Regular, length, accessed, modified }
+        }
+    }
+}
+
+/// The wall clock.
+pub(crate) fn now() -> Stamp {
+    stamp(std::time::SystemTime::now())
+}
+
+/// A time as a stamp; one that does not fit is the nearest that does.
+pub(crate) fn stamp(time: std::time::SystemTime) -> Stamp {
+    let nanos = match time.duration_since(std::time::UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+    };
+    Stamp::from_nanos(nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_fresh_while_younger_and_not_from_the_future() {
+        let minute = Duration::from_secs(60);
+        let at = |seconds: i64| Stamp::from_nanos(seconds * 1_000_000_000);
+        assert!(is_fresh(at(100), at(100), minute));
+        assert!(is_fresh(at(100), at(159), minute));
+        assert!(!is_fresh(at(100), at(160), minute));
+        assert!(!is_fresh(at(100), at(99), minute));
+        assert!(!is_fresh(at(100), at(100), Duration::ZERO));
+        assert!(!is_fresh(Stamp::from_nanos(i64::MIN), Stamp::from_nanos(i64::MAX), Duration::MAX));
+    }
+}

@@ -1,0 +1,188 @@
+//! The directory on Unix, by its descriptor.
+
+mod delete;
+mod publish;
+mod scan;
+mod stubborn;
+mod tree;
+mod write;
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dlmanager_core::{
+    DeleteItem, Deleted, Fault, FaultKind, FileKind, FileStat, OpenMode, ScanBatch, Stamp, StorePath,
+};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::io::Errno;
+
+use crate::fault;
+use crate::root::{self, Root};
+
+pub(crate) use tree::Kernel;
+use tree::Tree;
+
+/// The directory, and what its kernel can do.
+pub(crate) struct UnixRoot {
+    tree: Tree,
+}
+
+impl UnixRoot {
+    /// The same directory on a kernel that can do less.
+    #[cfg(test)]
+    pub(crate) fn with_kernel(mut self, kernel: Kernel) -> Self {
+        self.tree.kernel = kernel;
+        self
+    }
+}
+
+impl Root for UnixRoot {
+    type Scan = scan::Scan;
+
+    fn open(path: &Path) -> Result<Self, Fault> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = retry(|| rustix::fs::open(path, flags, Mode::empty())).map_err(on_path)?;
+        Ok(Self { tree: Tree { root, kernel: Kernel::default() } })
+    }
+
+    fn check_writable(&self) -> Result<(), Fault> {
+        let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        let check = |flags| rustix::fs::accessat(&self.tree.root, ".", access, flags);
+        match check(AtFlags::EACCESS) {
+            // Kernels before Linux 5.8 know only the real user's rights.
+            Err(Errno::NOSYS | Errno::INVAL) => check(AtFlags::empty()),
+            result => result,
+        }
+        .map_err(on_file)
+    }
+
+    fn make_dir(&self, path: &StorePath) -> Result<(), Fault> {
+        self.tree.make_folders(path).map_err(on_path)
+    }
+
+    fn stat(&self, path: &StorePath) -> Result<Option<FileStat>, Fault> {
+        match self.tree.stat(path) {
+            Ok(stat) => Ok(Some(file_stat(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(on_path(errno)),
+        }
+    }
+
+    fn open_file(&self, path: &StorePath, mode: OpenMode) -> Result<File, Fault> {
+        match mode {
+            OpenMode::CreateNew => {
+                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+                self.tree.open(path, flags, Mode::from_raw_mode(0o666)).map(File::from).map_err(on_path)
+            }
+            OpenMode::Existing => {
+                // NONBLOCK: a pipe that nobody reads would block the call, where it is to be refused.
+                let file = self.tree.open(path, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()).map_err(on_path)?;
+                let stat = rustix::fs::fstat(&file).map_err(on_file)?;
+                if kind(&stat) != FileKind::Regular {
+                    return Err(FaultKind::WrongType.into());
+                }
+                Ok(file.into())
+            }
+        }
+    }
+
+    fn write_all_at(&self, file: &File, offset: u64, data: &[Bytes]) -> Result<(), Fault> {
+        write::write_all_at(file, offset, data)
+    }
+
+    fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault> {
+        publish::rename(&self.tree, from, to, clobber)
+    }
+
+    fn sync_dir(&self, path: &StorePath) -> Result<(), Fault> {
+        let folder = File::from(self.tree.open_folder_of(path).map_err(on_path)?);
+        match folder.sync_all() {
+            Ok(()) => Ok(()),
+            // How file systems say that they cannot flush a folder (CIFS and some on FUSE among them).
+            Err(error)
+                if matches!(Errno::from_io_error(&error), Some(Errno::INVAL | Errno::BADF | Errno::OPNOTSUPP)) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(fault::of_file(&error)),
+        }
+    }
+
+    fn delete(&self, item: &DeleteItem) -> Deleted {
+        delete::delete(&self.tree, item)
+    }
+
+    fn touch(&self, path: &StorePath, unless_within: Duration) -> Result<Stamp, Fault> {
+        touch(&self.tree, path, unless_within)
+    }
+
+    fn scan(&self) -> Result<scan::Scan, Fault> {
+        scan::Scan::begin(&self.tree)
+    }
+
+    fn scan_batch(&self, scan: &mut scan::Scan, entries_max: usize) -> Result<ScanBatch, Fault> {
+        scan.batch(&self.tree, entries_max)
+    }
+}
+
+fn touch(tree: &Tree, path: &StorePath, unless_within: Duration) -> Result<Stamp, Fault> {
+    let place = tree.place(path).map_err(on_path)?;
+    let stat = place.stat().map_err(on_path)?;
+    if kind(&stat) != FileKind::Regular {
+        return Err(FaultKind::WrongType.into());
+    }
+    let accessed = file_stat(&stat).accessed;
+    if root::is_fresh(accessed, root::now(), unless_within) {
+        return Ok(accessed);
+    }
+    let set = |modified_nsec| {
+        let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        let last_modification = Timespec { tv_sec: 0, tv_nsec: modified_nsec };
+        place.set_times(&Timestamps { last_access, last_modification })
+    };
+    match set(UTIME_OMIT) {
+        // Who may write the file but does not own it may only set both times, and only to now (utimensat(2)).
+        Err(Errno::PERM) => set(UTIME_NOW),
+        result => result,
+    }
+    .map_err(on_path)?;
+    Ok(file_stat(&place.stat().map_err(on_path)?).accessed)
+}
+
+/// Calls again where a signal got in between.
+fn retry<T>(call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    rustix::io::retry_on_intr(call)
+}
+
+fn on_path(errno: Errno) -> Fault {
+    fault::of_path(&io::Error::from(errno))
+}
+
+fn on_file(errno: Errno) -> Fault {
+    fault::of_file(&io::Error::from(errno))
+}
+
+fn kind(stat: &Stat) -> FileKind {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => FileKind::Regular,
+        FileType::Directory => FileKind::Folder,
+        FileType::Symlink => FileKind::Symlink,
+        _ => FileKind::Other,
+    }
+}
+
+fn file_stat(stat: &Stat) -> FileStat {
+    FileStat {
+        kind: kind(stat),
+        length: u64::try_from(stat.st_size).unwrap_or(0),
+        accessed: stamp(stat.st_atime as i64, stat.st_atime_nsec as i64),
+        modified: stamp(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+    }
+}
+
+fn stamp(seconds: i64, nanos: i64) -> Stamp {
+    Stamp::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+}

@@ -1,0 +1,40 @@
+//! Folders that do not let go of their files.
+//!
+//! On Unix it is not the file's mode that forbids to delete it but its folder's.
+
+use std::os::fd::OwnedFd;
+
+use dlmanager_core::StorePath;
+use rustix::fs::Mode;
+
+use super::tree::Tree;
+
+/// A folder below the directory that its owner may write as long as this lives; then it gets back the mode that it had.
+pub(super) struct Loosened {
+    folder: OwnedFd,
+    mode: Mode,
+}
+
+impl Loosened {
+    /// Loosens the folder that holds `path`. `None` where that is the directory itself, whose mode is its user's word, or
+    /// where the mode is not what forbids it or is not ours to change.
+    pub(super) fn folder_of(tree: &Tree, path: &StorePath) -> Option<Self> {
+        if !path.as_str().contains('/') {
+            return None;
+        }
+        let folder = tree.open_folder_of(path).ok()?;
+        let mode = Mode::from_raw_mode(rustix::fs::fstat(&folder).ok()?.st_mode);
+        if mode.contains(Mode::WUSR | Mode::XUSR) {
+            return None;
+        }
+        rustix::fs::fchmod(&folder, mode | Mode::WUSR | Mode::XUSR).ok()?;
+        Some(Self { folder, mode })
+    }
+}
+
+impl Drop for Loosened {
+    fn drop(&mut self) {
+        // Where it fails the folder stays writable for its owner, which harms nobody.
+        let _ = rustix::fs::fchmod(&self.folder, self.mode);
+    }
+}

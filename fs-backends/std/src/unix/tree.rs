@@ -1,0 +1,244 @@
+//! From paths to places in the directory, following no symlink below it: the one module that resolves.
+//!
+//! A folder below the directory is opened by `openat2` with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS` where the kernel has
+//! it, else component by component with `O_NOFOLLOW`; what is done to a name is then done relative to the descriptor of
+//! its folder, by calls that do not follow the name itself. Renaming a folder away in the meantime changes nothing: the
+//! descriptor stays with it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dlmanager_core::StorePath;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timestamps};
+use rustix::io::{Errno, Result};
+
+use super::retry;
+
+/// Enough of a folder to work below it. With `O_PATH` its own permissions need not allow to list it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const FOLDER: OFlags = OFlags::PATH;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const FOLDER: OFlags = OFlags::RDONLY;
+
+/// How often a folder is made anew that somebody else removes at the same time.
+const MAKE_ATTEMPTS: usize = 8;
+
+/// What the kernel and the file system were found to offer. Each is taken for given until it fails.
+pub(crate) struct Kernel {
+    pub(crate) openat2: AtomicBool,
+    pub(crate) exclusive_rename: AtomicBool,
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self {
+            openat2: AtomicBool::new(cfg!(target_os = "linux")),
+            exclusive_rename: AtomicBool::new(cfg!(any(
+                target_os = "linux",
+                target_os = "android",
+                target_vendor = "apple"
+            ))),
+        }
+    }
+}
+
+/// The directory's descriptor.
+pub(super) struct Tree {
+    pub(super) root: OwnedFd,
+    pub(super) kernel: Kernel,
+}
+
+/// A name in an open folder.
+pub(super) struct Place<'a> {
+    folder: Folder<'a>,
+    name: &'a str,
+}
+
+enum Folder<'a> {
+    Root(BorrowedFd<'a>),
+    Below(OwnedFd),
+}
+
+impl Tree {
+    /// Where a path lies: its folder, opened, and its last component.
+    pub(super) fn place<'a>(&'a self, path: &'a StorePath) -> Result<Place<'a>> {
+        check(path)?;
+        match path.as_str().rsplit_once('/') {
+            None => Ok(Place { folder: Folder::Root(self.root.as_fd()), name: path.as_str() }),
+            Some((folder, name)) => Ok(Place { folder: Folder::Below(self.open_folder(folder, FOLDER)?), name }),
+        }
+    }
+
+    pub(super) fn stat(&self, path: &StorePath) -> Result<Stat> {
+        self.place(path)?.stat()
+    }
+
+    /// Opens what stands under a name, if it is no symlink.
+    pub(super) fn open(&self, path: &StorePath, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+        check(path)?;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+        if path.as_str().contains('/') {
+            if let Some(opened) = self.open_beneath(path.as_str(), flags, mode) {
+                return opened;
+            }
+        }
+        let place = self.place(path)?;
+        retry(|| rustix::fs::openat(&place.folder, place.name, flags, mode))
+    }
+
+    /// Opens the folder that holds a path, such that it can be flushed or its mode be changed.
+    pub(super) fn open_folder_of(&self, path: &StorePath) -> Result<OwnedFd> {
+        check(path)?;
+        match path.as_str().rsplit_once('/') {
+            None => retry(|| {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                rustix::fs::openat(&self.root, ".", flags, Mode::empty())
+            }),
+            Some((folder, _)) => self.open_folder(folder, OFlags::RDONLY),
+        }
+    }
+
+    /// Makes a folder and its parents.
+    pub(super) fn make_folders(&self, path: &StorePath) -> Result<()> {
+        check(path)?;
+        let mut components = path.components().peekable();
+        let mut parent = Folder::Root(self.root.as_fd());
+        while let Some(name) = components.next() {
+            if components.peek().is_none() {
+                return make_folder(&parent, name);
+            }
+            parent = Folder::Below(enter_or_make(&parent, name)?);
+        }
+        Ok(())
+    }
+
+    fn open_folder(&self, path: &str, flags: OFlags) -> Result<OwnedFd> {
+        let flags = flags | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if let Some(opened) = self.open_beneath(path, flags, Mode::empty()) {
+            return opened;
+        }
+        let mut folder = Folder::Root(self.root.as_fd());
+        let mut components = path.split('/').peekable();
+        while let Some(name) = components.next() {
+            let last = components.peek().is_none();
+            let flags = if last { flags } else { FOLDER | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC };
+            folder = Folder::Below(retry(|| rustix::fs::openat(&folder, name, flags, Mode::empty()))?);
+        }
+        match folder {
+            Folder::Below(folder) => Ok(folder),
+            Folder::Root(_) => Err(Errno::INVAL),
+        }
+    }
+
+    /// `openat2`; `None` where it has to be done by hand.
+    #[cfg(target_os = "linux")]
+    fn open_beneath(&self, path: &str, flags: OFlags, mode: Mode) -> Option<Result<OwnedFd>> {
+        use rustix::fs::ResolveFlags;
+
+        if !self.kernel.openat2.load(Ordering::Relaxed) {
+            return None;
+        }
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match retry(|| rustix::fs::openat2(&self.root, path, flags, mode, resolve)) {
+            // Before Linux 5.6.
+            Err(Errno::NOSYS) => {
+                self.kernel.openat2.store(false, Ordering::Relaxed);
+                None
+            }
+            // The file's permissions, or a container's filter that does not know the call: the old way tells.
+            Err(Errno::PERM) => None,
+            result => Some(result),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open_beneath(&self, _path: &str, _flags: OFlags, _mode: Mode) -> Option<Result<OwnedFd>> {
+        None
+    }
+}
+
+impl Place<'_> {
+    pub(super) fn stat(&self) -> Result<Stat> {
+        retry(|| rustix::fs::statat(&self.folder, self.name, AtFlags::SYMLINK_NOFOLLOW))
+    }
+
+    pub(super) fn set_times(&self, times: &Timestamps) -> Result<()> {
+        retry(|| rustix::fs::utimensat(&self.folder, self.name, times, AtFlags::SYMLINK_NOFOLLOW))
+    }
+
+    pub(super) fn unlink(&self, flags: AtFlags) -> Result<()> {
+        retry(|| rustix::fs::unlinkat(&self.folder, self.name, flags))
+    }
+
+    /// Replaces whatever the system lets a file replace.
+    pub(super) fn rename(&self, to: &Place<'_>) -> Result<()> {
+        retry(|| rustix::fs::renameat(&self.folder, self.name, &to.folder, to.name))
+    }
+
+    /// A second name for a file; refused where that is taken.
+    pub(super) fn link(&self, to: &Place<'_>) -> Result<()> {
+        retry(|| rustix::fs::linkat(&self.folder, self.name, &to.folder, to.name, AtFlags::empty()))
+    }
+
+    /// Refused where the name is taken.
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    pub(super) fn rename_exclusive(&self, to: &Place<'_>) -> Result<()> {
+        use rustix::fs::RenameFlags;
+        retry(|| rustix::fs::renameat_with(&self.folder, self.name, &to.folder, to.name, RenameFlags::NOREPLACE))
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    pub(super) fn rename_exclusive(&self, _to: &Place<'_>) -> Result<()> {
+        Err(Errno::NOSYS)
+    }
+}
+
+impl AsFd for Folder<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Root(folder) => *folder,
+            Self::Below(folder) => folder.as_fd(),
+        }
+    }
+}
+
+/// Refuses what could lead out of the directory by its text alone. The core makes no such path.
+fn check(path: &StorePath) -> Result<()> {
+    let bad = path.components().any(|component| matches!(component, "" | "." | ".."));
+    if bad { Err(Errno::INVAL) } else { Ok(()) }
+}
+
+fn make_folder(parent: &Folder<'_>, name: &str) -> Result<()> {
+    for _ in 0..MAKE_ATTEMPTS {
+        match mkdir(parent, name) {
+            Err(Errno::EXIST) => {}
+            result => return result,
+        }
+        match retry(|| rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => return Ok(()),
+            Ok(_) => return Err(Errno::NOTDIR),
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Err(Errno::NOENT)
+}
+
+fn enter_or_make(parent: &Folder<'_>, name: &str) -> Result<OwnedFd> {
+    let flags = FOLDER | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for _ in 0..MAKE_ATTEMPTS {
+        match retry(|| rustix::fs::openat(parent, name, flags, Mode::empty())) {
+            Err(Errno::NOENT) => {}
+            result => return result,
+        }
+        match mkdir(parent, name) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Err(Errno::NOENT)
+}
+
+fn mkdir(parent: &Folder<'_>, name: &str) -> Result<()> {
+    retry(|| rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o777)))
+}
