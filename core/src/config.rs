@@ -113,7 +113,7 @@ pub struct LimitConfig {
     pub size_limit: u64,
     /// This many files are kept whatever their size; 0 means no limit.
     pub file_limit: u64,
-    /// Only files whose names match this pattern count; see [`Pattern`](crate::Pattern).
+    /// Only files whose last component matches this pattern, and is not hidden, count; see [`Pattern`](crate::Pattern).
     pub pattern: crate::Pattern,
     /// Take what stands in the directory for evictable although this program did not put it there.
     pub adopt: bool,

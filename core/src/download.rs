@@ -45,14 +45,16 @@ use crate::reply::{self, Announced, Verdict};
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
-    ActionId, BodyId, Complete, Config, DirectoryError, DownloadError, DownloadId, Durability, Fault, FaultKind,
-    FileId, FileName, FileOp, FileStep, IfPresent, Instant, Lane, NetOp, Notice, Outcome, Progress, Published, Request,
-    Stamp, StorePath, TimeoutKind,
+    ActionId, Complete, Config, DirectoryError, DownloadError, DownloadId, Durability, Fault, FaultKind, FileName,
+    FileOp, FileStep, IfPresent, Instant, Lane, NetOp, Notice, Outcome, Progress, Published, Request, Stamp, StorePath,
+    TimeoutKind,
 };
 
 mod edges;
 mod holdings;
 mod queries;
+
+use holdings::{Body, OpenFile, Transfer};
 
 /// How often a name that is taken and free again in turn is tried.
 const RENAMES_MAX: u32 = 8;
@@ -96,6 +98,7 @@ pub(crate) struct Download {
     /// Where the next request goes.
     hop: Target,
     redirects: u32,
+    redirect_status: u16,
     requests: u32,
     attempts: Attempts,
     whole_deadline: Option<Instant>,
@@ -119,29 +122,8 @@ pub(crate) struct Download {
     making_work_folder: Option<ActionId>,
     /// What stands under the final name and is being touched.
     touching: Option<FileStat>,
-}
-
-#[derive(Debug)]
-struct Body {
-    id: BodyId,
-    lane: Lane,
-    fetch: ActionId,
-}
-
-#[derive(Debug)]
-struct OpenFile {
-    id: FileId,
-    answered: bool,
-}
-
-/// A body on its way to the disk.
-#[derive(Debug)]
-struct Transfer {
-    announced: Announced,
-    meter: Meter,
-    stall: StallClock,
-    gather: Gather,
-    reading: bool,
+    /// The unfinished file whose `Delete` is unanswered.
+    deleting: Option<StorePath>,
 }
 
 #[derive(Debug)]
@@ -323,7 +305,8 @@ impl Download {
     fn connect(&mut self, cx: &mut Context<'_>) -> State {
         let requests_max = cx.config.requests_max;
         if self.requests >= requests_max {
-            let cause = Box::new(DownloadError::TooManyRedirects { redirects_max: self.redirects });
+            // Only a redirect comes here: other attempts end before they wait for another.
+            let cause = Box::new(DownloadError::Status { status: self.redirect_status });
             return self.fail(DownloadError::TooManyRequests { requests_max, cause }, cx);
         }
         self.requests += 1;
@@ -341,7 +324,10 @@ impl Download {
             }
             Step::Net(Net::Head(Ok(head))) => match reply::judge(&head, &self.hop.url, cx.config) {
                 Ok(Verdict::Take(announced)) => self.receive(announced, cx),
-                Ok(Verdict::Follow { target, body_length }) => self.redirect(target, body_length, cx),
+                Ok(Verdict::Follow { target, body_length }) => {
+                    self.redirect_status = head.status.as_u16();
+                    self.redirect(target, body_length, cx)
+                }
                 Err(error) => self.fail(error, cx),
             },
             Step::Net(Net::Head(Err(fault))) => self.fail(DownloadError::Network(fault), cx),

@@ -136,7 +136,15 @@ impl Evictor {
 
     /// A download learned what stands under a name.
     pub(crate) fn seen(&mut self, path: StorePath, stat: &FileStat) {
-        self.limit.register(path, stat);
+        if self.counts(&path) {
+            self.limit.register(path, stat);
+        }
+    }
+
+    /// Whether a file of that name counts: its last component is not hidden, and matches the pattern.
+    fn counts(&self, path: &StorePath) -> bool {
+        let name = path.file_name();
+        !name.starts_with('.') && self.config.pattern.matches(name)
     }
 
     /// A pass is due, before this download may end where one is given.
@@ -264,10 +272,8 @@ impl Evictor {
         let example = batch.entries.first().map(|entry| String::from(entry.path.as_str()));
         let example = example.or_else(|| (batch.unnameable > 0).then(|| "a name that is not UTF-8".into()));
         for entry in batch.entries {
-            let name = entry.path.file_name();
-            let counts = !name.starts_with('.') && self.config.pattern.matches(name);
             // What a download learned meanwhile is newer.
-            if counts && !self.limit.contains(&entry.path) {
+            if self.counts(&entry.path) && !self.limit.contains(&entry.path) {
                 self.limit.register(entry.path, &entry.stat);
             }
         }
@@ -385,6 +391,11 @@ impl Evictor {
         effects.notice(Notice::DirectoryRefused { error: error.clone() });
         self.ownership = Ownership::Refused(error);
         self.end_scan(Scan::Broken, effects);
+        // Nothing that the scan has found is ours to evict.
+        if let Scan::Complete = self.scan {
+            self.scan = Scan::Broken;
+        }
+        self.limit = PersistLimit::new(self.config.size_limit, self.config.file_limit);
     }
 
     /// Ends the scan, unless a batch is under way: then its answer comes first.

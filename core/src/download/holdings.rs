@@ -7,20 +7,47 @@ use core::time::Duration;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::{Body, Context, Download, File, Net, OpenFile, State, Step};
+use super::{Context, Download, File, Net, State, Step};
 use crate::action::{Chunk, DeleteItem, Deleted, Expect, FetchRequest, FileStat, OpenMode};
 use crate::arena::Key;
 use crate::backoff::Attempts;
 use crate::effects::{Effects, Kinded, Owner, Reply};
+use crate::gather::Gather;
+use crate::meter::Meter;
 use crate::origin::{self, Origin};
+use crate::reply::Announced;
 use crate::rng::Rng;
+use crate::stall::StallClock;
 use crate::{
-    ActionId, Config, DownloadError, DownloadId, Durability, Fault, FaultKind, FileId, FileName, FileOp, FileStep,
-    IfPresent, Lane, NetOp, Notice, Progress, Request, Stamp, StorePath, Ticket, Warning,
+    ActionId, BodyId, Config, DownloadError, DownloadId, Durability, Fault, FaultKind, FileId, FileName, FileOp,
+    FileStep, IfPresent, Lane, NetOp, Notice, Progress, Request, Stamp, StorePath, Ticket, Warning,
 };
 
 /// A file that is used is stamped as accessed unless it was within this time.
 const TOUCH_GRANULARITY: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) id: BodyId,
+    pub(super) lane: Lane,
+    pub(super) fetch: ActionId,
+}
+
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    pub(super) id: FileId,
+    pub(super) answered: bool,
+}
+
+/// A body on its way to the disk.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    pub(super) announced: Announced,
+    pub(super) meter: Meter,
+    pub(super) stall: StallClock,
+    pub(super) gather: Gather,
+    pub(super) reading: bool,
+}
 
 impl Download {
     pub(crate) fn new(
@@ -42,6 +69,7 @@ impl Download {
             armed: None,
             unanswered: 0,
             redirects: 0,
+            redirect_status: 0,
             requests: 0,
             attempts: Attempts::default(),
             whole_deadline: None,
@@ -57,6 +85,7 @@ impl Download {
             epoch: 0,
             making_work_folder: None,
             touching: None,
+            deleting: None,
         }
     }
 
@@ -138,14 +167,15 @@ impl Download {
         cx.effects.seen.push((StorePath::from(&self.name), stat));
     }
 
-    fn deleted(&self, result: Result<Vec<Deleted>, Fault>, cx: &mut Context<'_>) {
+    fn deleted(&mut self, result: Result<Vec<Deleted>, Fault>, cx: &mut Context<'_>) {
+        let Some(path) = self.deleting.take() else { return };
         let fault = match result.map(|deleted| deleted.into_iter().next()) {
             Ok(Some(Deleted::Deleted | Deleted::Gone) | None) => return,
             Ok(Some(Deleted::Changed)) => Fault::new(FaultKind::Changed),
             Ok(Some(Deleted::Busy)) => Fault::new(FaultKind::Busy),
             Ok(Some(Deleted::Denied(fault))) | Err(fault) => fault,
         };
-        cx.effects.notice(Notice::Warning(Warning::Litter { path: StorePath::from(&self.name), fault }));
+        cx.effects.notice(Notice::Warning(Warning::Litter { path, fault }));
     }
 
     // Actions.
@@ -320,6 +350,9 @@ impl Download {
         if self.file.is_none()
             && let Some(path) = self.partial.take()
         {
+            // In an epoch of its own: a Close that fails is no reason to leave the file.
+            self.epoch += 1;
+            self.deleting = Some(path.clone());
             let items = vec![DeleteItem { path, expect: Expect::File }];
             self.file_op(cx, |ticket| FileOp::Delete { ticket, items });
         }

@@ -1,0 +1,88 @@
+//! A directory that is not ours: nothing in it is touched, whatever is asked.
+
+use dlmanager_core::{
+    Action, AdmitError, Config, DirectoryError, Event, FileKind, FileOp, FileStat, Instant, LimitConfig, Manager,
+    Notice, Output, Pattern, Request, ScanBatch, ScanEntry, Stamp, StorePath,
+};
+
+fn entry(name: &str) -> ScanEntry {
+    let stamp = Stamp::default();
+    let stat = FileStat { kind: FileKind::Regular, length: 10, accessed: stamp, modified: stamp };
+    ScanEntry { path: StorePath::entry(name).unwrap(), stat }
+}
+
+/// Runs a manager with a limit over a directory that holds a, b and c and no mark. Returns it and what it told.
+fn open(adopt: bool, done: bool) -> (Manager, Vec<Notice>) {
+    let limit = LimitConfig { size_limit: 10, file_limit: 2, pattern: Pattern::default(), adopt };
+    let mut manager = Manager::new(Config { limit: Some(limit), ..Config::default() }, 1);
+    let notices = run(&mut manager, done);
+    (manager, notices)
+}
+
+/// Answers what the manager asks until it waits. Panics where it deletes.
+fn run(manager: &mut Manager, done: bool) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    loop {
+        manager.check_invariants();
+        let completion = match manager.poll() {
+            Output::Wait(_) => return notices,
+            Output::Notice(notice) => {
+                notices.push(notice);
+                continue;
+            }
+            Output::Action(Action::File(action)) => match action.op {
+                FileOp::Scan { ticket, .. } => {
+                    let entries = ["a", "b", "c"].map(entry).into();
+                    ticket.done(Ok(ScanBatch { entries, unnameable: 0, done }))
+                }
+                FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
+                FileOp::Close { ticket, .. } => ticket.done(Ok(())),
+                other => panic!("a stranger's directory is not touched: {other:?}"),
+            },
+            Output::Action(action) => panic!("{action:?}"),
+        };
+        manager.handle(Instant::ZERO, Event::Completed(completion));
+    }
+}
+
+#[test]
+fn a_strangers_directory_is_refused_and_stays_untouched() {
+    for done in [true, false] {
+        let (mut manager, notices) = open(false, done);
+        let Some(Notice::DirectoryRefused { error }) = notices.last() else { panic!("{notices:?}") };
+        assert_eq!(*error, DirectoryError::NotOurs { example: "a".into() });
+
+        let request = Request::new("http://example.org/new").unwrap();
+        assert!(matches!(manager.download(Instant::ZERO, request), Err(AdmitError::Directory(_))));
+        manager.remove_old_files(Instant::ZERO);
+        let notices = run(&mut manager, done);
+        assert!(matches!(notices[..], [Notice::Swept { files: 0, unmet: Some(_), .. }]), "{notices:?}");
+        manager.close(Instant::ZERO);
+        assert_eq!(run(&mut manager, done), []);
+        assert!(manager.is_drained());
+    }
+}
+
+#[test]
+fn an_adopted_one_is_bounded() {
+    let (mut manager, notices) = open(true, true);
+    assert_eq!(notices, [Notice::DirectoryReady]);
+    manager.remove_old_files(Instant::ZERO);
+    let Output::Action(Action::File(action)) = manager.poll() else { panic!() };
+    let FileOp::Delete { items, .. } = action.op else { panic!() };
+    assert_eq!(items.len(), 1);
+    assert_eq!(items[0].path.as_str(), "a");
+}
+
+#[test]
+fn downloads_that_wait_for_the_verdict_fail_with_it() {
+    let limit = LimitConfig { size_limit: 10, file_limit: 2, pattern: Pattern::default(), adopt: false };
+    let mut manager = Manager::new(Config { limit: Some(limit), ..Config::default() }, 1);
+    manager.download(Instant::ZERO, Request::new("http://example.org/new").unwrap()).unwrap();
+    let notices = run(&mut manager, true);
+    assert!(
+        matches!(notices.last(), Some(Notice::Finished { outcome: dlmanager_core::Outcome::Failed(error), .. })
+            if error.kind() == "directory"),
+        "{notices:?}"
+    );
+}
