@@ -10,3 +10,8 @@ mod tree;
 pub mod walls;
 
 pub use tree::{File, Tree};
+
+/// The code in README compiles, and what needs no network runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
