@@ -110,7 +110,7 @@ impl Body {
         match frame {
             Frame::Data(data) => self.front = Piece::of_buffer(data, link),
             Frame::Whole => self.end = End::Whole,
-            Frame::Broken(error) => self.end = End::Broken(fault::of_body(&error, link.error())),
+            Frame::Broken(error) => self.end = End::Broken(fault::of_body(&error)),
             Frame::NotYet => return Poll::Pending,
         }
         if self.sized && self.incoming.is_end_stream() {
@@ -134,7 +134,7 @@ impl Body {
                     gathered.extend_from_slice(&data);
                 }
                 Frame::Whole => self.end = End::Whole,
-                Frame::Broken(error) => self.end = End::Broken(fault::of_body(&error, link.error())),
+                Frame::Broken(error) => self.end = End::Broken(fault::of_body(&error)),
                 Frame::NotYet => break,
             }
         }

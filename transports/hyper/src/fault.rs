@@ -43,10 +43,9 @@ pub(crate) fn of_head(error: &hyper::Error, begun: bool, options: &Options) -> F
     })
 }
 
-/// The body broke off or is malformed. `connection`: what its connection ended with, where it is known.
-pub(crate) fn of_body(error: &hyper::Error, connection: Option<&hyper::Error>) -> Fault {
-    let cause = find::<io::Error>(error).or_else(|| find::<io::Error>(connection?));
-    match cause {
+/// The body broke off or is malformed.
+pub(crate) fn of_body(error: &hyper::Error) -> Fault {
+    match find::<io::Error>(error) {
         Some(cause) if matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
             with_io(FaultKind::Protocol, cause, "")
         }

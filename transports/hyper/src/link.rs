@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use bytes::Bytes;
 use dlmanager_core::FetchRequest;
@@ -27,7 +27,6 @@ pub(crate) struct Link {
     sender: SendRequest<Empty<Bytes>>,
     /// Gone once it has ended.
     connection: Option<Connection<Wire, Empty<Bytes>>>,
-    error: Option<hyper::Error>,
     gauge: Arc<Gauge>,
     requests: u64,
 }
@@ -38,7 +37,7 @@ impl Link {
         connection: Connection<Wire, Empty<Bytes>>,
         gauge: Arc<Gauge>,
     ) -> Self {
-        Self { sender, connection: Some(connection), error: None, gauge, requests: 0 }
+        Self { sender, connection: Some(connection), gauge, requests: 0 }
     }
 
     /// Hands a request to the connection, which sends it when it is next driven.
@@ -51,11 +50,11 @@ impl Link {
     /// Does all that the connection can do now: sends, receives a head or the next frame, notices its end.
     pub(crate) fn drive(&mut self, cx: &mut Context<'_>) {
         if let Some(connection) = &mut self.connection
-            && let Poll::Ready(result) = Pin::new(connection).poll(cx)
+            && Pin::new(connection).poll(cx).is_ready()
         {
-            // Dropped at once, so that a body that it still feeds ends with an error.
+            // Dropped at once, so that a body that it still feeds ends with an error. What it ended with is told to the
+            // exchange that it had, and where it had none nobody needs to know.
             self.connection = None;
-            self.error = result.err();
         }
     }
 
@@ -71,11 +70,6 @@ impl Link {
     /// Whether the last request was not its first.
     pub(crate) fn was_reused(&self) -> bool {
         self.requests > 1
-    }
-
-    /// What it ended with, if it was an error that nobody else was told.
-    pub(crate) fn error(&self) -> Option<&hyper::Error> {
-        self.error.as_ref()
     }
 
     pub(crate) fn gauge(&self) -> &Gauge {

@@ -15,7 +15,7 @@ pub struct Options {
     pub connections_per_origin_max: usize,
     /// Greatest number of idle connections, all origins together; beyond it the one that was idle longest is closed.
     pub idle_connections_max: usize,
-    /// An idle connection is closed after this time. With zero none is kept.
+    /// An idle connection is closed after this time; with zero, with the next poll.
     pub idle_timeout: Duration,
     /// Greatest length of the buffer that a connection is read into, in bytes; at least 8 KiB, and at least
     /// [`header_bytes_max`](Self::header_bytes_max), are taken.

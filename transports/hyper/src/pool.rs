@@ -107,11 +107,6 @@ impl Pool {
         self.idle.retain(|idle| idle.key != key);
     }
 
-    /// Whether connections are kept at all.
-    pub(crate) fn keeps(&self) -> bool {
-        !self.idle_timeout.is_zero()
-    }
-
     /// When the next idle connection is to be closed.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
         self.idle.first()?.since.checked_add(self.idle_timeout)

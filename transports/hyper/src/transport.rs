@@ -403,7 +403,7 @@ impl Hyper {
         slot.alarm.clear();
         // Sees excess bytes and an end that followed the body at once.
         link.drive(&mut Context::from_waker(&slot.waker));
-        if !link.is_reusable() || !self.pool.keeps() {
+        if !link.is_reusable() {
             drop(link);
             return self.close(key);
         }

@@ -139,6 +139,7 @@ fn what_ends_a_connection_keeps_it_from_being_used_again() {
         world.assert_get("/a", &body);
         let seen = world.origin.records();
         assert_eq!((seen.requests.len(), seen.connections.total), (4, 4), "{name}");
+        assert!(world.connected.values().all(|&times| times == 1), "{name}");
         world.end();
     }
 }
@@ -156,9 +157,13 @@ fn a_body_that_is_left_closes_its_connection() {
         }
         world.finish(fetched.body);
     }
-    let seen =
-        world.origin.wait_for(DEADLINE, |seen| seen.requests.iter().all(|request| request.sent.is_some())).unwrap();
-    assert_eq!((seen.connections.total, seen.connections.open, seen.connections.peak), (2, 0, 1));
+    let seen = world
+        .origin
+        .wait_for(DEADLINE, |seen| {
+            seen.connections.open == 0 && seen.requests.iter().all(|request| request.sent.is_some())
+        })
+        .unwrap();
+    assert_eq!((seen.connections.total, seen.connections.peak), (2, 1));
     assert!(seen.requests.iter().all(|request| request.sent.unwrap().ended == Ended::ClientLeft));
     world.end();
 }
@@ -173,6 +178,8 @@ fn a_connection_that_the_server_has_closed_meanwhile_is_replaced() {
         world.drive_until(move |seen| seen.connections.open == 0 && seen.connections.total == connections);
     }
     assert_eq!(world.origin.records().requests.len(), 3);
+    // Noticed before it was used again.
+    assert!(world.connected.values().all(|&times| times == 1));
     world.end();
 }
 

@@ -172,6 +172,29 @@ fn it_rests_while_there_is_nothing_to_do() {
     world.end();
 }
 
+/// Neither the chunk nor the connection's way back to the pool asks for another poll.
+#[test]
+fn a_body_that_has_come_is_read_without_a_wake() {
+    let mut world = World::new();
+    world.origin.serve("/a", Reply::body("hello"));
+    for _ in 0..3 {
+        let fetched = world.fetch("/a");
+        world.head(fetched.id).unwrap();
+        world.origin.wait_for(DEADLINE, |seen| seen.requests.iter().all(|request| request.sent.is_some())).unwrap();
+        world.assert_comes_to_rest();
+        let reads = [3, 10].map(|bytes_max| {
+            let read = world.read(fetched.body, bytes_max);
+            assert_eq!(world.poll_counting(), 0);
+            assert!(world.is_answered(read));
+            read
+        });
+        let chunks = reads.map(|read| world.chunk(read).unwrap());
+        assert_eq!(joined(&chunks), b"hello");
+        world.finish(fetched.body);
+    }
+    world.end();
+}
+
 #[test]
 fn dropping_the_transport_closes_all() {
     let mut world = World::new();

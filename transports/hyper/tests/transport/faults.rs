@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::mpsc;
 
 use dlmanager_core::{Fault, FaultKind};
 use dlmanager_hyper::Options;
 use dlmanager_origin::{At, Body, Cut, Reply};
 use tokio::net::TcpSocket;
 
-use crate::harness::{World, joined};
+use crate::harness::{DEADLINE, World, joined};
 
 /// The fault of a `Fetch` that has to fail.
 fn fault_of(world: &mut World, url: &str) -> Fault {
@@ -59,6 +60,7 @@ fn a_body_that_is_cut_yields_what_came_and_then_a_fault() {
         let (chunks, fault) = world.read_all(fetched.body, 1 << 20);
         let fault = fault.expect("a fault instead of the rest");
         assert_eq!(fault.kind(), FaultKind::Reset, "{name}: {fault}");
+        assert!(fault.to_string().contains("within the body"), "{fault}");
         let came = usize::try_from(cut.unwrap_or(body.len())).unwrap();
         assert_eq!(joined(&chunks), body.to_vec()[..came], "{name}");
         assert!(!chunks.iter().any(|chunk| chunk.last));
@@ -137,16 +139,24 @@ fn what_is_not_http_is_a_fault_of_the_protocol() {
 fn a_server_that_speaks_first_is_a_fault_of_the_protocol() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/a", listener.local_addr().unwrap());
+    let (spoke, spoken) = mpsc::channel();
     let server = std::thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
         socket.write_all(b"220 mail.example ESMTP\r\n").unwrap();
+        spoke.send(()).unwrap();
         // Until the client closes.
         let mut rest = Vec::new();
         let _ = socket.read_to_end(&mut rest);
     });
     let mut world = World::new();
-    let fault = fault_of(&mut world, &url);
-    assert_eq!(fault.kind(), FaultKind::Protocol, "{fault}");
+    let fetched = world.fetch_url(&url);
+    // Begins to connect; the rest waits until the server has spoken.
+    world.poll_once();
+    spoken.recv_timeout(DEADLINE).unwrap();
+    let fault = world.head(fetched.id).unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Protocol);
+    assert!(fault.to_string().contains("before it was asked"), "{fault}");
+    world.finish(fetched.body);
     server.join().unwrap();
     world.end();
 }
