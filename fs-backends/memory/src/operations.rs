@@ -179,8 +179,10 @@ impl Tree {
         }
         let now = self.now;
         let node = self.node_mut(id);
+        // Not a stamp from the future, whose age is negative.
         let age = now.as_nanos().checked_sub(node.accessed.as_nanos()).and_then(|nanos| u64::try_from(nanos).ok());
-        if !age.is_some_and(|nanos| Duration::from_nanos(nanos) < unless_within) {
+        let is_fresh = age.is_some_and(|nanos| Duration::from_nanos(nanos) < unless_within);
+        if !is_fresh {
             node.accessed = now;
         }
         Ok(node.accessed)

@@ -1,6 +1,6 @@
 //! Prints the rules and which backend obeys them: `cargo run -p dlmanager-conformance --example table`.
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/suite/support.rs"]
 mod support;
 
 use std::process::ExitCode;

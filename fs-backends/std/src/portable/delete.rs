@@ -26,6 +26,7 @@ pub(super) fn delete(full: &Path, expect: Expect) -> Deleted {
             Ok(deleted) => return deleted,
             Err(fault) if may_pass(&fault) && attempts < ATTEMPTS => {
                 attempts += 1;
+                // Nothing tells when the other one lets go.
                 thread::sleep(PAUSE);
             }
             Err(fault) if fault.kind() == FaultKind::Busy => return Deleted::Busy,

@@ -11,10 +11,10 @@ use crate::root::is_expected;
 
 pub(super) fn delete(tree: &Tree, item: &DeleteItem) -> Deleted {
     let mut deleted = attempt(tree, item);
-    if matches!(deleted, Err(Errno::ACCESS | Errno::PERM)) {
-        if let Some(_loosened) = Loosened::folder_of(tree, &item.path) {
-            deleted = attempt(tree, item);
-        }
+    if matches!(deleted, Err(Errno::ACCESS | Errno::PERM))
+        && let Some(_loosened) = Loosened::folder_of(tree, &item.path)
+    {
+        deleted = attempt(tree, item);
     }
     deleted.unwrap_or_else(|errno| Deleted::Denied(on_path(errno)))
 }

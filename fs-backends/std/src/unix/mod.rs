@@ -174,6 +174,7 @@ fn kind(stat: &Stat) -> FileKind {
     }
 }
 
+#[allow(clippy::unnecessary_cast, reason = "the types of the fields differ from system to system")]
 fn file_stat(stat: &Stat) -> FileStat {
     FileStat {
         kind: kind(stat),

@@ -6,7 +6,7 @@
 //! descriptor stays with it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use dlmanager_core::StorePath;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timestamps};
@@ -25,6 +25,7 @@ const MAKE_ATTEMPTS: usize = 8;
 
 /// What the kernel and the file system were found to offer. Each is taken for given until it fails.
 pub(crate) struct Kernel {
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has it"))]
     pub(crate) openat2: AtomicBool,
     pub(crate) exclusive_rename: AtomicBool,
 }
@@ -77,10 +78,10 @@ impl Tree {
     pub(super) fn open(&self, path: &StorePath, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
         check(path)?;
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
-        if path.as_str().contains('/') {
-            if let Some(opened) = self.open_beneath(path.as_str(), flags, mode) {
-                return opened;
-            }
+        if path.as_str().contains('/')
+            && let Some(opened) = self.open_beneath(path.as_str(), flags, mode)
+        {
+            return opened;
         }
         let place = self.place(path)?;
         retry(|| rustix::fs::openat(&place.folder, place.name, flags, mode))
@@ -133,6 +134,8 @@ impl Tree {
     /// `openat2`; `None` where it has to be done by hand.
     #[cfg(target_os = "linux")]
     fn open_beneath(&self, path: &str, flags: OFlags, mode: Mode) -> Option<Result<OwnedFd>> {
+        use std::sync::atomic::Ordering;
+
         use rustix::fs::ResolveFlags;
 
         if !self.kernel.openat2.load(Ordering::Relaxed) {

@@ -1,12 +1,10 @@
 //! The suite on the backends of this repository.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use dlmanager_conformance::{Report, cases, run, table};
 
-use support::{InMemory, on_disk};
+use crate::support::{InMemory, on_disk};
 
 fn assert_passed(name: &str, report: &Report, skipped: &[&str]) {
     assert!(report.is_passed(), "\n{}", table(&[(name, report)]));

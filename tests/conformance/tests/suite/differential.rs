@@ -1,0 +1,304 @@
+//! The same random operations on a real directory and on one in memory: the same answers, and the same directory after
+//! each of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dlmanager_conformance::{Backend, Thing};
+use dlmanager_core::testing::{Tickets, file_id, lane, path};
+use dlmanager_core::{
+    Answer, DeleteItem, Deleted, Expect, Fault, FaultKind, FileAction, FileKind, FileOp, FileStat, OpenMode, Stamp,
+};
+
+use crate::support::{InMemory, on_disk};
+
+const RUNS: u64 = 60;
+const STEPS: usize = 120;
+
+/// Few names, so that operations meet; the first ones are folders often, the last ones lead through all that is no folder.
+const NAMES: &[&str] = &[
+    "d",
+    ".dlmanager",
+    "a",
+    "b",
+    "d/a",
+    ".dlmanager/a",
+    "d/d",
+    "d/d/a",
+    "a/b",
+    "link",
+    "link/a",
+    "d/link",
+    "d/link/a",
+];
+const TARGETS: &[&str] = &["a", "d", ".", "..", "nowhere", "/", "link"];
+const FILES: u64 = 4;
+
+#[test]
+fn a_real_directory_and_one_in_memory_do_not_differ() {
+    let mut seen = BTreeMap::new();
+    for seed in 1..=RUNS {
+        run(seed, &mut seen);
+    }
+    // What never happened was not compared.
+    for wanted in [
+        "MakeDir Ok",
+        "MakeDir WrongType",
+        "Stat Ok",
+        "Stat WrongType",
+        "Open Ok",
+        "Open Exists",
+        "Open NotFound",
+        "Open WrongType",
+        "Open Io",
+        "Write Ok",
+        "Write Io",
+        "Sync Ok",
+        "Sync Io",
+        "Finish Ok",
+        "Finish Changed",
+        "Finish Io",
+        "Rename Ok",
+        "Rename Exists",
+        "Rename NotFound",
+        "Rename WrongType",
+        "SyncDir Ok",
+        "SyncDir NotFound",
+        "SyncDir WrongType",
+        "Delete Deleted",
+        "Delete Gone",
+        "Delete Changed",
+        "Delete Busy",
+        "Delete Denied",
+        "Touch Ok",
+        "Touch NotFound",
+        "Touch WrongType",
+        "Scan Ok",
+        "Scan Io",
+        "Close Ok",
+    ] {
+        assert!(seen.contains_key(wanted), "no {wanted} among {seen:?}");
+    }
+}
+
+fn run(seed: u64, seen: &mut BTreeMap<String, usize>) {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let (disk, memory) = (on_disk(), InMemory::default());
+    let backends: [&dyn Backend; 2] = [&disk, &memory];
+    let mut trace = Vec::new();
+    for _ in 0..STEPS {
+        let step = random.step();
+        trace.push(format!("{step:?}"));
+        let [on_disk, in_memory] = backends.map(|backend| step.perform(backend));
+        assert_eq!(on_disk, in_memory, "seed {seed}: disk and memory answer otherwise after {trace:#?}");
+        let [on_disk_after, in_memory_after] = backends.map(contents);
+        assert_eq!(on_disk_after, in_memory_after, "seed {seed}: disk and memory differ after {trace:#?}");
+        for answer in on_disk {
+            *seen.entry(answer).or_default() += 1;
+        }
+    }
+}
+
+/// Everything in the directory, with the bytes of files.
+fn contents(backend: &dyn Backend) -> BTreeMap<String, (FileKind, Option<Vec<u8>>)> {
+    backend.list().into_iter().map(|(name, kind)| (name.clone(), (kind, backend.read(&name)))).collect()
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    PutSymlink { name: &'static str, target: &'static str },
+    MakeDir(&'static str),
+    Stat(&'static str),
+    Open { file: u64, name: &'static str, mode: OpenMode },
+    Write { file: u64, offset: u64, pieces: Vec<Vec<u8>> },
+    Sync(u64),
+    Finish { file: u64, length: u64 },
+    Rename { from: &'static str, to: &'static str, clobber: bool },
+    SyncDir(&'static str),
+    Delete { name: &'static str, expect: Wanted },
+    Touch { name: &'static str, unless_within: Duration },
+    Scan { scan: u64 },
+    Close(u64),
+}
+
+/// As [`Expect`], with stamps that are right or wrong wherever they come from.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    File,
+    EmptyFolder,
+    Unchanged { is_right: bool },
+}
+
+impl Step {
+    /// The answers, in words that do not depend on stamps and systems.
+    fn perform(&self, backend: &dyn Backend) -> Vec<String> {
+        let ticket = &mut Tickets::new();
+        let op = match self.clone() {
+            Self::PutSymlink { name, target } => {
+                // Put where its folder is one and the name is free, as the backends list it.
+                let list = backend.list();
+                let folder = name.rsplit_once('/').map(|(folder, _)| folder);
+                let has_folder = folder.is_none_or(|folder| list.get(folder) == Some(&FileKind::Folder));
+                if has_folder && !list.contains_key(name) {
+                    backend.put(name, Thing::Symlink(target)).expect("a symlink");
+                }
+                return Vec::new();
+            }
+            Self::MakeDir(name) => FileOp::MakeDir { ticket: ticket.ticket(), path: path(name) },
+            Self::Stat(name) => FileOp::Stat { ticket: ticket.ticket(), path: path(name) },
+            Self::Open { file, name, mode } => {
+                FileOp::Open { ticket: ticket.ticket(), file: file_id(file), path: path(name), mode }
+            }
+            Self::Write { file, offset, pieces } => {
+                let data = pieces.into_iter().map(Bytes::from).collect();
+                FileOp::Write { ticket: ticket.ticket(), file: file_id(file), offset, data }
+            }
+            Self::Sync(file) => FileOp::Sync { ticket: ticket.ticket(), file: file_id(file) },
+            Self::Finish { file, length } => FileOp::Finish { ticket: ticket.ticket(), file: file_id(file), length },
+            Self::Rename { from, to, clobber } => {
+                FileOp::Rename { ticket: ticket.ticket(), from: path(from), to: path(to), clobber }
+            }
+            Self::SyncDir(name) => FileOp::SyncDir { ticket: ticket.ticket(), path: path(name) },
+            Self::Delete { name, expect } => {
+                let items = vec![DeleteItem { path: path(name), expect: expectation(backend, name, expect) }];
+                FileOp::Delete { ticket: ticket.ticket(), items }
+            }
+            Self::Touch { name, unless_within } => {
+                FileOp::Touch { ticket: ticket.ticket(), path: path(name), unless_within }
+            }
+            Self::Scan { scan } => return scan_all(backend, scan),
+            Self::Close(file) => FileOp::Close { ticket: ticket.ticket(), file: file_id(file) },
+        };
+        vec![words(execute(backend, op))]
+    }
+}
+
+fn execute(backend: &dyn Backend, op: FileOp) -> Answer {
+    backend.execute(FileAction { lane: lane(1), epoch: 0, op }).into_answer()
+}
+
+fn look(backend: &dyn Backend, name: &str) -> Option<FileStat> {
+    match execute(backend, FileOp::Stat { ticket: Tickets::new().ticket(), path: path(name) }) {
+        Answer::Stat(result) => result.ok().flatten(),
+        other => panic!("Stat was answered with {other:?}"),
+    }
+}
+
+fn expectation(backend: &dyn Backend, name: &str, wanted: Wanted) -> Expect {
+    match wanted {
+        Wanted::File => Expect::File,
+        Wanted::EmptyFolder => Expect::EmptyFolder,
+        Wanted::Unchanged { is_right } => {
+            let stat = look(backend, name);
+            let (accessed, modified) = stat.map_or_else(Default::default, |stat| (stat.accessed, stat.modified));
+            let wrong = i64::from(!is_right);
+            let modified = Stamp::from_nanos(modified.as_nanos() - wrong);
+            Expect::Unchanged { length: stat.map_or(0, |stat| stat.length), accessed, modified }
+        }
+    }
+}
+
+/// Scans to the end in batches of two, and closes the scan.
+fn scan_all(backend: &dyn Backend, scan: u64) -> Vec<String> {
+    let scan = file_id(scan);
+    let mut found = BTreeSet::new();
+    loop {
+        match execute(backend, FileOp::Scan { ticket: Tickets::new().ticket(), scan, entries_max: 2 }) {
+            Answer::Scan(Ok(batch)) => {
+                found.extend(
+                    batch.entries.iter().map(|entry| format!("{} {}", entry.path, stat_words(Some(entry.stat)))),
+                );
+                if batch.done {
+                    let _ = execute(backend, FileOp::Close { ticket: Tickets::new().ticket(), file: scan });
+                    return found.into_iter().chain(["Scan Ok".into()]).collect();
+                }
+            }
+            Answer::Scan(Err(fault)) => return vec![format!("Scan {:?}", fault.kind())],
+            other => panic!("Scan was answered with {other:?}"),
+        }
+    }
+}
+
+fn stat_words(stat: Option<FileStat>) -> String {
+    match stat {
+        Some(FileStat { kind: FileKind::Regular, length, .. }) => format!("file of {length}"),
+        Some(stat) => format!("{:?}", stat.kind),
+        None => "nothing".into(),
+    }
+}
+
+fn words(answer: Answer) -> String {
+    fn word<T>(op: &str, result: Result<T, Fault>) -> String {
+        result.map_or_else(|fault| format!("{op} {:?}", fault.kind()), |_| format!("{op} Ok"))
+    }
+    match answer {
+        Answer::MakeDir(result) => word("MakeDir", result),
+        Answer::Stat(Ok(stat)) if stat.is_some() => format!("Stat Ok {}", stat_words(stat)),
+        Answer::Stat(result) => word("Stat", result),
+        Answer::Open(result) => word("Open", result),
+        Answer::Write(result) => word("Write", result),
+        Answer::Sync(result) => word("Sync", result),
+        Answer::Finish(result) => word("Finish", result),
+        Answer::Rename(result) => word("Rename", result),
+        Answer::SyncDir(result) => word("SyncDir", result),
+        Answer::Delete(Ok(deleted)) => match deleted.as_slice() {
+            [Deleted::Denied(fault)] if fault.kind() == FaultKind::WrongType => "Delete Denied".into(),
+            [other] => format!("Delete {other:?}"),
+            other => panic!("one name was answered with {other:?}"),
+        },
+        Answer::Touch(result) => word("Touch", result),
+        Answer::Close(result) => word("Close", result),
+        other => panic!("answered with {other:?}"),
+    }
+}
+
+/// xorshift64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % bound
+    }
+
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[usize::try_from(self.below(choices.len() as u64)).expect("an index")]
+    }
+
+    fn is(&mut self) -> bool {
+        self.below(2) == 0
+    }
+
+    fn step(&mut self) -> Step {
+        let name = self.one_of(NAMES);
+        let file = 1 + self.below(FILES);
+        match self.below(24) {
+            0 => Step::PutSymlink { name, target: self.one_of(TARGETS) },
+            1..=3 => Step::MakeDir(name),
+            4..=5 => Step::Stat(name),
+            6..=9 => {
+                let mode = if self.is() { OpenMode::CreateNew } else { OpenMode::Existing };
+                Step::Open { file, name, mode }
+            }
+            10..=12 => {
+                let pieces = (0..self.below(5)).map(|_| vec![self.0.to_le_bytes()[3]; self.0 as usize % 9]).collect();
+                Step::Write { file, offset: self.below(30), pieces }
+            }
+            13 => Step::Sync(file),
+            14 => Step::Finish { file, length: self.below(3) },
+            15..=17 => Step::Rename { from: name, to: self.one_of(NAMES), clobber: self.is() },
+            18 => Step::SyncDir(name),
+            19..=20 => {
+                let is_right = self.is();
+                let expect = self.one_of(&[Wanted::File, Wanted::EmptyFolder, Wanted::Unchanged { is_right }]);
+                Step::Delete { name, expect }
+            }
+            21 => Step::Touch { name, unless_within: self.one_of(&[Duration::ZERO, Duration::MAX]) },
+            22 => Step::Scan { scan: file },
+            _ => Step::Close(file),
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Backends that break a rule each: the suite has to find every one of them, by the case that is meant for it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dlmanager_conformance::{Backend, Thing, Unsupported, run};
+use dlmanager_core::testing::{Tickets, file_id, lane, path};
+use dlmanager_core::{
+    Answer, Completion, DeleteItem, Deleted, Expect, FaultKind, FileAction, FileKind, FileOp, FileStat, OpenMode,
+    Stamp, WORK_FOLDER,
+};
+
+use crate::support::InMemory;
+
+/// A backend in memory that does some operations in another way.
+struct Planted {
+    inner: InMemory,
+    tickets: RefCell<Tickets>,
+    bug: Bug,
+}
+
+/// What becomes of an operation: it may be changed before it is done, or its answer after, or be done otherwise.
+#[derive(Clone, Copy)]
+enum Bug {
+    Before(fn(&Planted, FileOp) -> FileOp),
+    After(fn(&Planted, Answer) -> Answer),
+    Instead(fn(&Planted, FileAction) -> Completion),
+}
+
+impl Planted {
+    /// Does something on its own account.
+    fn also(&self, op: impl FnOnce(&mut Tickets) -> FileOp) -> Answer {
+        let op = op(&mut self.tickets.borrow_mut());
+        self.perform(op).into_answer()
+    }
+
+    fn perform(&self, op: FileOp) -> Completion {
+        self.inner.execute(FileAction { lane: lane(1), epoch: 0, op })
+    }
+
+    fn also_delete(&self, name: &str, expect: Expect) {
+        let items = vec![DeleteItem { path: path(name), expect }];
+        let _ = self.also(|tickets| FileOp::Delete { ticket: tickets.ticket(), items });
+    }
+}
+
+impl Backend for Planted {
+    fn execute(&self, mut action: FileAction) -> Completion {
+        let id = action.id();
+        match self.bug {
+            Bug::Before(change) => {
+                action.op = change(self, action.op);
+                self.inner.execute(action)
+            }
+            Bug::Instead(perform) => perform(self, action),
+            Bug::After(change) => Completion::forge(id, change(self, self.inner.execute(action).into_answer())),
+        }
+    }
+
+    fn now(&self) -> Stamp {
+        self.inner.now()
+    }
+
+    fn put(&self, path: &str, thing: Thing<'_>) -> Result<(), Unsupported> {
+        self.inner.put(path, thing)
+    }
+
+    fn set_stamps(&self, path: &str, accessed: Stamp, modified: Stamp) {
+        self.inner.set_stamps(path, accessed, modified);
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        self.inner.read(path)
+    }
+
+    fn list(&self) -> BTreeMap<String, FileKind> {
+        self.inner.list()
+    }
+
+    fn open_handles(&self) -> Option<usize> {
+        self.inner.open_handles()
+    }
+}
+
+/// Runs the suite on a backend with the bug, and demands that the case finds it.
+#[track_caller]
+fn assert_found(bug: Bug, case: &str) {
+    let report = run(|| Planted { inner: InMemory::default(), tickets: RefCell::default(), bug });
+    let failed: Vec<&str> = report.failures().map(|(case, _)| case.name).collect();
+    assert!(failed.contains(&case), "{case} did not find it; failed: {failed:?}");
+}
+
+macro_rules! planted {
+    ($($name:ident: $bug:expr => $($case:ident),+;)*) => {
+        $(#[test]
+        fn $name() {
+            $(assert_found($bug, stringify!($case));)+
+        })*
+    };
+}
+
+fn pieces_of(data: &[bytes::Bytes]) -> Vec<bytes::Bytes> {
+    data.iter().rev().cloned().collect()
+}
+
+planted! {
+    create_that_takes_what_is_there: Bug::Before(|this, op| match op {
+        FileOp::Open { ticket, file, path, mode: OpenMode::CreateNew } => {
+            let is_there = this.inner.0.stat(path.as_str()).is_some_and(|stat| stat.kind == FileKind::Regular);
+            let mode = if is_there { OpenMode::Existing } else { OpenMode::CreateNew };
+            FileOp::Open { ticket, file, path, mode }
+        }
+        op => op,
+    }) => create_over_a_file;
+
+    create_that_makes_its_folder: Bug::Before(|this, op| {
+        if let FileOp::Open { path: name, .. } = &op && let Some((folder, _)) = name.as_str().rsplit_once('/') {
+            let _ = this.also(|tickets| FileOp::MakeDir { ticket: tickets.ticket(), path: path(folder) });
+        }
+        op
+    }) => create_without_its_folder;
+
+    existing_that_creates: Bug::Before(|this, op| match op {
+        FileOp::Open { ticket, file, path, mode: OpenMode::Existing } => {
+            let mode = match this.inner.0.stat(path.as_str()) {
+                Some(_) => OpenMode::Existing,
+                None => OpenMode::CreateNew,
+            };
+            FileOp::Open { ticket, file, path, mode }
+        }
+        op => op,
+    }) => existing_without_a_file;
+
+    existing_that_truncates: Bug::Before(|this, op| {
+        if let FileOp::Open { path, mode: OpenMode::Existing, .. } = &op
+            && this.inner.0.read(path.as_str()).is_some()
+        {
+            this.inner.0.put_file(path.as_str(), b"");
+        }
+        op
+    }) => existing_keeps_the_bytes;
+
+    writes_that_ignore_the_offset: Bug::Before(|_, op| match op {
+        FileOp::Write { ticket, file, data, .. } => FileOp::Write { ticket, file, offset: 0, data },
+        op => op,
+    }) => writes_go_where_they_say, a_gap_reads_as_zeros, files_do_not_mix;
+
+    writes_in_the_wrong_order: Bug::Before(|_, op| match op {
+        FileOp::Write { ticket, file, offset, data } => {
+            FileOp::Write { ticket, file, offset, data: pieces_of(&data) }
+        }
+        op => op,
+    }) => pieces_go_one_behind_the_other, thousands_of_pieces;
+
+    writes_that_stop_at_iov_max: Bug::Before(|_, op| match op {
+        FileOp::Write { ticket, file, offset, mut data } => {
+            data.truncate(1024);
+            FileOp::Write { ticket, file, offset, data }
+        }
+        op => op,
+    }) => thousands_of_pieces;
+
+    writes_that_keep_their_vector: Bug::After(|_, answer| match answer {
+        Answer::Write(Ok(_)) => Answer::Write(Ok(Vec::new())),
+        answer => answer,
+    }) => pieces_go_one_behind_the_other;
+
+    finish_that_looks_at_nothing: Bug::After(|_, answer| match answer {
+        Answer::Finish(Err(fault)) if fault.kind() == FaultKind::Changed => Answer::Finish(Ok(())),
+        answer => answer,
+    }) => finish_compares_the_length, finish_sees_what_others_wrote;
+
+    renames_that_always_clobber: Bug::Before(|_, op| match op {
+        FileOp::Rename { ticket, from, to, .. } => FileOp::Rename { ticket, from, to, clobber: true },
+        op => op,
+    }) => no_clobber_over_a_file, no_clobber_over_a_folder, no_clobber_over_a_symlink;
+
+    renames_that_never_clobber: Bug::Before(|_, op| match op {
+        FileOp::Rename { ticket, from, to, .. } => FileOp::Rename { ticket, from, to, clobber: false },
+        op => op,
+    }) => replace_a_file;
+
+    renames_that_delete_first: Bug::Before(|this, op| {
+        if let FileOp::Rename { to, clobber: true, .. } = &op {
+            this.also_delete(to.as_str(), Expect::File);
+        }
+        op
+    }) => replace_a_symlink, replace_a_pipe, rename_of_nothing;
+
+    deletions_that_expect_nothing: Bug::Before(|_, op| match op {
+        FileOp::Delete { ticket, mut items } => {
+            for item in &mut items {
+                if let Expect::Unchanged { .. } = item.expect {
+                    item.expect = Expect::File;
+                }
+            }
+            FileOp::Delete { ticket, items }
+        }
+        op => op,
+    }) => delete_a_changed_file, delete_another_kind_for_an_unchanged_file;
+
+    deletions_that_compare_the_length_alone: Bug::Before(|this, op| match op {
+        FileOp::Delete { ticket, mut items } => {
+            for item in &mut items {
+                let there = this.inner.0.stat(item.path.as_str());
+                if let (Expect::Unchanged { length, .. }, Some(FileStat { accessed, modified, .. })) = (item.expect, there) {
+                    item.expect = Expect::Unchanged { length, accessed, modified };
+                }
+            }
+            FileOp::Delete { ticket, items }
+        }
+        op => op,
+    }) => delete_a_changed_file;
+
+    deletions_that_stop_at_the_first_that_stays: Bug::Before(|this, op| match op {
+        FileOp::Delete { ticket, mut items } => {
+            let gone = |item: &DeleteItem| this.inner.0.stat(item.path.as_str()).is_none();
+            let keep = items.iter().position(gone).unwrap_or(items.len()).max(1);
+            items.truncate(keep);
+            FileOp::Delete { ticket, items }
+        }
+        op => op,
+    }) => delete_a_batch;
+
+    deletions_that_take_folders_with_all: Bug::Before(|this, op| {
+        if let FileOp::Delete { items, .. } = &op {
+            for item in items.iter().filter(|item| item.expect == Expect::EmptyFolder) {
+                if this.inner.0.stat(item.path.as_str()).is_some_and(|stat| stat.kind == FileKind::Folder) {
+                    this.inner.0.put_folder(item.path.as_str());
+                }
+            }
+        }
+        op
+    }) => delete_a_full_folder;
+
+    deletions_that_are_always_done: Bug::After(|_, answer| match answer {
+        Answer::Delete(Ok(deleted)) => Answer::Delete(Ok(vec![Deleted::Deleted; deleted.len()])),
+        answer => answer,
+    }) => delete_what_is_gone, delete_a_folder_for_a_file, delete_below_a_file;
+
+    touches_that_always_stamp: Bug::Before(|_, op| match op {
+        FileOp::Touch { ticket, path, .. } => FileOp::Touch { ticket, path, unless_within: Duration::ZERO },
+        op => op,
+    }) => touch_leaves_a_young_stamp;
+
+    touches_that_never_stamp: Bug::Before(|_, op| match op {
+        FileOp::Touch { ticket, path, .. } => FileOp::Touch { ticket, path, unless_within: Duration::MAX },
+        op => op,
+    }) => touch_stamps_an_old_file, touch_with_zero_always_stamps;
+
+    touches_that_trust_the_future: Bug::Instead(|this, action| match action.op {
+        FileOp::Touch { ticket, path, unless_within } => match this.inner.0.stat(path.as_str()) {
+            Some(stat) if stat.accessed > this.inner.now() => ticket.done(Ok(stat.accessed)),
+            _ => this.perform(FileOp::Touch { ticket, path, unless_within }),
+        },
+        op => this.perform(op),
+    }) => touch_takes_the_future_for_old;
+
+    scans_that_show_the_work_folder: Bug::After(|this, answer| match answer {
+        Answer::Scan(Ok(mut batch)) => {
+            if let Some(stat) = this.inner.0.stat(WORK_FOLDER) {
+                batch.entries.push(dlmanager_core::ScanEntry { path: path(WORK_FOLDER), stat });
+            }
+            Answer::Scan(Ok(batch))
+        }
+        answer => answer,
+    }) => scan_leaves_the_work_folder_out, a_symlinked_work_folder;
+
+    scans_that_end_with_the_first_batch: Bug::After(|_, answer| match answer {
+        Answer::Scan(Ok(mut batch)) => {
+            batch.done = true;
+            Answer::Scan(Ok(batch))
+        }
+        answer => answer,
+    }) => scan_one_by_one, scan_in_batches, scan_while_files_appear, scan_while_files_go;
+
+    scans_that_lose_an_entry: Bug::After(|_, answer| match answer {
+        Answer::Scan(Ok(mut batch)) => {
+            if !batch.done {
+                batch.entries.pop();
+            }
+            Answer::Scan(Ok(batch))
+        }
+        answer => answer,
+    }) => scan_one_by_one, scan_in_batches;
+
+    scans_that_count_no_unnameable_names: Bug::After(|_, answer| match answer {
+        Answer::Scan(Ok(mut batch)) => {
+            batch.unnameable = 0;
+            Answer::Scan(Ok(batch))
+        }
+        answer => answer,
+    }) => scan_counts_unnameable_names;
+
+    closes_that_close_nothing: Bug::Before(|_, op| match op {
+        FileOp::Close { ticket, .. } => FileOp::Close { ticket, file: file_id(u64::MAX) },
+        op => op,
+    }) => use_after_close, nothing_stays_open;
+
+    folders_without_parents: Bug::Instead(|this, action| match action.op {
+        FileOp::MakeDir { ticket, path } => match path.as_str().rsplit_once('/') {
+            Some((parent, _)) if this.inner.0.stat(parent).is_none() => ticket.done(Err(FaultKind::NotFound.into())),
+            _ => this.perform(FileOp::MakeDir { ticket, path }),
+        },
+        op => this.perform(op),
+    }) => make_dir_with_parents;
+
+    symlinks_that_are_followed: Bug::Before(|this, op| {
+        let follow = |name: &dlmanager_core::StorePath| {
+            let (first, rest) = name.as_str().split_once('/').unwrap_or((name.as_str(), ""));
+            let target = this.inner.0.read_link(first).filter(|target| !rest.is_empty() && !target.contains('/'));
+            target.map_or_else(|| name.clone(), |target| path(&format!("{target}/{rest}")))
+        };
+        match op {
+            FileOp::Stat { ticket, path } => FileOp::Stat { ticket, path: follow(&path) },
+            op => op,
+        }
+    }) => a_symlinked_folder_that_stays_inside;
+}
