@@ -547,7 +547,11 @@ impl Download {
         let length = self.transfer.as_deref().map_or(0, |transfer| transfer.meter.received());
         let (there, partial) = (publishing.there.take(), publishing.partial_there.take());
         match (there, partial) {
-            (_, Some(Ok(Some(_)))) | (Some(Ok(None)), Some(Ok(None))) => self.unpublished(fault, Published::No, cx),
+            (_, Some(Ok(Some(_)))) => self.unpublished(fault, Published::No, cx),
+            // Both are gone: an error of the rename itself says that it was not done, a lost answer says nothing.
+            (Some(Ok(None)), Some(Ok(None))) if fault.kind() != FaultKind::Aborted => {
+                self.unpublished(fault, Published::No, cx)
+            }
             (Some(Ok(Some(stat))), Some(Ok(None))) => {
                 if stat.kind != FileKind::Regular || stat.length != length {
                     return self.unpublished(fault, Published::No, cx);

@@ -171,20 +171,14 @@ impl Evictor {
 
     /// Goes on with what is due. `is_live` tells the names of live downloads, whose files are left alone.
     pub(crate) fn proceed(&mut self, effects: &mut Effects, mut is_live: impl FnMut(&StorePath) -> bool) {
+        let broken = matches!(self.scan, Scan::Broken) || self.refusal().is_some();
+        if broken && self.pass.is_none() {
+            return self.give_up(effects);
+        }
+        if !self.is_ready() || !matches!(self.scan, Scan::Complete) {
+            return;
+        }
         loop {
-            match self.scan {
-                Scan::Running { .. } => return,
-                Scan::Complete => {}
-                Scan::Broken => {
-                    // Nothing can be evicted, but whoever waits is told the end.
-                    if self.due.contains(&None) {
-                        let (files, bytes) = (self.limit.files(), self.limit.bytes());
-                        effects.notice(Notice::Swept { files, bytes, unmet: Some(Unmet::NotScanned) });
-                    }
-                    self.swept.extend(self.due.drain(..).flatten());
-                    return;
-                }
-            }
             if self.pass.is_none() {
                 let Some(waiter) = self.due.pop_front() else { return };
                 self.passed_over = false;
@@ -209,6 +203,15 @@ impl Evictor {
             }
             self.end_pass(effects);
         }
+    }
+
+    /// Nothing can be evicted, but whoever waits is told the end.
+    fn give_up(&mut self, effects: &mut Effects) {
+        if self.due.contains(&None) {
+            let (files, bytes) = (self.limit.files(), self.limit.bytes());
+            effects.notice(Notice::Swept { files, bytes, unmet: Some(Unmet::NotScanned) });
+        }
+        self.swept.extend(self.due.drain(..).flatten());
     }
 
     pub(crate) fn reply(&mut self, action: ActionId, reply: Reply, effects: &mut Effects) {

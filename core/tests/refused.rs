@@ -64,6 +64,20 @@ fn a_strangers_directory_is_refused_and_stays_untouched() {
 }
 
 #[test]
+fn a_pass_that_is_asked_for_waits_for_the_verdict() {
+    let limit = LimitConfig { size_limit: 10, file_limit: 2, pattern: Pattern::default(), adopt: false };
+    let mut manager = Manager::new(Config { limit: Some(limit), ..Config::default() }, 1);
+    manager.remove_old_files(Instant::ZERO);
+    let notices = run(&mut manager, true);
+    let [Notice::DirectoryRefused { .. }, Notice::Swept { files: 0, unmet: Some(_), .. }] = notices[..] else {
+        panic!("{notices:?}")
+    };
+    manager.close(Instant::ZERO);
+    assert_eq!(run(&mut manager, true), []);
+    assert!(manager.is_drained());
+}
+
+#[test]
 fn an_adopted_one_is_bounded() {
     let (mut manager, notices) = open(true, true);
     assert_eq!(notices, [Notice::DirectoryReady]);
