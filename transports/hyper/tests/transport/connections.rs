@@ -1,5 +1,9 @@
 //! How many connections there are, and which of them are used again.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use dlmanager_core::FaultKind;
@@ -168,18 +172,43 @@ fn a_body_that_is_left_closes_its_connection() {
     world.end();
 }
 
+/// A server of its own, as only the server's side of a connection tells when the client has closed it too.
 #[test]
-fn a_connection_that_the_server_has_closed_meanwhile_is_replaced() {
+fn a_connection_that_the_server_closes_while_it_is_idle_is_closed_and_replaced() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}/a", listener.local_addr().unwrap());
+    let (close, told_to_close) = mpsc::channel();
+    let (closed, noticed) = mpsc::channel();
+    let server = thread::spawn(move || {
+        for _ in 0..3 {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut request = [0; 1000];
+            assert!(socket.read(&mut request).unwrap() > 0);
+            socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").unwrap();
+            told_to_close.recv_timeout(DEADLINE).unwrap();
+            socket.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(socket.read(&mut request).unwrap(), 0);
+            closed.send(()).unwrap();
+        }
+    });
     let mut world = World::new();
-    world.origin.serve("/a", Reply::body("hello").cut_at(At::End, Cut::Fin));
-    for connections in 1..4 {
-        world.assert_get("/a", &Body::from("hello"));
-        // Only the transport can close it: the origin has.
-        world.drive_until(move |seen| seen.connections.open == 0 && seen.connections.total == connections);
+    let mut noticed = Some(noticed);
+    for _ in 0..3 {
+        let fetched = world.fetch_url(&url);
+        world.head(fetched.id).unwrap();
+        assert_bytes(&world.read_all(fetched.body, 100).0, &Body::from("hello"));
+        world.finish(fetched.body);
+        world.assert_comes_to_rest();
+        close.send(()).unwrap();
+        let receiver = noticed.take().unwrap();
+        noticed = Some(world.drive_while(move || {
+            receiver.recv_timeout(DEADLINE).unwrap();
+            receiver
+        }));
+        // Not a request was spent on finding out.
+        assert_eq!(world.connected[&fetched.id], 1);
     }
-    assert_eq!(world.origin.records().requests.len(), 3);
-    // Noticed before it was used again.
-    assert!(world.connected.values().all(|&times| times == 1));
+    server.join().unwrap();
     world.end();
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -230,15 +231,21 @@ impl World {
     /// Polls until what the origin has seen satisfies `holds`.
     pub(crate) fn drive_until(&mut self, holds: impl FnMut(&Records) -> bool + Send + 'static) -> Records {
         let origin = Arc::clone(&self.origin);
-        let mut seen = self.runtime.spawn_blocking(move || origin.wait_for(DEADLINE, holds));
+        let seen = self.drive_while(move || origin.wait_for(DEADLINE, holds));
+        seen.unwrap_or_else(|timed_out| panic!("{timed_out}"))
+    }
+
+    /// Polls while another thread waits for something, which has to have a deadline.
+    pub(crate) fn drive_while<T: Send + 'static>(&mut self, wait: impl FnOnce() -> T + Send + 'static) -> T {
+        let mut waiting = self.runtime.spawn_blocking(wait);
         let mut events = Vec::new();
         let hyper = &mut self.hyper;
-        let seen = self.runtime.block_on(poll_fn(|cx| {
+        let waited = self.runtime.block_on(poll_fn(|cx| {
             hyper.poll(cx, &mut events);
-            std::pin::Pin::new(&mut seen).poll(cx)
+            Pin::new(&mut waiting).poll(cx)
         }));
         self.take(events);
-        seen.unwrap().unwrap_or_else(|timed_out| panic!("{timed_out}"))
+        waited.unwrap()
     }
 
     fn take(&mut self, events: Vec<Event>) {
