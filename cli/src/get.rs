@@ -1,0 +1,82 @@
+//! `dlmanager get`
+
+use dlmanager::{Builder, DownloadManager, Durability, IfPresent};
+
+use crate::args::{self, GetArgs};
+use crate::exit::Exit;
+use crate::interrupt::Interrupt;
+use crate::misuse::Misuse;
+use crate::open::open;
+use crate::plan::{Job, plan};
+use crate::report::{Output, Report};
+use crate::run::Run;
+use crate::text;
+
+pub(crate) fn get(args: &GetArgs) -> Result<Exit, Misuse> {
+    let interrupt = Interrupt::install().map_err(|error| Misuse::new(format!("cannot listen to signals: {error}")))?;
+    let jobs = plan(args)?;
+    let manager = open(builder(args))?;
+    let mut report = Report::new(if args.json { Output::Json } else { Output::Paths }, args.quiet, jobs.len());
+    let mut run = Run::new(&manager, &interrupt);
+    for job in &jobs {
+        if run.is_interrupted(&mut report) {
+            break;
+        }
+        start(job, args, &manager, &mut run, &mut report);
+    }
+    let interrupted = run.finish(&mut report);
+    let tally = report.tally();
+    if jobs.len() != 1 {
+        let bytes = text::bytes(tally.fetched_bytes);
+        let (fetched, present) = (tally.fetched, tally.present);
+        let missing = jobs.len() - fetched - present;
+        report.note(&format!("{fetched} fetched ({bytes}), {present} there already, {missing} missing"));
+    }
+    let all_there = tally.fetched + tally.present == jobs.len();
+    let told = report.finish();
+    Ok(match (interrupted, all_there && told) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Success,
+        (false, false) => Exit::Failure,
+    })
+}
+
+fn start(job: &Job, args: &GetArgs, manager: &DownloadManager, run: &mut Run<'_>, report: &mut Report) {
+    let mut request = manager.request(&job.url).name(job.name.as_str()).if_present(match args.if_present {
+        args::IfPresent::Replace => IfPresent::Replace,
+        args::IfPresent::Skip | args::IfPresent::Revalidate => IfPresent::Skip,
+    });
+    for (name, value) in &args.headers {
+        request = request.header(name.clone(), value.clone());
+    }
+    match request.start() {
+        Ok(download) => run.add(download, report),
+        Err(error) => report.error(&format!("{}: {error}", job.name)),
+    }
+}
+
+fn builder(args: &GetArgs) -> Builder {
+    let mut builder = DownloadManager::builder(&args.dir)
+        .jobs(args.jobs)
+        .per_host(args.per_host)
+        .retries(args.retries)
+        .connect_timeout(args.connect_timeout)
+        .first_byte_timeout(args.stall_timeout)
+        .stall_timeout(args.stall_timeout)
+        .durability(match args.durability {
+            args::Durability::None => Durability::None,
+            args::Durability::Data => Durability::Data,
+            args::Durability::Full => Durability::Full,
+        })
+        .adopt(args.limit.adopt);
+    if let Some(timeout) = args.timeout {
+        builder = builder.timeout(timeout);
+    }
+    if let Some(bytes_max) = args.max_file_size {
+        builder = builder.file_bytes_max(bytes_max);
+    }
+    if let Some(limit) = args.limit.limit() {
+        builder = builder.persist_limit(limit);
+    }
+    builder
+}

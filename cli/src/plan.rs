@@ -1,0 +1,141 @@
+//! From the command line to a plan in which all is known to make sense.
+
+use std::collections::BTreeMap;
+
+use dlmanager::core::{Config, Instant, Manager, Request};
+use dlmanager::{AdmitError, FileName, HeaderName, HeaderValue, NameRule, Url, UrlError};
+
+use crate::args::{GetArgs, IfPresent, Resume, Transport};
+use crate::input::{self, Place, Wish};
+use crate::misuse::Misuse;
+
+/// A file to fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Job {
+    /// As it was given, user info included.
+    pub(crate) url: String,
+    pub(crate) name: FileName,
+}
+
+/// What to fetch: each name once.
+pub(crate) fn plan(args: &GetArgs) -> Result<Vec<Job>, Misuse> {
+    Misuse::check(not_yet(args))?;
+    let mut wishes: Vec<Wish> = args.urls.iter().map(|url| argument(url, args.output.as_deref())).collect();
+    if args.output.is_some() && args.urls.len() > 1 {
+        return Err(Misuse::new("--output names one file, and there are several URLs: use --input-file to name each"));
+    }
+    if let Some(path) = &args.input_file {
+        wishes.extend(input::read(path)?);
+    }
+    check_headers(&args.headers)?;
+    check_wishes(&wishes)
+}
+
+fn argument(url: &str, name: Option<&str>) -> Wish {
+    Wish { url: url.into(), name: name.map(Into::into), checksum: None, place: Place::Argument }
+}
+
+fn not_yet(args: &GetArgs) -> Vec<String> {
+    let asked = [
+        (args.not_yet.checksum.is_some(), "--checksum"),
+        (args.not_yet.cacert.is_some(), "--cacert"),
+        (args.not_yet.content_disposition, "--content-disposition"),
+        (args.not_yet.proxy.is_some(), "--proxy"),
+        (args.resume == Resume::WithinRun, "--resume within-run"),
+        (args.resume == Resume::AcrossRuns, "--resume across-runs"),
+        (args.transport == Transport::Smol, "--transport smol"),
+        (args.if_present == IfPresent::Revalidate, "--if-present revalidate"),
+    ];
+    asked.into_iter().filter(|(asked, _)| *asked).map(|(_, option)| Misuse::not_yet(option)).collect()
+}
+
+/// The core knows which fields may be set. It is pure: admitting to one that is thrown away does nothing else.
+fn check_headers(headers: &[(HeaderName, HeaderValue)]) -> Result<(), Misuse> {
+    let request = Request::new("http://localhost/file").map_err(|error| Misuse::new(error.to_string()))?;
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(name.clone(), value.clone()));
+    match Manager::new(Config::default(), 0).download(Instant::ZERO, request) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Misuse::new(format!("--header: {error}"))),
+    }
+}
+
+fn check_wishes(wishes: &[Wish]) -> Result<Vec<Job>, Misuse> {
+    let mut jobs = Vec::new();
+    let mut problems = Vec::new();
+    let mut places: BTreeMap<FileName, (Url, &Place)> = BTreeMap::new();
+    for wish in wishes {
+        let (url, name) = match check_wish(wish) {
+            Ok(checked) => checked,
+            Err(problem) => {
+                problems.push(format!("{}{problem}", wish.place));
+                continue;
+            }
+        };
+        match places.get(&name) {
+            Some((earlier, _)) if *earlier == url => {}
+            Some((earlier, place)) => problems.push(format!(
+                "{}the name {:?} is taken already, {}for {earlier}: give one of them another name",
+                wish.place,
+                name.as_str(),
+                from(place)
+            )),
+            None => {
+                jobs.push(Job { url: wish.url.clone(), name: name.clone() });
+                places.insert(name, (url, &wish.place));
+            }
+        }
+    }
+    for (name, (_, place)) in &places {
+        for (end, _) in name.as_str().match_indices('/') {
+            let folder = &name.as_str()[..end];
+            if let Some((_, other)) = places.get(folder) {
+                problems.push(format!(
+                    "{place}{folder:?} would have to be a folder for {:?}, and is the name of a file, too{}",
+                    name.as_str(),
+                    from(other).trim_end()
+                ));
+            }
+        }
+    }
+    Misuse::check(problems)?;
+    Ok(jobs)
+}
+
+fn from(place: &Place) -> String {
+    match place {
+        Place::Argument => String::new(),
+        Place::Line { line, .. } => format!("in line {line}, "),
+    }
+}
+
+fn check_wish(wish: &Wish) -> Result<(Url, FileName), String> {
+    if wish.checksum.is_some() {
+        return Err(Misuse::not_yet("a checksum in the input file"));
+    }
+    let mut request = Request::new(&wish.url).map_err(|error| url_problem(&error))?;
+    if request.url().scheme() == "https" {
+        return Err(format!("{}: {}", request.url(), Misuse::not_yet("https")));
+    }
+    if let Some(name) = &wish.name {
+        let name = FileName::new(name).map_err(|error| match error.rule() {
+            NameRule::Empty => format!("{error}: a name is relative to --dir, its parts separated by single slashes"),
+            _ => error.to_string(),
+        })?;
+        request = request.name(name);
+    }
+    let url = request.url().clone();
+    let name = request.file_name().map_err(|error| {
+        let advice = if wish.place == Place::Argument { "--output NAME" } else { "a name after the URL" };
+        format!("{url}: {error} (with {advice})")
+    })?;
+    Ok((url, name))
+}
+
+fn url_problem(error: &UrlError) -> String {
+    let hint = match error {
+        UrlError::Invalid { url, .. } if !url.contains("://") => ": it has to begin with http://",
+        UrlError::Scheme { scheme, .. } if scheme.contains('.') || scheme == "localhost" => ": is 'http://' missing?",
+        _ => "",
+    };
+    format!("{}{hint}", AdmitError::from(error.clone()))
+}

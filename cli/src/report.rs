@@ -1,0 +1,216 @@
+//! What is told of downloads while they run: to people on standard error, to programs on standard output.
+
+mod bars;
+mod json;
+mod plain;
+
+use std::collections::HashMap;
+use std::env;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use dlmanager::{DownloadId, DownloadedFile, Error, Notice, Progress, Subject, Unmet, Warning};
+
+use crate::out::Out;
+use crate::text;
+
+use self::bars::Bars;
+use self::plain::Plain;
+
+/// What goes to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// What happens, one JSON object a line.
+    Json,
+    /// The paths of files that are there, where it is not a terminal.
+    Paths,
+    /// Nothing.
+    Nothing,
+}
+
+/// Tells what happens.
+pub(crate) struct Report {
+    view: Box<dyn View>,
+    quiet: bool,
+    output: Output,
+    out: Out,
+    /// When the first bytes of a download were expected.
+    begun: HashMap<DownloadId, Instant>,
+    tally: Tally,
+}
+
+/// How many downloads ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) fetched: usize,
+    pub(crate) present: usize,
+    pub(crate) failed: usize,
+    pub(crate) canceled: usize,
+    pub(crate) fetched_bytes: u64,
+}
+
+/// What people see of downloads that run.
+trait View {
+    /// How far a download is.
+    fn progress(&mut self, download: &Subject, progress: &Progress);
+    /// An attempt failed, and another follows.
+    fn retrying(&mut self, download: &Subject, delay: Duration, line: &str);
+    /// A download ended.
+    fn ended(&mut self, id: DownloadId, there: bool);
+    /// Shows a line that stays.
+    fn line(&mut self, line: &str);
+    /// Nothing more will come.
+    fn close(&mut self);
+}
+
+impl Report {
+    /// For so many downloads.
+    pub(crate) fn new(output: Output, quiet: bool, downloads: usize) -> Self {
+        // Bars and lines on the same terminal would garble each other.
+        let json_on_terminal = output == Output::Json && io::stdout().is_terminal();
+        let capable = io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let quiet = quiet || json_on_terminal;
+        let view: Box<dyn View> =
+            if capable && !quiet { Box::new(Bars::new(downloads)) } else { Box::new(Plain::new(quiet)) };
+        let output = if output == Output::Paths && io::stdout().is_terminal() { Output::Nothing } else { output };
+        Self { view, quiet, output, out: Out::default(), begun: HashMap::new(), tally: Tally::default() }
+    }
+
+    /// A download has news; its end is told by [`finished`](Self::finished).
+    pub(crate) fn news(&mut self, download: &Subject, notice: &Notice) {
+        if self.output == Output::Json
+            && let Some(object) = json::news(download, notice)
+        {
+            self.out.json(&object);
+        }
+        match notice {
+            Notice::Progress { id, progress } => {
+                self.begun.entry(*id).or_insert_with(Instant::now);
+                self.view.progress(download, progress);
+            }
+            Notice::Retrying { attempt, delay, cause, .. } => {
+                let delay_text = text::duration(*delay);
+                let line = format!("{}: attempt {attempt} failed, the next in {delay_text}: {cause}", download.name);
+                self.view.retrying(download, *delay, &line);
+            }
+            _ => {}
+        }
+    }
+
+    /// A download ended.
+    pub(crate) fn finished(&mut self, download: &Subject, result: &Result<DownloadedFile, Error>) {
+        if self.output == Output::Json {
+            self.out.json(&json::finished(download, result));
+        }
+        let begun = self.begun.remove(&download.id);
+        self.view.ended(download.id, result.is_ok());
+        let name = &download.name;
+        match result {
+            Ok(file) => {
+                self.file(name.as_str(), file, begun);
+                if self.output == Output::Paths {
+                    self.out.path(&file.path);
+                }
+            }
+            Err(Error::Canceled) => {
+                self.tally.canceled += 1;
+                self.note(&format!("{name}: canceled"));
+            }
+            Err(error) => {
+                self.tally.failed += 1;
+                self.error(&format!("{name}: {error} ({})", download.url));
+            }
+        }
+    }
+
+    fn file(&mut self, name: &str, file: &DownloadedFile, begun: Option<Instant>) {
+        let length = text::bytes(file.length);
+        if file.is_present() {
+            self.tally.present += 1;
+            return self.note(&format!("{name}: there already, {length}"));
+        }
+        self.tally.fetched += 1;
+        self.tally.fetched_bytes = self.tally.fetched_bytes.saturating_add(file.length);
+        let took = begun.map(|begun| format!(" in {}", text::duration(begun.elapsed()))).unwrap_or_default();
+        self.note(&format!("{name}: fetched, {length}{took}"));
+        if file.length_unverified {
+            self.warning(&format!("{name}: nothing said how long the file is, so it may have been cut short"));
+        }
+        if let Some(coding) = &file.content_encoding {
+            self.warning(&format!("{name}: the server sent it in the coding {coding:?}, and it is stored like that"));
+        }
+    }
+
+    /// The directory has news.
+    pub(crate) fn directory(&mut self, directory: &Path, notice: &Notice) {
+        match notice {
+            Notice::Evicted { path, length } => self.evicted(directory, path.as_str(), *length, false),
+            Notice::Swept { unmet: Some(unmet), .. } => self.unmet(*unmet),
+            Notice::Warning(warning) => self.warning(&warning_text(warning)),
+            _ => {}
+        }
+    }
+
+    /// A file was evicted, or would be.
+    pub(crate) fn evicted(&mut self, directory: &Path, name: &str, length: u64, dry_run: bool) {
+        if self.output == Output::Json {
+            self.out.json(&json::evicted(directory, name, length, dry_run));
+        }
+        let what = if dry_run { "would be evicted" } else { "evicted" };
+        self.note(&format!("{name}: {what}, {}", text::bytes(length)));
+    }
+
+    /// The size limit is exceeded.
+    pub(crate) fn unmet(&mut self, unmet: Unmet) {
+        match unmet {
+            Unmet::FileLimit => self.warning("--size-limit is exceeded: --file-limit keeps the files that are left"),
+            Unmet::InUse => {
+                self.error("--size-limit is exceeded: files that should go are in use, or cannot be removed")
+            }
+            Unmet::NotScanned => self.error("the directory could not be read to its end, so nothing is evicted"),
+        }
+    }
+
+    /// Something worth knowing.
+    pub(crate) fn note(&mut self, line: &str) {
+        if !self.quiet {
+            self.view.line(line);
+        }
+    }
+
+    pub(crate) fn warning(&mut self, line: &str) {
+        self.note(&format!("warning: {line}"));
+    }
+
+    /// Something that is said whatever is wanted.
+    pub(crate) fn error(&mut self, line: &str) {
+        self.view.line(&format!("error: {line}"));
+    }
+
+    pub(crate) const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Nothing more will come. Returns whether all that was told to programs was written.
+    pub(crate) fn finish(mut self) -> bool {
+        self.view.close();
+        match std::mem::take(&mut self.out).finish() {
+            Ok(()) => true,
+            Err(error) => {
+                self.error(&format!("cannot write to standard output: {error}"));
+                false
+            }
+        }
+    }
+}
+
+fn warning_text(warning: &Warning) -> String {
+    match warning {
+        Warning::Litter { path, fault } => format!("cannot remove the unfinished file {path}: {fault}"),
+        Warning::NotEvicted { path, fault } => format!("cannot evict {path}: {fault}"),
+        Warning::NotTouched { name, fault } => format!("cannot stamp {name} as accessed: {fault}"),
+        Warning::NotScanned(fault) => format!("cannot read the directory, so it is not bounded: {fault}"),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,73 @@
+//! What happens, as JSON objects. `event`, `url` and `name` stand in each; `url` is null where there is none.
+
+use std::path::Path;
+
+use dlmanager::{DownloadedFile, Error, How, Notice, Subject};
+use serde_json::{Value, json};
+
+/// News of a download; `None` for what programs are not told.
+pub(super) fn news(download: &Subject, notice: &Notice) -> Option<Value> {
+    let (url, name) = (download.url.as_str(), download.name.as_str());
+    Some(match notice {
+        Notice::Started { .. } => json!({ "event": "started", "url": url, "name": name }),
+        Notice::Progress { progress, .. } => json!({
+            "event": "progress",
+            "url": url,
+            "name": name,
+            "bytes": progress.received,
+            "total": progress.total,
+            "bytes_per_second": progress.speed,
+            "seconds_left": progress.time_left.map(|left| left.as_secs_f64()),
+        }),
+        Notice::Retrying { attempt, delay, cause, .. } => json!({
+            "event": "retry",
+            "url": url,
+            "name": name,
+            "attempt": attempt,
+            "delay_seconds": delay.as_secs_f64(),
+            "error": { "kind": cause.kind(), "message": cause.to_string() },
+        }),
+        Notice::Rewound { from, to, .. } => {
+            json!({ "event": "rewound", "url": url, "name": name, "from": from, "bytes": to })
+        }
+        _ => return None,
+    })
+}
+
+/// The end of a download. `path` and `bytes` are null where no file is there, `error` where none happened.
+pub(super) fn finished(download: &Subject, result: &Result<DownloadedFile, Error>) -> Value {
+    let outcome = match result {
+        Ok(file) => match file.how {
+            How::Fetched => "complete",
+            How::Present => "present",
+        },
+        Err(Error::Canceled) => "canceled",
+        Err(_) => "failed",
+    };
+    let file = result.as_ref().ok();
+    let error = result.as_ref().err().filter(|error| !error.is_canceled());
+    json!({
+        "event": "finished",
+        "url": download.url.as_str(),
+        "name": download.name.as_str(),
+        "outcome": outcome,
+        "path": file.map(|file| file.path.to_string_lossy()),
+        "bytes": file.map(|file| file.length),
+        "error": error.map(|error| json!({ "kind": error.kind(), "message": error.to_string() })),
+        "final_url": file.map(|file| file.url.as_str()),
+        "requests": file.map(|file| file.requests),
+        "length_unverified": file.map(|file| file.length_unverified),
+        "content_encoding": file.and_then(|file| file.content_encoding.as_deref()),
+    })
+}
+
+pub(super) fn evicted(directory: &Path, name: &str, length: u64, dry_run: bool) -> Value {
+    json!({
+        "event": "evicted",
+        "url": null,
+        "name": name,
+        "path": directory.join(name).to_string_lossy(),
+        "bytes": length,
+        "dry_run": dry_run,
+    })
+}

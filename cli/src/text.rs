@@ -1,0 +1,138 @@
+//! Text for people: nothing in it can do anything to a terminal.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use indicatif::HumanBytes;
+use jiff::SignedDuration;
+
+/// The text with what a terminal would act on, or show in another order, written as an escape sequence: names in a
+/// directory and what servers say may hold anything.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_active) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_active(c) {
+            escaped.extend(c.escape_default());
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped.into()
+}
+
+/// A line of JSON in which what a terminal would act on is escaped as well: JSON itself asks for the first 32 characters
+/// only (RFC 8259 section 7). Such characters stand within strings.
+pub(crate) fn printable_json(line: &str) -> Cow<'_, str> {
+    if !line.chars().any(is_active) {
+        return line.into();
+    }
+    let mut escaped = String::with_capacity(line.len() + 8);
+    for c in line.chars() {
+        if is_active(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                // Writing to a string does not fail.
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped.into()
+}
+
+/// Control characters (C0, DEL, C1), bidirectional marks, and separators of lines and paragraphs.
+fn is_active(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// `1.50 GiB`
+pub(crate) fn bytes(bytes: u64) -> String {
+    HumanBytes(bytes).to_string()
+}
+
+/// `1m 5s`, in whole seconds from ten seconds on, and tenths below.
+pub(crate) fn duration(duration: Duration) -> String {
+    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
+    if seconds < 10 {
+        return format!("{seconds}.{}s", millis / 100);
+    }
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    format!("{:#}", SignedDuration::from_secs(seconds))
+}
+
+/// The text in at most `columns` columns: what is too long loses its middle, so that beginning and extension are seen.
+pub(crate) fn fit(text: &str, columns: usize) -> String {
+    if console::measure_text_width(text) <= columns {
+        return text.into();
+    }
+    let Some(room) = columns.checked_sub(1) else { return String::new() };
+    let (head, tail) = (room - room / 3, room / 3);
+    let width = |c: &char| console::measure_text_width(c.encode_utf8(&mut [0; 4]));
+    let taken = |room: usize| {
+        let mut used = 0;
+        move |c: &char| {
+            used += width(c);
+            used <= room
+        }
+    };
+    let head: String = text.chars().take_while(taken(head)).collect();
+    let mut tail: Vec<char> = text.chars().rev().take_while(taken(tail)).collect();
+    tail.reverse();
+    format!("{head}…{}", String::from_iter(tail))
+}
+
+/// The text in exactly `columns` columns, blanks behind it.
+pub(crate) fn column(text: &str, columns: usize) -> String {
+    let mut text = fit(text, columns);
+    let blanks = columns.saturating_sub(console::measure_text_width(&text));
+    text.extend(std::iter::repeat_n(' ', blanks));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_acts_on_stays() {
+        assert_eq!(printable("plain ünï 文"), "plain ünï 文");
+        assert_eq!(printable("a\x1b[31m\r\n\u{9b}1m\u{202e}b"), "a\\u{1b}[31m\\r\\n\\u{9b}1m\\u{202e}b");
+        let json = serde_json::to_string("a\x1b\u{7f}\u{9b}\u{202e}\u{feff}b").unwrap();
+        assert_eq!(printable_json(&json), r#""a\u001b\u007f\u009b\u202e\ufeffb""#);
+        assert_eq!(
+            serde_json::from_str::<String>(&printable_json(&json)).unwrap(),
+            "a\x1b\u{7f}\u{9b}\u{202e}\u{feff}b"
+        );
+    }
+
+    #[test]
+    fn what_is_too_long_loses_its_middle() {
+        assert_eq!(fit("short.zip", 9), "short.zip");
+        assert_eq!(fit("a-very-long-name.tar.xz", 13), "a-very-l…r.xz");
+        assert_eq!(fit("長い長い名前.zip", 10), "長い長…zip");
+        assert_eq!((fit("abc", 0), fit("abc", 1)), (String::new(), "…".into()));
+        for columns in 0..30 {
+            for text in [
+                "a-very-long-name.tar.xz",
+                "長い長い名前の長いファイル.zip",
+                "e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}",
+            ] {
+                assert!(console::measure_text_width(&fit(text, columns)) <= columns);
+                assert_eq!(console::measure_text_width(&column(text, columns)), columns);
+            }
+        }
+    }
+
+    #[test]
+    fn spans_of_time_are_short() {
+        let texts = [250, 9_990, 65_000, 3_600_000].map(|millis| duration(Duration::from_millis(millis)));
+        assert_eq!(texts, ["0.2s", "9.9s", "1m 5s", "1h"]);
+        duration(Duration::MAX);
+    }
+}
