@@ -40,7 +40,7 @@ impl Connector {
         http1
             .max_headers(options.header_count_max)
             .max_header_size(options.header_bytes_max)
-            .max_buf_size(options.read_buffer_bytes());
+            .max_buf_size(options.hyper_buffer_bytes());
         Self { http, http1 }
     }
 

@@ -17,7 +17,7 @@ pub struct Options {
     pub idle_connections_max: usize,
     /// An idle connection is closed after this time; with zero, with the next poll.
     pub idle_timeout: Duration,
-    /// Greatest length of the buffer that a connection is read into, in bytes; at least 8 KiB, and at least
+    /// Greatest length of the buffer that a connection is read into, in bytes; at least 16 KiB, and at least twice
     /// [`header_bytes_max`](Self::header_bytes_max), are taken.
     pub read_buffer_bytes_max: usize,
     /// Greatest length of a reply's head, in bytes.
@@ -47,9 +47,10 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The read buffer's bound, as hyper accepts it.
-    pub(crate) fn read_buffer_bytes(&self) -> usize {
+    /// The setting that keeps hyper's read buffer within its bound: it asks for up to so many bytes, and where a buffer
+    /// grows by that it may double. Beyond it a head is too large, and hyper accepts no less than 8 KiB.
+    pub(crate) fn hyper_buffer_bytes(&self) -> usize {
         const HYPER_BYTES_MIN: usize = 8 * 1024;
-        self.read_buffer_bytes_max.max(self.header_bytes_max).max(HYPER_BYTES_MIN)
+        (self.read_buffer_bytes_max / 2).max(self.header_bytes_max).max(HYPER_BYTES_MIN)
     }
 }

@@ -1,6 +1,7 @@
 //! Requests as they arrive, heads and bodies as they come back.
 
 use dlmanager_core::FetchRequest;
+use dlmanager_hyper::Options;
 use dlmanager_origin::{At, Body, Ended, Gate, Reply};
 use http::Version;
 
@@ -126,7 +127,7 @@ fn a_chunk_keeps_no_more_alive_than_it_says_and_small_ones_only_themselves() {
         received += chunk.data.len();
         largest = largest.max(chunk.data.len());
         assert!(chunk.pinned >= largest || chunk.data.len() <= 4096, "{} < {largest}", chunk.pinned);
-        assert!(chunk.pinned <= 2 * 256 * 1024, "{}", chunk.pinned);
+        assert!(chunk.pinned <= Options::default().read_buffer_bytes_max, "{}", chunk.pinned);
     }
     let read = world.read(fetched.body, 100);
     let small = world.chunk(read).unwrap();
