@@ -12,10 +12,14 @@ use hyper::body::Incoming;
 use crate::fault;
 use crate::link::Link;
 
-/// Up to this length bytes are copied rather than keep a buffer alive, or an event of their own.
+/// A chunk keeps no more than this many times its length alive. Whoever adds up what is kept would otherwise take a few
+/// chunks of some KiB for a megabyte, and stop to read before there is enough to be written.
+const PINNED_RATIO_MAX: usize = 16;
+
+/// Frames of up to this length are small: where several are ready, they are gathered into one chunk.
 const SMALL_BYTES_MAX: usize = 4 * 1024;
 
-/// Small frames are gathered up to this length.
+/// So much is gathered at most.
 const GATHER_BYTES_MAX: usize = 16 * 1024;
 
 /// A body that is being received.
@@ -181,10 +185,10 @@ impl Piece {
         Self { pinned: link.gauge().buffer_bytes().max(data.len()), data }
     }
 
-    /// The same, copied where it is small and keeps much more alive.
+    /// The same, copied where it keeps much more alive than it has.
     fn unpinned(self) -> Self {
         let length = self.data.len();
-        if length > SMALL_BYTES_MAX || self.pinned <= length.saturating_mul(2) {
+        if self.pinned <= length.saturating_mul(PINNED_RATIO_MAX) {
             return self;
         }
         Self { data: Bytes::copy_from_slice(&self.data), pinned: length }

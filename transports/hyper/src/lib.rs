@@ -50,7 +50,7 @@
 //! hyper splits frames off its read buffer, so a frame keeps that whole buffer alive, with others from it.
 //! [`Chunk::pinned`](dlmanager_core::Chunk::pinned) is the size of the largest buffer that its connection has read into
 //! so far: it starts at 8 KiB, grows while reads fill it, and never exceeds [`Options::read_buffer_bytes_max`].
-//! Chunks of up to 4 KiB that would keep more than twice their length alive are copied.
+//! A chunk that would keep more than 16 times its length alive is copied; all others come as they were received.
 
 mod body;
 mod connect;

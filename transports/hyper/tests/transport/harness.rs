@@ -154,7 +154,7 @@ impl World {
                 Ok(chunk) => {
                     assert!(chunk.data.len() <= bytes_max, "{} bytes, {bytes_max} asked for", chunk.data.len());
                     assert!(chunk.last || !chunk.data.is_empty(), "an empty chunk that is not the last");
-                    assert!(chunk.pinned >= chunk.data.len());
+                    assert!(chunk.pinned >= chunk.data.len() && chunk.pinned <= 16 * chunk.data.len());
                     let last = chunk.last;
                     chunks.push(chunk);
                     if last {
