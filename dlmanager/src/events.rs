@@ -231,3 +231,40 @@ impl Queue {
         Some(event)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(subscription: &Arc<Subscription>) -> Events {
+        Events::new(Arc::clone(subscription))
+    }
+
+    #[test]
+    fn a_reader_that_is_too_slow_is_told_how_much_it_missed() {
+        let subscription = Subscription::new();
+        let mut after = After::default();
+        for count in 0..EVENTS_MAX as u64 + 3 {
+            subscription.push(Event::Missed { count }, &mut after);
+        }
+        subscription.end(&mut after);
+        let mut events = events(&subscription);
+        assert_eq!(events.try_recv(), Ok(Event::Missed { count: 3 }));
+        assert_eq!(events.try_recv(), Ok(Event::Missed { count: 3 }), "the oldest that is left");
+        assert_eq!(events.into_iter().count(), EVENTS_MAX - 1);
+    }
+
+    #[test]
+    fn no_event_in_time_is_told_apart_from_no_more_events() {
+        let subscription = Subscription::new();
+        let mut events = events(&subscription);
+        assert_eq!(events.try_recv(), Err(TryRecvError::Empty));
+        assert_eq!(events.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout));
+        subscription.end(&mut After::default());
+        assert_eq!(events.try_recv(), Err(TryRecvError::Disconnected));
+        assert_eq!(events.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Disconnected));
+        assert!(subscription.is_wanted());
+        drop(events);
+        assert!(!subscription.is_wanted());
+    }
+}

@@ -85,3 +85,17 @@ pub use manager::{DownloadManager, LimitUsage, Swept, Victim};
 pub use request::RequestBuilder;
 pub use runtime::{Runtime, Sleep, Task};
 pub use url::Url;
+
+/// What handles must be, whatever they hold.
+const _: () = {
+    const fn sent_anywhere<T: Clone + Send + Sync + 'static>() {}
+    const fn sent<T: Send + 'static>() {}
+    sent_anywhere::<Download>();
+    sent_anywhere::<DownloadManager>();
+    sent::<Events>();
+    sent::<Builder>();
+    sent::<Fetch>();
+    sent::<AllDone>();
+    sent::<Closed>();
+    sent::<Sweep>();
+};

@@ -157,3 +157,61 @@ impl State {
         self.running == 0 && self.jobs.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::sync::block_on_until;
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    fn wait_idle(pool: &Pool) {
+        let mut key = None;
+        let idle = std::future::poll_fn(|context| pool.poll_idle(context, &mut key));
+        block_on_until(idle, std::time::Instant::now() + DEADLINE).expect("the pool is idle in time");
+    }
+
+    fn panics() {
+        panic!("a job that panics, on purpose");
+    }
+
+    #[test]
+    fn jobs_run_side_by_side_up_to_the_bound_and_survive_panics() {
+        let pool = Pool::new("test", 3);
+        let together = Arc::new(Barrier::new(3));
+        let (done, results) = channel();
+        // Three that need each other prove three threads, also after as many panics.
+        for _ in 0..3 {
+            pool.run((0..3).map(|_| Box::new(panics) as Job));
+            pool.run((0..3).map(|_| {
+                let (together, done) = (Arc::clone(&together), done.clone());
+                Box::new(move || {
+                    together.wait();
+                    done.send(()).unwrap();
+                }) as Job
+            }));
+        }
+        wait_idle(&pool);
+        assert_eq!(results.try_iter().count(), 9);
+        assert!(lock(&pool.inner.state).threads <= 3);
+    }
+
+    #[test]
+    fn a_dropped_pool_does_what_it_was_given() {
+        let pool = Pool::new("test", 1);
+        let (done, results) = channel();
+        pool.run((0..100).map(|number| {
+            let done = done.clone();
+            Box::new(move || done.send(number).unwrap()) as Job
+        }));
+        drop((pool, done));
+        let mut received = Vec::new();
+        while let Ok(number) = results.recv_timeout(DEADLINE) {
+            received.push(number);
+        }
+        assert_eq!(received, (0..100).collect::<Vec<_>>());
+    }
+}

@@ -48,7 +48,7 @@ impl Store for SlowDisk {
     fn execute(&self, action: FileAction) -> Completion {
         match action.op {
             FileOp::Write { ticket, data, .. } => {
-                let length: usize = data.iter().map(|piece| piece.len()).sum();
+                let length: usize = data.iter().map(bytes::Bytes::len).sum();
                 let sum: u64 = data.iter().flat_map(|piece| piece.iter()).map(|&byte| u64::from(byte)).sum();
                 self.written.fetch_add(length as u64, Ordering::Relaxed);
                 self.byte_sum.fetch_add(sum, Ordering::Relaxed);

@@ -342,3 +342,6 @@ impl Inbox {
         batches
     }
 }
+
+#[cfg(test)]
+mod tests;

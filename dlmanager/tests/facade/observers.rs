@@ -108,9 +108,9 @@ fn one_that_panics_is_dropped_and_reported_and_the_download_goes_on() {
     };
     let download = manager.request(origin.url("/a")).progress(observer).start().unwrap();
     let reported = loop {
-        match events.recv_timeout(DEADLINE).expect("the panic is reported") {
-            Event::ObserverPanicked { download, message } => break (download, message),
-            _ => {}
+        let event = events.recv_timeout(DEADLINE).expect("the panic is reported");
+        if let Event::ObserverPanicked { download, message } = event {
+            break (download, message);
         }
     };
     assert_eq!(reported.0.name.as_str(), "a");
