@@ -53,9 +53,9 @@ pub(crate) struct Tally {
 /// What people see of downloads that run.
 trait View {
     /// How far a download is.
-    fn progress(&mut self, download: &Subject, progress: &Progress);
+    fn progress(&mut self, id: DownloadId, name: &str, progress: &Progress);
     /// An attempt failed, and another follows.
-    fn retrying(&mut self, download: &Subject, delay: Duration, line: &str);
+    fn retrying(&mut self, id: DownloadId, name: &str, delay: Duration, cause: &str);
     /// A download ended.
     fn ended(&mut self, id: DownloadId, there: bool);
     /// Shows a line that stays.
@@ -87,12 +87,11 @@ impl Report {
         match notice {
             Notice::Progress { id, progress } => {
                 self.begun.entry(*id).or_insert_with(Instant::now);
-                self.view.progress(download, progress);
+                self.view.progress(*id, download.name.as_str(), progress);
             }
-            Notice::Retrying { attempt, delay, cause, .. } => {
-                let delay_text = text::duration(*delay);
-                let line = format!("{}: attempt {attempt} failed, the next in {delay_text}: {cause}", download.name);
-                self.view.retrying(download, *delay, &line);
+            Notice::Retrying { id, attempt, delay, cause } => {
+                let cause = format!("attempt {attempt} failed, the next in {}: {cause}", text::duration(*delay));
+                self.view.retrying(*id, download.name.as_str(), *delay, &cause);
             }
             _ => {}
         }
@@ -212,5 +211,19 @@ fn warning_text(warning: &Warning) -> String {
         Warning::NotTouched { name, fault } => format!("cannot stamp {name} as accessed: {fault}"),
         Warning::NotScanned(fault) => format!("cannot read the directory, so it is not bounded: {fault}"),
         other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dlmanager::core::{Config, Instant, Manager, Request};
+
+    use super::*;
+
+    /// Identifiers of so many downloads.
+    pub(super) fn ids(count: usize) -> Vec<DownloadId> {
+        let mut core = Manager::new(Config::default(), 0);
+        let request = |at| Request::new(&format!("http://localhost/{at}")).unwrap();
+        (0..count).map(|at| core.download(Instant::ZERO, request(at)).unwrap().id()).collect()
     }
 }

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
-use jiff::SignedDuration;
 
 /// The text with what a terminal would act on, or show in another order, written as an escape sequence: names in a
 /// directory and what servers say may hold anything.
@@ -56,14 +55,17 @@ pub(crate) fn bytes(bytes: u64) -> String {
     HumanBytes(bytes).to_string()
 }
 
-/// `1m 5s`, in whole seconds from ten seconds on, and tenths below.
+/// `0.4s`, `59s`, `1m 5s`, `2h 30m`, `3d 4h`: the two largest units.
 pub(crate) fn duration(duration: Duration) -> String {
-    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
-    if seconds < 10 {
-        return format!("{seconds}.{}s", millis / 100);
+    let seconds = duration.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0..10 => format!("{seconds}.{}s", duration.subsec_millis() / 100),
+        10..60 => format!("{seconds}s"),
+        60..3600 => format!("{minutes}m {}s", seconds % 60),
+        3600..86_400 => format!("{hours}h {}m", minutes % 60),
+        _ => format!("{days}d {}h", hours % 24),
     }
-    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    format!("{:#}", SignedDuration::from_secs(seconds))
 }
 
 /// The text in at most `columns` columns: what is too long loses its middle, so that beginning and extension are seen.
@@ -131,8 +133,8 @@ mod tests {
 
     #[test]
     fn spans_of_time_are_short() {
-        let texts = [250, 9_990, 65_000, 3_600_000].map(|millis| duration(Duration::from_millis(millis)));
-        assert_eq!(texts, ["0.2s", "9.9s", "1m 5s", "1h"]);
+        let texts = [250, 9_990, 59_999, 65_000, 3_600_000, 100_000_000].map(|ms| duration(Duration::from_millis(ms)));
+        assert_eq!(texts, ["0.2s", "9.9s", "59s", "1m 5s", "1h 0m", "1d 3h"]);
         duration(Duration::MAX);
     }
 }

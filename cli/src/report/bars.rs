@@ -1,11 +1,14 @@
 //! Bars for a terminal: one for each download that has begun, and a total.
 
+mod row;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
-use dlmanager::{DownloadId, Progress, Subject};
+use dlmanager::{DownloadId, Progress};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use self::row::Row;
 use super::View;
 use crate::text;
 
@@ -13,8 +16,8 @@ use crate::text;
 const WHOLE: u64 = 1000;
 /// The line of the total, and one for what is shown above the bars.
 const OTHER_LINES: usize = 2;
-/// Where the terminal does not tell its size.
-const USUAL_SIZE: (u16, u16) = (24, 80);
+/// Where the terminal does not tell its height.
+const USUAL_ROWS: usize = 24;
 
 pub(super) struct Bars {
     multi: MultiProgress,
@@ -31,8 +34,12 @@ pub(super) struct Bars {
 
 impl Bars {
     pub(super) fn new(downloads: usize) -> Self {
-        let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let total = (downloads > 1).then(|| multi.add(bar(Some(downloads as u64 * WHOLE), "total")));
+        Self::drawn_on(ProgressDrawTarget::stderr(), downloads)
+    }
+
+    fn drawn_on(target: ProgressDrawTarget, downloads: usize) -> Self {
+        let multi = MultiProgress::with_draw_target(target);
+        let total = (downloads > 1).then(|| multi.add(bar(Some(downloads as u64 * WHOLE), "")));
         let mut bars = Self {
             multi,
             total,
@@ -48,20 +55,20 @@ impl Bars {
     }
 
     /// The bar of a download; `None` where there is no room for one.
-    fn bar(&mut self, download: &Subject, total: Option<u64>) -> Option<&ProgressBar> {
-        if !self.bars.contains_key(&download.id) {
-            let rows = console::Term::stderr().size_checked().unwrap_or(USUAL_SIZE).0;
-            if self.bars.len() + OTHER_LINES >= usize::from(rows) {
+    fn bar(&mut self, id: DownloadId, name: &str, total: Option<u64>) -> Option<&ProgressBar> {
+        if !self.bars.contains_key(&id) {
+            let rows = console::Term::stderr().size_checked().map_or(USUAL_ROWS, |(rows, _)| usize::from(rows));
+            if self.bars.len() + OTHER_LINES >= rows {
                 return None;
             }
-            let bar = bar(total, download.name.as_str());
+            let bar = bar(total, name);
             let bar = match &self.total {
                 Some(total) => self.multi.insert_before(total, bar),
                 None => self.multi.add(bar),
             };
-            self.bars.insert(download.id, bar);
+            self.bars.insert(id, bar);
         }
-        self.bars.get(&download.id)
+        self.bars.get(&id)
     }
 
     fn show_total(&mut self) {
@@ -78,17 +85,19 @@ impl Bars {
         // What has not begun may have any length.
         let all_begun = self.ended + self.running.len() >= self.downloads;
         let left = left.filter(|_| all_begun && speed > 0).map(|left| Duration::from_secs(left / speed));
-        let failed = if self.failed > 0 { format!(", {} not", self.failed) } else { String::new() };
-        let files = format!("{}/{} files{failed}", self.ended - self.failed, self.downloads);
+        let missing = if self.failed > 0 { format!(", {} missing", self.failed) } else { String::new() };
+        let files = format!("total {}/{}{missing}", self.ended - self.failed, self.downloads);
         let speed = (!self.running.is_empty()).then_some(speed);
+        let row = Row::of_terminal();
+        bar.set_prefix(text::column(&files, row.name()));
         bar.set_position(position);
-        bar.set_message(format!("{files}  {}", numbers(bytes, None, speed, left)));
+        bar.set_message(row.numbers(&Progress { received: bytes, total: None, speed, time_left: left }));
     }
 }
 
 impl View for Bars {
-    fn progress(&mut self, download: &Subject, progress: &Progress) {
-        if let Some(bar) = self.bar(download, progress.total) {
+    fn progress(&mut self, id: DownloadId, name: &str, progress: &Progress) {
+        if let Some(bar) = self.bar(id, name, progress.total) {
             let known = bar.length();
             if known != progress.total {
                 bar.set_style(style(progress.total));
@@ -98,18 +107,18 @@ impl View for Bars {
                 }
             }
             bar.set_position(progress.received);
-            bar.set_message(numbers(progress.received, progress.total, progress.speed, progress.time_left));
+            bar.set_message(Row::of_terminal().numbers(progress));
         }
-        self.running.insert(download.id, *progress);
+        self.running.insert(id, *progress);
         self.show_total();
     }
 
-    fn retrying(&mut self, download: &Subject, delay: Duration, _line: &str) {
-        let known = self.running.get(&download.id).and_then(|progress| progress.total);
-        if let Some(bar) = self.bar(download, known) {
-            bar.set_message(format!("tries again in {}", text::duration(delay)));
+    fn retrying(&mut self, id: DownloadId, name: &str, delay: Duration, _cause: &str) {
+        let known = self.running.get(&id).and_then(|progress| progress.total);
+        if let Some(bar) = self.bar(id, name, known) {
+            bar.set_message(Row::of_terminal().note(&format!("tries again in {}", text::duration(delay))));
         }
-        if let Some(progress) = self.running.get_mut(&download.id) {
+        if let Some(progress) = self.running.get_mut(&id) {
             progress.speed = None;
         }
         self.show_total();
@@ -145,8 +154,7 @@ impl View for Bars {
 
 fn bar(total: Option<u64>, name: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden()).with_style(style(total));
-    let columns = usize::from(console::Term::stderr().size_checked().unwrap_or(USUAL_SIZE).1);
-    bar.set_prefix(text::column(&text::printable(name), (columns / 4).clamp(8, 40)));
+    bar.set_prefix(text::column(&text::printable(name), Row::of_terminal().name()));
     bar
 }
 
@@ -167,16 +175,63 @@ fn share(progress: &Progress) -> u64 {
     }
 }
 
-fn numbers(received: u64, total: Option<u64>, speed: Option<u64>, left: Option<Duration>) -> String {
-    let mut numbers = text::bytes(received);
-    if let Some(total) = total {
-        numbers = format!("{numbers} of {}", text::bytes(total));
+#[cfg(test)]
+mod tests {
+    use indicatif::{InMemoryTerm, TermLike};
+
+    use super::super::tests::ids;
+    use super::*;
+
+    fn rows(terminal: &InMemoryTerm) -> Vec<String> {
+        // What is due is drawn at once on such a terminal.
+        terminal.flush().unwrap();
+        terminal.contents().lines().map(String::from).collect()
     }
-    if let Some(speed) = speed {
-        numbers.push_str(&format!("  {}/s", text::bytes(speed)));
+
+    #[test]
+    fn eight_at_once_each_have_a_row_of_their_own_above_the_total() {
+        let terminal = InMemoryTerm::new(20, 80);
+        let mut bars = Bars::drawn_on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 9);
+        let ids = ids(8);
+        for step in 0..=100_u64 {
+            for (at, id) in ids.iter().enumerate() {
+                let progress =
+                    Progress { received: step * 1000, total: Some(100_000), speed: Some(50_000), time_left: None };
+                bars.progress(*id, &format!("file-{at}"), &progress);
+            }
+        }
+        let shown = rows(&terminal);
+        assert_eq!(shown.len(), 9, "{shown:#?}");
+        for (at, row) in shown.iter().take(8).enumerate() {
+            assert!(row.starts_with(&format!("file-{at}  ")) && row.contains("[====="), "{row}");
+        }
+        assert!(shown[8].starts_with("total 0/9 ") && shown[8].contains("781.25 KiB"), "{}", shown[8]);
+
+        for (at, id) in ids.iter().enumerate() {
+            bars.line(&format!("file-{at}: fetched\x1b[2J"));
+            bars.ended(*id, at != 3);
+        }
+        let shown = rows(&terminal);
+        assert_eq!(shown.len(), 9, "{shown:#?}");
+        for (at, row) in shown.iter().take(8).enumerate() {
+            assert_eq!(row, &format!("file-{at}: fetched\\u{{1b}}[2J"));
+        }
+        assert!(shown[8].starts_with("total 7/9, 1 missing"), "{}", shown[8]);
+        bars.close();
+        assert_eq!(rows(&terminal).len(), 8);
     }
-    if let Some(left) = left {
-        numbers.push_str(&format!("  {}", text::duration(left)));
+
+    #[test]
+    fn a_length_that_becomes_known_and_a_retry_are_shown() {
+        let terminal = InMemoryTerm::new(20, 80);
+        let mut bars = Bars::drawn_on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 1);
+        let id = ids(1)[0];
+        let progress = |received, total| Progress { received, total, speed: None, time_left: None };
+        bars.progress(id, "a", &progress(1024, None));
+        assert!(rows(&terminal)[0].contains("1.00 KiB") && !rows(&terminal)[0].contains('['));
+        bars.progress(id, "a", &progress(2048, Some(4096)));
+        assert!(rows(&terminal)[0].contains("2.00 KiB") && rows(&terminal)[0].contains("[=="));
+        bars.retrying(id, "a", Duration::from_millis(1500), "the connection broke");
+        assert!(rows(&terminal)[0].contains("tries again in 1.5s"), "{:#?}", rows(&terminal));
     }
-    numbers
 }

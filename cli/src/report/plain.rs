@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use dlmanager::{DownloadId, Progress, Subject};
+use dlmanager::{DownloadId, Progress};
 
 use super::View;
 use crate::{out, text};
@@ -36,9 +36,8 @@ impl Plain {
     }
 
     /// The line for this news, if one is due.
-    fn progress_line(&mut self, download: &Subject, progress: &Progress, now: Instant) -> Option<String> {
-        let name = &download.name;
-        let next = self.next(download.id, now);
+    fn progress_line(&mut self, id: DownloadId, name: &str, progress: &Progress, now: Instant) -> Option<String> {
+        let next = self.next(id, now);
         if !std::mem::replace(&mut next.started, true) {
             next.progress = now + INTERVAL;
             let length = progress.total.map_or_else(|| "unknown length".into(), text::bytes);
@@ -74,17 +73,17 @@ impl Next {
 }
 
 impl View for Plain {
-    fn progress(&mut self, download: &Subject, progress: &Progress) {
+    fn progress(&mut self, id: DownloadId, name: &str, progress: &Progress) {
         if !self.quiet
-            && let Some(line) = self.progress_line(download, progress, Instant::now())
+            && let Some(line) = self.progress_line(id, name, progress, Instant::now())
         {
             out::say(&line);
         }
     }
 
-    fn retrying(&mut self, download: &Subject, _delay: Duration, line: &str) {
-        if !self.quiet && self.retry_is_due(download.id, Instant::now()) {
-            out::say(line);
+    fn retrying(&mut self, id: DownloadId, name: &str, _delay: Duration, cause: &str) {
+        if !self.quiet && self.retry_is_due(id, Instant::now()) {
+            out::say(&format!("{name}: {cause}"));
         }
     }
 
@@ -97,4 +96,34 @@ impl View for Plain {
     }
 
     fn close(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::ids;
+    use super::*;
+
+    #[test]
+    fn a_download_has_a_start_and_then_at_most_one_line_in_ten_seconds() {
+        let (id, begin) = (ids(1)[0], Instant::now());
+        let mut plain = Plain::new(false);
+        let mut lines = Vec::new();
+        for tenth in 0..=300_u64 {
+            let now = begin + Duration::from_millis(tenth * 100);
+            let progress =
+                Progress { received: tenth * 1024, total: Some(300 * 1024), speed: Some(10_240), time_left: None };
+            lines.extend(plain.progress_line(id, "a", &progress, now).map(|line| (tenth, line)));
+            if tenth % 7 == 0 {
+                lines.extend(plain.retry_is_due(id, now).then(|| (tenth, "retry".into())));
+            }
+        }
+        let lines: Vec<_> = lines.iter().map(|(tenth, line)| (*tenth, line.as_str())).collect();
+        let expected = [
+            (0, "a: fetching, 300.00 KiB"),
+            (0, "retry"),
+            (100, "a: 100.00 KiB of 300.00 KiB, 10.00 KiB/s"),
+            (200, "a: 200.00 KiB of 300.00 KiB, 10.00 KiB/s"),
+        ];
+        assert_eq!(lines, expected);
+    }
 }
