@@ -1,0 +1,122 @@
+//! `evict`
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use crate::support::{Bench, set_accessed};
+
+/// What is left of six files of 10 bytes, `a` accessed longest ago: from the Python library's own tests.
+const ROWS: [(u64, u64, &str); 5] =
+    [(10, 5, "bcdef"), (10, 3, "def"), (0, 5, "abcdef"), (5, 0, "abcdef"), (35, 1, "def")];
+
+#[test]
+fn the_files_accessed_longest_ago_go_until_the_bounds_hold() {
+    for (size, keep, left) in ROWS {
+        let bench = Bench::new();
+        bench.six_files("cache");
+        let limits = format!("--size-limit {size} --file-limit {keep}");
+
+        bench.run(&format!("evict --dir cache --adopt {limits} --dry-run")).exits(0);
+        assert_eq!(bench.names("cache").concat(), "abcdef", "a dry run removes nothing");
+
+        bench.run(&format!("evict --dir cache --adopt {limits}")).exits(0);
+        assert_eq!(bench.names("cache").concat(), left, "{limits}");
+    }
+}
+
+#[test]
+fn a_dry_run_tells_what_the_real_one_does() {
+    for (size, keep, left) in ROWS {
+        let bench = Bench::new();
+        bench.six_files("cache");
+        let line = format!("evict -d cache --adopt --json --size-limit {size} --file-limit {keep}");
+        let told = |line: &str| -> Vec<String> {
+            let ran = bench.run(line).exits(0);
+            let events = ran.json();
+            assert!(events.iter().all(|event| event["event"] == "evicted" && event["bytes"] == 10), "{ran:#?}");
+            events.iter().map(|event| event["path"].as_str().unwrap().to_owned()).collect()
+        };
+        let (dry, real) = (told(&format!("{line} --dry-run")), told(&line));
+        let gone: Vec<_> =
+            "abcdef".chars().filter(|name| !left.contains(*name)).map(|name| format!("cache/{name}")).collect();
+        assert_eq!((&dry, &real), (&gone, &gone), "{line}");
+    }
+}
+
+#[test]
+fn strangers_files_are_left_alone_without_adopt() {
+    for dry in ["", "--dry-run"] {
+        let bench = Bench::new();
+        bench.six_files("cache");
+        let ran = bench.run(&format!("evict -d cache --size-limit 10 --file-limit 3 {dry}")).exits(2);
+        ran.says("cache: the directory holds files that dlmanager did not put there (").says("--adopt");
+        assert_eq!(bench.names("cache").concat(), "abcdef");
+    }
+}
+
+#[test]
+fn in_a_managed_directory_adopt_is_not_needed() {
+    let bench = Bench::new();
+    for name in ["a", "b", "c"] {
+        bench.serve(&format!("/{name}"), 100);
+    }
+    bench.run("get -d cache --size-limit 1G {}/a {}/b {}/c").exits(0);
+    for (age, name) in ["c", "b", "a"].into_iter().enumerate() {
+        set_accessed(&bench.path("cache").join(name), SystemTime::now() - Duration::from_secs(60 * (age as u64 + 1)));
+    }
+    let ran = bench.run("evict -d cache --size-limit 200 --file-limit 1 --dry-run").exits(0);
+    assert!(ran.stdout.is_empty());
+    ran.says("a: would be evicted, 100 B").says("b: would be evicted, 100 B").says("1 file left, 100 B");
+    let ran = bench.run("evict -d cache --size-limit 200 --file-limit 1").exits(0);
+    ran.says("a: evicted, 100 B").says("b: evicted, 100 B").says("1 file left, 100 B");
+    assert_eq!(bench.names("cache"), [".dlmanager", "c"]);
+}
+
+#[test]
+fn only_files_that_count_go() {
+    let bench = Bench::new();
+    bench.six_files("cache");
+    bench.write("cache/.hidden", "0123456789");
+    fs::create_dir(bench.path("cache/folder")).unwrap();
+    bench.write("cache/folder/inner", "0123456789");
+    set_accessed(&bench.path("cache/.hidden"), SystemTime::UNIX_EPOCH);
+    set_accessed(&bench.path("cache/folder/inner"), SystemTime::UNIX_EPOCH);
+    let line = "evict -d cache --adopt --size-limit 1 --file-limit 1 --pattern [bcd]";
+    bench.run(&format!("{line} --dry-run")).exits(0).says("b: would").says("c: would").says("1 file left");
+    bench.run(line).exits(0);
+    assert_eq!(bench.names("cache"), [".hidden", "a", "d", "e", "f", "folder"]);
+    assert_eq!(bench.names("cache/folder"), ["inner"]);
+}
+
+#[test]
+fn a_bound_that_file_limit_keeps_from_being_met_is_no_failure_but_told() {
+    let bench = Bench::new();
+    bench.six_files("cache");
+    for dry in ["--dry-run", ""] {
+        bench.run(&format!("evict -d cache --adopt --size-limit 10 {dry}")).exits(0).says("--file-limit keeps");
+        let ran = bench.run(&format!("evict -q -d cache --adopt --size-limit 10 {dry}")).exits(0);
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    }
+    assert_eq!(bench.names("cache").concat(), "bcdef");
+}
+
+#[test]
+fn a_dry_run_does_not_even_mark_an_empty_directory() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("cache")).unwrap();
+    bench.run("evict -d cache --size-limit 10 --dry-run").exits(0);
+    assert!(bench.names("cache").is_empty());
+}
+
+#[test]
+fn what_cannot_be_is_said_before_anything_is_touched() {
+    let bench = Bench::new();
+    bench.write("file", "x");
+    bench.run("evict -d missing --size-limit 1").exits(2).says("missing");
+    assert!(!bench.path("missing").exists());
+    bench.run("evict -d file --size-limit 1").exits(2).says("file is not a directory");
+    bench.run("evict -d . --size-limit many").exits(2).says("--size-limit");
+    bench.run("evict -d .").exits(2).says("--size-limit");
+    bench.run("evict --size-limit 1").exits(2).says("--dir");
+    assert_eq!(bench.names(""), ["file"]);
+}

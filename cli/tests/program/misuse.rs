@@ -1,0 +1,146 @@
+//! What is known to be wrong before anything is fetched: exit code 2, the cause, the place, and nothing happens.
+
+use crate::support::{Bench, Ran};
+
+/// Arguments of `get`, and what standard error has to say.
+const TABLE: &[(&str, &[&str])] = &[
+    ("get", &["URL"]),
+    ("get {}/", &["the URL does not end in a file name", "--output"]),
+    ("get {}/dir/", &["the URL does not end in a file name"]),
+    ("get {}", &["the URL does not end in a file name"]),
+    ("get ftp://127.0.0.1/a", &["scheme \"ftp\"", "only http"]),
+    ("get file:///etc/passwd", &["scheme \"file\""]),
+    ("get https://127.0.0.1/a", &["https", "not there yet"]),
+    ("get example.org/a", &["is not a URL", "http://"]),
+    ("get localhost:80/a", &["http://"]),
+    ("get http://", &["is not a URL"]),
+    ("get http://[::1/a", &["is not a URL"]),
+    ("get http://127.0.0.1:99999/a", &["is not a URL"]),
+    ("get {}/a%2Fb", &["separator"]),
+    ("get {}/a%5Cb", &["separator"]),
+    ("get {}/a%00b", &["control character"]),
+    ("get {}/a%0Ab", &["control character"]),
+    ("get {}/%FF", &["not UTF-8"]),
+    ("get {}/%2e%2e", &["error: "]),
+    ("get {}/.hidden", &["begins with a dot"]),
+    ("get {}/NUL.txt", &["device name"]),
+    ("get {}/a%20", &["ends in a dot or a space"]),
+    ("get {}/.dlmanager", &["unfinished files"]),
+    ("get {}/a -o ../b", &["component '.' or '..'"]),
+    ("get {}/a -o ..", &["component '.' or '..'"]),
+    ("get {}/a -o .", &["component '.' or '..'"]),
+    ("get {}/a -o a/../../b", &["component '.' or '..'"]),
+    ("get {}/a -o /tmp/b", &["empty component", "relative to --dir"]),
+    ("get {}/a -o a//b", &["empty component"]),
+    ("get {}/a -o b/", &["empty component"]),
+    ("get {}/a -o a\\b", &["separator"]),
+    ("get {}/a -o C:b", &["separator"]),
+    ("get {}/a -o con", &["device name"]),
+    ("get {}/a -o .dlmanager/x", &["unfinished files"]),
+    ("get {}/a {}/b -o c", &["--output", "several"]),
+    ("get -i list -o c", &["--output", "--input-file"]),
+    ("get -i missing", &["missing"]),
+    ("get {}/x/a {}/y/a", &["\"a\" is taken already", "another name"]),
+    ("get -i twice", &["twice:3: ", "\"a\" is taken already, in line 1"]),
+    ("get -i folders", &["folders:2: ", "\"a\" would have to be a folder for \"a/b\""]),
+    ("get -i bad", &["bad:2: ", "is not a URL", "bad:3: ", "separator", "bad:5: ", "scheme"]),
+    ("get -i sums", &["sums:1: ", "checksum", "not there yet"]),
+    ("get {}/a -d file", &["file is not a directory"]),
+    ("get {}/a -d file/below", &["file is not a directory"]),
+    ("get {}/a --size-limit 10X", &["--size-limit", "10GiB"]),
+    ("get {}/a --size-limit=-1", &["--size-limit"]),
+    ("get {}/a --size-limit", &["--size-limit"]),
+    ("get {}/a --max-file-size 0", &["--max-file-size", "at least 1 byte"]),
+    ("get {}/a --file-limit 3", &["--size-limit"]),
+    ("get {}/a --size-limit 1 --file-limit x", &["--file-limit"]),
+    ("get {}/a --timeout soon", &["--timeout", "30s"]),
+    ("get {}/a --stall-timeout 0s", &["--stall-timeout", "more than zero"]),
+    ("get {}/a --connect-timeout=-1s", &["--connect-timeout"]),
+    ("get {}/a -j 0", &["--jobs"]),
+    ("get {}/a --per-host 0", &["--per-host"]),
+    ("get {}/a --jobs many", &["--jobs"]),
+    ("get {}/a --retries=-1", &["--retries"]),
+    ("get {}/a --header nothing", &["--header", "Name: value"]),
+    ("get {}/a --header Range:bytes=0-1", &["--header", "\"range\" cannot be set"]),
+    ("get {}/a --if-present maybe", &["--if-present"]),
+    ("get {}/a --durability some", &["--durability"]),
+    ("get {}/a --checksum sha256:00", &["--checksum is not there yet"]),
+    ("get {}/a --cacert file", &["--cacert is not there yet"]),
+    ("get {}/a --content-disposition", &["--content-disposition is not there yet"]),
+    ("get {}/a --proxy http://127.0.0.1:1", &["--proxy is not there yet"]),
+    ("get {}/a --resume within-run", &["--resume within-run is not there yet"]),
+    ("get {}/a --resume across-runs", &["--resume across-runs is not there yet"]),
+    ("get {}/a --transport smol", &["--transport smol is not there yet"]),
+    ("get {}/a --if-present revalidate", &["--if-present revalidate is not there yet"]),
+    ("get {}/a --no-such-option", &["--no-such-option"]),
+    ("fetch {}/a", &["fetch"]),
+    ("", &["Usage"]),
+];
+
+#[test]
+fn each_is_told_and_nothing_is_fetched_or_made() {
+    let bench = Bench::new();
+    bench.serve("/a", 10);
+    bench.write("file", "mine");
+    let url = |path: &str| bench.origin.url(path);
+    bench.write("list", &url("/a"));
+    bench.write("twice", &format!("{}\n# comment\n{}\n", url("/x/a"), url("/y/a")));
+    bench.write("folders", &format!("{}\n{} a/b\n", url("/a"), url("/b")));
+    bench.write("bad", &format!("{}\nnot-a-url\n{1} a\\b\n{1} ok\ngopher://x/a b\n", url("/a"), url("/b")));
+    bench.write("sums", &format!("{} a sha256:00\n", url("/a")));
+    let names = bench.names("");
+    for (line, says) in TABLE {
+        // Of a repeated option the last one wins, so that a directory of the line's own stands.
+        let line = if line.starts_with("get ") { line.replacen("get ", "get -d out ", 1) } else { (*line).to_owned() };
+        let ran = bench.run(&line).exits(2);
+        for text in *says {
+            assert!(ran.stderr.contains(text), "{line}: {text:?} is not in {ran:#?}");
+        }
+        assert_eq!(ran.stdout, "", "{line}");
+        assert_eq!(bench.names(""), names, "{line}");
+    }
+    assert_eq!((bench.read("file").as_str(), bench.requests()), ("mine", 0));
+}
+
+#[test]
+fn a_limit_on_this_very_directory_is_refused_with_json_too() {
+    let bench = Bench::new();
+    bench.write("file", "mine");
+    let ran = bench.run("get --json {}/a --size-limit 1").exits(2).says("\"file\" for one");
+    assert_eq!((ran.stdout.as_str(), bench.requests()), ("", 0));
+    assert_eq!(bench.names(""), ["file"]);
+}
+
+#[test]
+fn help_and_version_are_no_misuse() {
+    let bench = Bench::new();
+    for line in ["--help", "-h", "--version", "get --help", "evict --help", "list --help", "demo --help", "help get"] {
+        let ran = bench.run(line).exits(0);
+        assert!(!ran.stdout.is_empty() && ran.stderr.is_empty(), "{line}: {ran:#?}");
+    }
+    let help = bench.run("get --help").stdout;
+    for text in ["powers of 1024", "130", "[default: never]", "not there yet", "--content-disposition"] {
+        assert!(help.contains(text), "{text:?} is not in {help}");
+    }
+}
+
+#[test]
+fn of_a_repeated_option_the_last_wins() {
+    let bench = Bench::new();
+    bench.serve("/a", 10);
+    bench.run("get {}/a -d x -d out -o y -o b --retries 1 --retries 0 -q -q --json --json").exits(0);
+    assert_eq!((bench.names("out"), bench.path("x").exists()), (vec!["b".to_owned()], false));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_line_and_an_argument_that_are_not_utf_8_are_told() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let bench = Bench::new();
+    Ran::of(bench.command("get -i -").write_stdin(b"http://127.0.0.1/a\n\xff\n".as_slice()))
+        .exits(2)
+        .says("standard input:2:");
+    Ran::of(&mut bench.command_of([OsStr::new("get"), OsStr::from_bytes(b"http://127.0.0.1/\xff")])).exits(2);
+}
