@@ -15,8 +15,8 @@ use crate::shared::Shared;
 use crate::sync::{self, block_on};
 use crate::{DownloadManager, OpenError, Runtime, Store, Transport, runtime};
 
-/// What is gathered before it goes to a worker, in bytes, where nothing else is set: a hand-over costs as much as writing
-/// some 100 KiB.
+/// What is gathered before it goes to a worker, in bytes, where nothing else is set: more than for a write on the loop's
+/// thread, as each hand-over has its price.
 const WORKER_GATHER_BYTES: usize = 256 * 1024;
 
 /// A bound for the directory: while there are more than `file_limit` files and they have `size_limit` bytes or more in

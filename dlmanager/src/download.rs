@@ -161,7 +161,8 @@ impl Download {
 
     /// Has `observer` called with how far the download is: first with what is known, last with the final value, and in
     /// between with the latest one. It runs on a thread apart, so that a slow one harms nothing, and replaces an earlier
-    /// one. One that panics is dropped and reported as [`Event::ObserverPanicked`](crate::Event::ObserverPanicked).
+    /// one. Its last call may come after the end was told; [`close`](crate::DownloadManager::close) waits for it. One that
+    /// panics is dropped and reported as [`Event::ObserverPanicked`](crate::Event::ObserverPanicked).
     pub fn set_progress(&self, observer: impl FnMut(&Progress) + Send + 'static) {
         let (tell, old) = self.record.observe(Some(Box::new(observer)));
         drop(old);

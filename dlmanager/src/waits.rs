@@ -13,8 +13,8 @@ use crate::{Error, Failure, Subject, WaitError};
 const FAILURES_MAX: usize = 1024;
 
 /// Downloads are told apart by their serial numbers, which follow the order of admission: whoever waits does so for those
-/// up to the last one admitted before, and is told what failed after the last one that a wait has told of. Waits at the
-/// same time begin at the same place, so that each is told of all.
+/// up to the last one admitted before, and is told what failed after the last one that a wait had told of when it began. So
+/// waits at the same time are each told of all.
 #[derive(Default)]
 pub(crate) struct Waits {
     issued: u64,
@@ -68,9 +68,8 @@ impl Waits {
 
     pub(crate) fn begin(&mut self, until: Until) -> u64 {
         self.issued += 1;
-        let from = self.running.values().map(|running| running.from).fold(self.told, u64::min);
         let (from, to) = match until {
-            Until::StartedEnded => (from, self.last_started),
+            Until::StartedEnded => (self.told, self.last_started),
             Until::Idle => (u64::MAX, u64::MAX),
         };
         self.running.insert(self.issued, Running { from, to, waker: None });
