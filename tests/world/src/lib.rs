@@ -1,1 +1,38 @@
-//! The manager in a world without network, disk or clock: steps, reference model, fuzz bodies.
+//! The manager in a world without network, disk or clock.
+//!
+//! - [`World`] runs scenarios that somebody wrote, on a virtual clock.
+//! - [`run`] runs what bytes decide, a seed's or a fuzzer's, beside a reference model that knows what was promised.
+//! - [`hostile_body`] is a driver that breaks the contract, [`names_body`] checks names.
+//!
+//! The last three are the bodies of the fuzz targets; the suite replays their corpora.
+
+mod choices;
+mod eviction;
+mod hostile;
+mod lanes;
+mod model;
+mod names;
+mod report;
+mod run;
+mod server;
+mod setting;
+mod told;
+mod world;
+
+pub use choices::seeded_bytes;
+pub use eviction::{RuledFile, removed_by_the_rule};
+pub use hostile::{Hostile, hostile_body};
+pub use names::{Named, names_body};
+pub use report::Report;
+pub use run::{Draining, Ended, run, run_told, run_traced};
+pub use world::World;
+
+/// The body of the fuzz target `events`: a random run.
+///
+/// # Panics
+///
+/// Where the core breaks a promise.
+pub fn fuzz_body(data: &[u8]) {
+    // Longer inputs find nothing that shorter ones do not, and take their time.
+    let _ = run(&data[..data.len().min(4_096)]);
+}

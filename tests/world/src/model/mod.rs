@@ -1,0 +1,285 @@
+//! The reference model: what must be true of a manager, said from outside.
+//!
+//! It watches what is asked of the world, what the world did and what the core was told, and panics where that breaks a
+//! promise. It shares no code with the core.
+
+mod end;
+mod exchanges;
+mod files;
+mod notices;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dlmanager_core::{
+    Admission, AdmitError, BodyId, CancelError, DownloadId, FileId, FileKind, Instant, Lane, Manager, Outcome, Phase,
+};
+
+use crate::report::Report;
+use crate::server::Exchange;
+use crate::setting::Setting;
+use crate::told::Reason;
+
+pub(crate) use files::says_deleted;
+
+/// Everything that the world knows of one manager.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) setting: Setting,
+    /// The admissions asked for, refused and joined ones too: each has a URL of its own.
+    pub(crate) asked: Vec<Asked>,
+    pub(crate) downloads: Vec<Watched>,
+    pub(crate) exchanges: BTreeMap<BodyId, Exchange>,
+    files: BTreeMap<FileId, bool>,
+    /// The download that a lane of file actions works for, once that has shown.
+    lane_of: BTreeMap<Lane, usize>,
+    /// What must stand under visible names.
+    visible: BTreeMap<String, Option<Bytes>>,
+    /// Names that may be left behind, as their removal was made to fail.
+    litter: BTreeSet<String>,
+    /// Nobody but the core changed the directory, and each deletion told the truth.
+    pub(crate) is_undisturbed: bool,
+    /// The lengths of files that were replaced just now.
+    replaced: BTreeMap<String, u64>,
+    evictions: BTreeMap<String, usize>,
+    evicted_told: BTreeMap<String, usize>,
+    swept: Option<(u64, u64)>,
+    pub(crate) closed: bool,
+    refused: bool,
+    /// The least time at which what was polled can have been decided.
+    decided_from: Instant,
+    is_drained: bool,
+}
+
+/// An admission that was asked for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) origin: String,
+    pub(crate) has_secrets: bool,
+    pub(crate) download: Option<usize>,
+}
+
+/// A download, as the world sees it.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) id: DownloadId,
+    pub(crate) name: String,
+    pub(crate) replaces: bool,
+    pub(crate) admitted_at: Instant,
+    started_told: bool,
+    cancel_accepted: bool,
+    /// Nothing that was decided before the cancel is still to come.
+    cancel_is_settled: bool,
+    close_asked: bool,
+    pub(crate) outcome: Option<Outcome>,
+    has_lane: bool,
+    rename_asked: bool,
+    /// What was given the final name.
+    renamed: Option<Bytes>,
+    name_was_taken: bool,
+    seen_lengths: BTreeSet<u64>,
+    seen_non_file: Option<FileKind>,
+    file_reasons: Vec<Reason>,
+    net_reasons: Vec<Reason>,
+    pub(crate) bodies: Vec<BodyId>,
+    progress: Option<(u64, Option<u64>)>,
+    retry: Option<(Instant, Duration)>,
+    attempts: u32,
+}
+
+impl Model {
+    pub(crate) fn new(setting: Setting) -> Self {
+        Self {
+            setting,
+            asked: Vec::new(),
+            downloads: Vec::new(),
+            exchanges: BTreeMap::new(),
+            files: BTreeMap::new(),
+            lane_of: BTreeMap::new(),
+            visible: BTreeMap::new(),
+            litter: BTreeSet::new(),
+            is_undisturbed: true,
+            replaced: BTreeMap::new(),
+            evictions: BTreeMap::new(),
+            evicted_told: BTreeMap::new(),
+            swept: None,
+            closed: false,
+            refused: false,
+            decided_from: Instant::ZERO,
+            is_drained: true,
+        }
+    }
+
+    /// The core is about to be given something at this time.
+    pub(crate) fn tells_at(&mut self, now: Instant) {
+        if std::mem::take(&mut self.is_drained) {
+            self.decided_from = now;
+        }
+    }
+
+    /// All outputs were taken: what comes from now on is decided at or after the next thing that the core is given.
+    pub(crate) fn drained(&mut self) {
+        self.is_drained = true;
+        let downloads = &self.downloads;
+        self.replaced.retain(|path, _| downloads.iter().any(|live| live.outcome.is_none() && live.name == *path));
+        for download in &mut self.downloads {
+            download.cancel_is_settled = download.cancel_accepted;
+        }
+    }
+
+    /// The newest download of a name that has not ended.
+    fn newest(&self, name: &str) -> Option<usize> {
+        (0..self.downloads.len())
+            .rev()
+            .find(|&at| self.downloads[at].name == name && self.downloads[at].outcome.is_none())
+    }
+
+    /// The download that may work under a name: the others of that name stand behind it.
+    fn working(&self, name: &str) -> Option<usize> {
+        self.downloads.iter().position(|download| {
+            let is_idle = download.cancel_accepted && !download.has_lane && download.bodies.is_empty();
+            download.name == name && download.outcome.is_none() && !is_idle
+        })
+    }
+
+    /// The newest download of a name that has not ended.
+    pub(crate) fn newest_id(&self, name: &str) -> Option<DownloadId> {
+        self.newest(name).map(|at| self.downloads[at].id)
+    }
+
+    fn find(&self, id: DownloadId) -> usize {
+        match self.downloads.iter().position(|download| download.id == id) {
+            Some(at) => at,
+            None => panic!("{id:?} was never admitted"),
+        }
+    }
+
+    /// Checks the answer to an admission.
+    pub(crate) fn admitted(
+        &mut self,
+        now: Instant,
+        asked: Asked,
+        name: &str,
+        replaces: bool,
+        phase_before: Option<Phase>,
+        result: &Result<Admission, AdmitError>,
+    ) {
+        let admission = self.asked.len();
+        self.asked.push(asked);
+        let newest = self.newest(name);
+        match result {
+            Ok(Admission::Started(id)) => {
+                assert!(!self.closed, "a closed manager admits nothing");
+                if let Some(newest) = newest {
+                    let is_leaving = matches!(phase_before, None | Some(Phase::Draining | Phase::Evicting));
+                    let newest = &self.downloads[newest];
+                    assert!(is_leaving || newest.cancel_accepted, "a second download beside {newest:?}");
+                }
+                assert!(self.downloads.iter().all(|download| download.id != *id), "{id:?} was used twice");
+                self.asked[admission].download = Some(self.downloads.len());
+                self.downloads.push(Watched::new(*id, name, replaces, now));
+            }
+            Ok(Admission::Joined(id)) => {
+                let Some(newest) = newest.map(|at| &self.downloads[at]) else {
+                    panic!("joined what is not there: {id:?}")
+                };
+                assert_eq!(newest.id, *id, "joined another download than the newest of that name");
+                assert!(!newest.cancel_accepted, "joined a canceled download");
+                assert!(!self.closed, "a closed manager admits nothing");
+            }
+            Err(AdmitError::Closed) => assert!(self.closed, "refused as closed, and is not"),
+            Err(AdmitError::Directory(_)) => {
+                assert!(self.setting.config.limit.is_some(), "refused for its directory without a limit");
+                self.refused = true;
+            }
+            Err(other) => panic!("refused without a reason: {other}"),
+        }
+    }
+
+    /// Checks the answer to a cancel.
+    pub(crate) fn canceled(&mut self, id: DownloadId, result: Result<(), CancelError>) {
+        let at = self.find(id);
+        let download = &mut self.downloads[at];
+        match result {
+            Ok(()) => {
+                assert!(download.outcome.is_none(), "canceled what had ended: {download:?}");
+                assert!(!download.rename_asked, "canceled while it was being published: {download:?}");
+                download.cancel_accepted = true;
+            }
+            // Ended, be it that nobody was told yet.
+            Err(CancelError::Unknown) => {}
+            Err(CancelError::AlreadyPublishing) => {
+                assert!(!download.cancel_accepted, "publishes although it was canceled: {download:?}");
+            }
+            Err(CancelError::AlreadyFailed) => {
+                assert!(!download.cancel_accepted, "failed although it was canceled: {download:?}");
+            }
+            Err(other) => panic!("not canceled without a reason: {other}"),
+        }
+    }
+
+    /// Notes that those of these downloads were canceled that could be: the core says how many, not which.
+    pub(crate) fn canceled_matching(&mut self, matched: &[DownloadId], count: usize) {
+        for id in matched {
+            let at = self.find(*id);
+            self.downloads[at].close_asked = true;
+            self.downloads[at].cancel_accepted |= count == matched.len();
+        }
+    }
+
+    pub(crate) fn close_asked(&mut self) {
+        self.closed = true;
+        for download in self.downloads.iter_mut().filter(|download| download.outcome.is_none()) {
+            download.close_asked = true;
+        }
+    }
+
+    /// Checks what the manager says of itself once all its outputs were taken.
+    pub(crate) fn check_list(&self, manager: &Manager, report: &mut Report) {
+        let mut listed = BTreeSet::new();
+        for info in manager.downloads() {
+            report.phase(info.phase);
+            let download = &self.downloads[self.find(info.id)];
+            assert!(download.outcome.is_none(), "ended, and still listed: {download:?}");
+            assert_eq!(info.name.as_str(), download.name);
+            assert!(listed.insert(info.id), "listed twice: {:?}", info.id);
+            if let Some(total) = info.progress.total {
+                assert!(info.progress.received <= total, "progress passes the total: {info:?}");
+            }
+        }
+        for download in &self.downloads {
+            let is_live = download.outcome.is_none();
+            assert_eq!(listed.contains(&download.id), is_live, "live and listed differ: {download:?}");
+            assert_eq!(manager.info(download.id).is_some(), is_live, "{download:?}");
+        }
+    }
+}
+
+impl Watched {
+    fn new(id: DownloadId, name: &str, replaces: bool, admitted_at: Instant) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            replaces,
+            admitted_at,
+            started_told: false,
+            cancel_accepted: false,
+            cancel_is_settled: false,
+            close_asked: false,
+            outcome: None,
+            has_lane: false,
+            rename_asked: false,
+            renamed: None,
+            name_was_taken: false,
+            seen_lengths: BTreeSet::new(),
+            seen_non_file: None,
+            file_reasons: Vec::new(),
+            net_reasons: Vec::new(),
+            bodies: Vec::new(),
+            progress: None,
+            retry: None,
+            attempts: 0,
+        }
+    }
+}

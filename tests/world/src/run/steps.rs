@@ -1,0 +1,229 @@
+//! The moves of a random run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dlmanager_core::{CancelError, Completion, DownloadId, Event, FileName, IfPresent, NetOp, Phase, Request};
+use http::{HeaderName, HeaderValue};
+
+use super::Run;
+use super::network::Going;
+use crate::model::Asked;
+
+/// From a millisecond to a driver that has stalled for minutes, in milliseconds.
+const SPANS: [u64; 12] = [1, 10, 100, 500, 1_000, 5_000, 9_999, 10_001, 29_999, 31_000, 61_000, 300_000];
+
+impl Run<'_> {
+    /// One move.
+    pub(super) fn step(&mut self) {
+        match self.choices.byte() {
+            0..=84 => self.answer_one(Going::Chosen),
+            85..=134 => self.deliver_one(),
+            135..=144 => self.deliver_some(),
+            145..=169 => self.turn(),
+            170..=194 => self.admit(),
+            195..=200 => self.cancel_one(),
+            201 => self.cancel_those_that_match(),
+            202 if self.choices.happens(48) => self.close(),
+            202 | 203 => self.remove_old_files(),
+            204..=210 => self.strangers(),
+            211..=222 => {
+                let span = self.choices.one_of(&SPANS);
+                self.advance(Duration::from_millis(span));
+            }
+            223..=227 => self.tick(),
+            228..=235 => self.connected(),
+            236..=239 => self.repeated(),
+            240..=243 => self.burst(Going::Well),
+            244..=252 => self.burst(Going::Chosen),
+            253..=255 => self.answer_one(Going::Badly),
+        }
+        let lags = !self.model.setting.drains_at_once && self.choices.happens(190);
+        if !lags {
+            self.drain();
+        } else {
+            self.report.reached("outputs left for later");
+        }
+    }
+
+    /// Some action is done by the disk, or answered by a server; the core does not hear of it yet.
+    fn answer_one(&mut self, going: Going) {
+        let lanes = self.lanes.waiting();
+        let exchanges = self.answerable();
+        let choice = self.choices.index(lanes.len() + exchanges.len());
+        if let Some(lane) = lanes.get(choice) {
+            self.do_file(*lane, going);
+        } else if let Some(at) = exchanges.get(choice - lanes.len()) {
+            self.answer_net(*at, going);
+        }
+    }
+
+    /// The core hears of one answer, whichever.
+    fn deliver_one(&mut self) {
+        if self.answered.is_empty() {
+            self.answer_one(Going::Chosen);
+        }
+        let at = self.choices.index(self.answered.len());
+        if at < self.answered.len() {
+            let answered = self.answered.swap_remove(at);
+            self.deliver(answered);
+        }
+    }
+
+    /// The core hears of several answers at once, in any order.
+    fn deliver_some(&mut self) {
+        let count = 1 + self.choices.index(4);
+        let mut chosen = Vec::new();
+        for _ in 0..count.min(self.answered.len()) {
+            let at = self.choices.index(self.answered.len());
+            chosen.push(self.answered.swap_remove(at));
+        }
+        self.deliver_all(chosen);
+    }
+
+    /// Everything is answered and told, a few times over.
+    fn burst(&mut self, going: Going) {
+        for _ in 0..6 {
+            for lane in self.lanes.waiting() {
+                while self.lanes.first(lane).is_some() {
+                    self.do_file(lane, going);
+                }
+            }
+            for at in self.answerable().into_iter().rev() {
+                self.answer_net(at, going);
+            }
+            self.turn();
+        }
+    }
+
+    fn admit(&mut self) {
+        let serial = self.model.asked.len();
+        let name = self.choices.one_of(self.model.setting.names);
+        let host = self.choices.index(3);
+        let kind = self.choices.byte();
+        let (scheme, secrets) = (if kind & 1 == 0 { "http" } else { "https" }, kind & 6 == 6);
+        let replaces = kind & 24 == 24;
+        let user = if secrets { "user:word@" } else { "" };
+        // Every admission has a URL of its own, so that a request tells whose it is.
+        let url = if name.contains('/') || kind & 32 == 0 {
+            format!("{scheme}://{user}h{host}.example/{serial}/file")
+        } else {
+            format!("{scheme}://{user}h{host}.example/{serial}/{name}")
+        };
+        let Ok(mut request) = Request::new(&url) else { panic!("not a URL: {url}") };
+        if url.ends_with("/file") {
+            let Ok(name) = FileName::new(name) else { panic!("not a name: {name}") };
+            request = request.name(name);
+        }
+        if secrets {
+            request = request.header(HeaderName::from_static("x-secret"), HeaderValue::from_static("word"));
+        }
+        if replaces {
+            request = request.if_present(IfPresent::Replace);
+        }
+        let before = self.phases();
+        let phase = self.model.newest_id(name).and_then(|id| before.get(&id)).copied();
+        self.model.tells_at(self.now);
+        let result = self.manager.download(self.now, request);
+        self.was_given();
+        self.note(|at| format!("{at:>12} <- download {url} as {name}, replace {replaces}: {result:?}"));
+        self.report.reached(match &result {
+            Ok(dlmanager_core::Admission::Started(_)) => "started",
+            Ok(dlmanager_core::Admission::Joined(_)) => "joined",
+            Err(_) => "not admitted",
+        });
+        let origin = format!("{scheme}://h{host}.example");
+        let asked = Asked { origin, has_secrets: secrets, download: None };
+        self.model.admitted(self.now, asked, name, replaces, phase, &result);
+    }
+
+    fn phases(&self) -> BTreeMap<DownloadId, Phase> {
+        self.manager.downloads().map(|info| (info.id, info.phase)).collect()
+    }
+
+    fn cancel_one(&mut self) {
+        let at = self.choices.index(self.model.downloads.len());
+        let Some(id) = self.model.downloads.get(at).map(|download| download.id) else { return };
+        if let Some(phase) = self.phases().get(&id) {
+            self.report.reached(format!("cancel while {phase:?}"));
+        }
+        let is_known = self.manager.info(id).is_some();
+        self.model.tells_at(self.now);
+        let result = self.manager.cancel(self.now, id);
+        assert_eq!(result != Err(CancelError::Unknown), is_known, "listed and unknown, or the other way round");
+        self.note(|at| format!("{at:>12} <- cancel {id:?}: {result:?}"));
+        self.was_given();
+        self.report.reached(format!("cancel {result:?}"));
+        self.model.canceled(id, result);
+    }
+
+    fn cancel_those_that_match(&mut self) {
+        let name = self.choices.one_of(self.model.setting.names);
+        let before = self.phases();
+        let mut matched = Vec::new();
+        self.model.tells_at(self.now);
+        let count = self.manager.cancel_if(self.now, |info| {
+            let matches = info.name.as_str() == name;
+            if matches {
+                matched.push(info.id);
+            }
+            matches
+        });
+        self.note(|at| format!("{at:>12} <- cancel_if named {name}: {count} of {matched:?}"));
+        self.was_given();
+        assert!(count <= matched.len(), "canceled more than match");
+        self.report.reached("cancel_if");
+        self.model.canceled_matching(&matched, count);
+        let _ = before;
+    }
+
+    pub(super) fn close(&mut self) {
+        self.note(|at| format!("{at:>12} <- close"));
+        self.model.tells_at(self.now);
+        self.manager.close(self.now);
+        self.was_given();
+        self.report.reached("close");
+        self.model.close_asked();
+    }
+
+    pub(super) fn remove_old_files(&mut self) {
+        self.note(|at| format!("{at:>12} <- remove_old_files"));
+        self.model.tells_at(self.now);
+        self.manager.remove_old_files(self.now);
+        self.was_given();
+    }
+
+    fn strangers(&mut self) {
+        let name = self.choices.one_of(self.model.setting.names);
+        if self.model.setting.strangers {
+            self.strangers_move(name);
+        }
+    }
+
+    /// A connection stands: of a request that waits for its head, or, late, of one that does not.
+    fn connected(&mut self) {
+        let mut waiting = Vec::new();
+        for action in &self.asked_of_net {
+            if let NetOp::Fetch { ticket, body, .. } = &action.op {
+                waiting.push((ticket.id(), Some(*body)));
+            }
+        }
+        let late = self.old_ids.len().checked_sub(1 + self.choices.index(4)).and_then(|at| self.old_ids.get(at));
+        waiting.extend(late.map(|id| (*id, None)));
+        let Some((id, body)) = waiting.get(self.choices.index(waiting.len())).copied() else { return };
+        match body {
+            Some(body) => self.model.connected_told(self.now, body),
+            None => self.report.reached("connected, late"),
+        }
+        self.handle(Event::Connected(id));
+    }
+
+    /// An answer that was given already is given again, as aborted.
+    fn repeated(&mut self) {
+        let at = self.choices.index(self.old_ids.len());
+        if let Some(id) = self.old_ids.get(at).copied() {
+            self.report.reached("repeated");
+            self.handle(Event::Completed(Completion::aborted(id)));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The circumstances of a random run: how the manager is set up, and how much goes wrong.
+
+use std::time::Duration;
+
+use dlmanager_core::{Config, Durability, LimitConfig, Pattern};
+
+use crate::choices::Choices;
+
+/// What a run begins with, from its first bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    pub(crate) config: Config,
+    /// The manager's seed.
+    pub(crate) seed: u64,
+    /// How many of 256 actions go wrong.
+    pub(crate) faults: u16,
+    /// Outputs are taken after each step, or only sometimes.
+    pub(crate) drains_at_once: bool,
+    /// The names that downloads may have.
+    pub(crate) names: &'static [&'static str],
+    /// How many files stand in the directory at first, of `names`.
+    pub(crate) files_before: usize,
+    /// Whether strangers put, change and remove files meanwhile.
+    pub(crate) strangers: bool,
+    /// Whether the directory bears the mark of being managed.
+    pub(crate) is_marked: bool,
+}
+
+const NAMES: &[&str] = &["a", "b.bin", "c", "sub/d"];
+const NAMES_WITH_LIMIT: &[&str] = &["a", "b", "c", "d", "e", "f"];
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+impl Setting {
+    pub(crate) fn from_choices(choices: &mut Choices<'_>) -> Self {
+        let limit = choices.happens(128).then(|| LimitConfig {
+            size_limit: choices.one_of(&[10, 1, 40, 100, 0]),
+            file_limit: choices.one_of(&[2, 1, 3, 5, 0]),
+            pattern: Pattern::new(choices.one_of(&["*", "*", "*", "[a-c]*"])),
+            adopt: choices.happens(176),
+        });
+        let config = Config {
+            jobs: choices.one_of(&[2, 1, 3, 8]),
+            per_host: choices.one_of(&[1, 2, 6]),
+            publishing_max: choices.one_of(&[64, 1, 2]),
+            retries_max: choices.one_of(&[2, 0, 1, 5]),
+            requests_max: choices.one_of(&[100, 1, 4]),
+            backoff_min: choices.one_of(&[ms(500), ms(1), Duration::ZERO]),
+            backoff_max: choices.one_of(&[ms(30_000), ms(700)]),
+            connect_timeout: ms(10_000),
+            first_byte_timeout: ms(30_000),
+            stall_timeout: ms(30_000),
+            stall_bytes_min: choices.one_of(&[1, 16, 1024]),
+            timeout: choices.one_of(&[None, None, Some(ms(60_000)), Some(ms(200))]),
+            redirects_max: choices.one_of(&[20, 0, 1]),
+            redirect_body_bytes_max: choices.one_of(&[16, 0]),
+            allow_downgrade: choices.happens(64),
+            file_bytes_max: choices.one_of(&[None, None, Some(60)]),
+            user_agent: "world".into(),
+            gather_bytes: choices.one_of(&[16, 1, 64, 4096]),
+            gather_time: choices.one_of(&[ms(200), Duration::ZERO]),
+            read_bytes_max: choices.one_of(&[32, 1, 7, 4096]),
+            held_bytes_max: choices.one_of(&[48, 1, 17, 4096]),
+            progress_interval: choices.one_of(&[Duration::ZERO, ms(100)]),
+            durability: choices.one_of(&[Durability::Data, Durability::None, Durability::Full]),
+            limit,
+        };
+        let names = if config.limit.is_some() { NAMES_WITH_LIMIT } else { NAMES };
+        Self {
+            seed: u64::from(choices.byte()),
+            faults: choices.one_of(&[0, 8, 32, 90]),
+            drains_at_once: choices.happens(150),
+            files_before: if choices.happens(128) { choices.index(names.len()) } else { 0 },
+            strangers: choices.happens(80),
+            is_marked: choices.happens(40),
+            names,
+            config,
+        }
+    }
+
+    /// Whether the limit, if there is one, may be enforced in this directory.
+    pub(crate) const fn is_refused(&self) -> bool {
+        match &self.config.limit {
+            Some(limit) => !limit.adopt && !self.is_marked && self.files_before > 0,
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Answers on their way to the core, with what they say, so that the model knows what the core was told.
+
+use dlmanager_core::{
+    Answer, BodyId, Chunk, Completion, DeleteItem, Deleted, FaultKind, FileKind, FileOp, FileStat, Lane, OpenMode,
+};
+
+/// An answer that the core has not been given yet.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) completion: Completion,
+    pub(crate) told: Told,
+}
+
+/// What an answer says.
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
+    Head(BodyId),
+    NoHead(BodyId, Reason),
+    Chunk { body: BodyId, bytes: usize, last: bool },
+    NoChunk(BodyId, Reason),
+    Dropped(BodyId),
+    File { lane: Lane, subject: Subject, result: FileResult },
+}
+
+/// Why an action did not work, as the core is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Fault(FaultKind),
+    Aborted,
+}
+
+/// What a file action is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    MakeDir(String),
+    Scan,
+    Stat(String),
+    Open { path: String, creates: bool },
+    Write,
+    Sync,
+    Finish,
+    Rename { from: String, to: String, clobber: bool },
+    SyncDir,
+    Delete(Vec<DeleteItem>),
+    Touch(String),
+    Close,
+}
+
+/// How a file action went.
+#[derive(Debug, Clone)]
+pub(crate) enum FileResult {
+    Well,
+    Stood(Option<FileStat>),
+    Deleted(Vec<Deleted>),
+    Failed(Reason),
+}
+
+impl Subject {
+    pub(crate) fn of(op: &FileOp) -> Self {
+        match op {
+            FileOp::MakeDir { path, .. } => Self::MakeDir(path.to_string()),
+            FileOp::Scan { .. } => Self::Scan,
+            FileOp::Stat { path, .. } => Self::Stat(path.to_string()),
+            FileOp::Open { path, mode, .. } => {
+                Self::Open { path: path.to_string(), creates: *mode == OpenMode::CreateNew }
+            }
+            FileOp::Write { .. } => Self::Write,
+            FileOp::Sync { .. } => Self::Sync,
+            FileOp::Finish { .. } => Self::Finish,
+            FileOp::Rename { from, to, clobber, .. } => {
+                Self::Rename { from: from.to_string(), to: to.to_string(), clobber: *clobber }
+            }
+            FileOp::SyncDir { .. } => Self::SyncDir,
+            FileOp::Delete { items, .. } => Self::Delete(items.clone()),
+            FileOp::Touch { path, .. } => Self::Touch(path.to_string()),
+            FileOp::Close { .. } => Self::Close,
+        }
+    }
+
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::MakeDir(_) => "MakeDir",
+            Self::Scan => "Scan",
+            Self::Stat(_) => "Stat",
+            Self::Open { .. } => "Open",
+            Self::Write => "Write",
+            Self::Sync => "Sync",
+            Self::Finish => "Finish",
+            Self::Rename { .. } => "Rename",
+            Self::SyncDir => "SyncDir",
+            Self::Delete(_) => "Delete",
+            Self::Touch(_) => "Touch",
+            Self::Close => "Close",
+        }
+    }
+}
+
+impl FileResult {
+    pub(crate) fn of(answer: &Answer) -> Self {
+        match answer {
+            Answer::Stat(Ok(stood)) => Self::Stood(*stood),
+            Answer::Delete(Ok(deleted)) => Self::Deleted(deleted.clone()),
+            Answer::Stat(Err(fault))
+            | Answer::Scan(Err(fault))
+            | Answer::Delete(Err(fault))
+            | Answer::MakeDir(Err(fault))
+            | Answer::Open(Err(fault))
+            | Answer::Write(Err(fault))
+            | Answer::Sync(Err(fault))
+            | Answer::Finish(Err(fault))
+            | Answer::Rename(Err(fault))
+            | Answer::SyncDir(Err(fault))
+            | Answer::Touch(Err(fault))
+            | Answer::Close(Err(fault)) => Self::Failed(Reason::Fault(fault.kind())),
+            Answer::Aborted => Self::Failed(Reason::Aborted),
+            _ => Self::Well,
+        }
+    }
+
+    pub(crate) const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Failed(reason) => Some(*reason),
+            _ => None,
+        }
+    }
+
+    /// The regular file that was seen, by its length.
+    pub(crate) fn regular_length(&self) -> Option<u64> {
+        match self {
+            Self::Stood(Some(stat)) if stat.kind == FileKind::Regular => Some(stat.length),
+            _ => None,
+        }
+    }
+}
+
+impl Told {
+    pub(crate) fn chunk(body: BodyId, chunk: &Chunk) -> Self {
+        Self::Chunk { body, bytes: chunk.data.len(), last: chunk.last }
+    }
+}
