@@ -6,7 +6,7 @@ use dlmanager_tidy::{Tree, walls};
 
 const ROOT: &str = r#"
 [workspace]
-members = ["core", "transports/hyper", "fs-backends/std", "dlmanager", "cli", "tests/origin", "tests/world"]
+members = ["core", "transports/exchange", "transports/hyper", "fs-backends/std", "dlmanager", "cli", "tests/origin", "tests/world"]
 exclude = ["fuzz"]
 [workspace.package]
 license = "MIT OR Apache-2.0"
@@ -27,7 +27,8 @@ type Files = BTreeMap<String, String>;
 /// A workspace in which every wall stands.
 fn sound() -> Files {
     let core = "arbitrary = \"1\"\nbase64 = \"1\"\nblake3 = \"1\"\nbytes = \"1\"\nhttp = \"1\"\nthiserror = \"1\"\nurl = \"1\"\n";
-    let hyper = "bytes = \"1\"\ndlmanager-core = \"0\"\nhttp = \"1\"\nhyper = \"1\"\nhyper-util = \"1\"\ntokio.workspace = true\n\
+    let exchange = "bytes = \"1\"\ndlmanager-core = \"0\"\nhyper = \"1\"\n[dev-dependencies]\nx = \"1\"\n";
+    let hyper = "dlmanager-exchange = \"0\"\nhttp = \"1\"\nhyper-util = \"1\"\ntokio.workspace = true\n\
         [dev-dependencies]\ndlmanager-origin = \"0\"\n";
     let std = "dlmanager-core = \"0\"\n[dev-dependencies]\ntempfile = \"3\"\n";
     let dlmanager = "bytes = \"1\"\ndlmanager-core = \"0\"\ndlmanager-hyper = \"0\"\ndlmanager-fs = \"0\"\n\
@@ -43,11 +44,10 @@ fn sound() -> Files {
         ("core/Cargo.toml", manifest("dlmanager-core", core)),
         ("core/src/lib.rs", lib.to_owned()),
         ("core/tests/model.rs", "use std::collections::HashMap;".to_owned()),
+        ("transports/exchange/Cargo.toml", manifest("dlmanager-exchange", exchange)),
+        ("transports/exchange/src/lib.rs", "use bytes::Bytes; use hyper::body;".to_owned()),
         ("transports/hyper/Cargo.toml", manifest("dlmanager-hyper", hyper)),
-        (
-            "transports/hyper/src/lib.rs",
-            "use bytes::Bytes; use http::Uri; use hyper::body; use hyper_util::rt; use std::{io, net};".to_owned(),
-        ),
+        ("transports/hyper/src/lib.rs", "use http::Uri; use hyper_util::rt; use std::{io, net};".to_owned()),
         ("fs-backends/std/Cargo.toml", manifest("dlmanager-fs", std)),
         ("fs-backends/std/src/lib.rs", "use std::fs; fn f() { tempfile::tempdir(); }".to_owned()),
         ("dlmanager/Cargo.toml", manifest("dlmanager", dlmanager)),
@@ -113,7 +113,9 @@ const BREACHES: &[(&str, &str, Change)] = &[
     ("core_iterates_nothing_unordered", "core/src/a.rs", Append("use hash::HashMap;")),
     ("core_iterates_nothing_unordered", "core/src/a.rs", Append("fn f() { let x = a::HashSet::new(); }")),
     ("arrows_point_downwards", "transports/hyper/Cargo.toml", Replace("[dev-", "dlmanager-fs = \"0\"\n[dev-")),
+    ("arrows_point_downwards", "transports/exchange/Cargo.toml", Replace("[dev-", "dlmanager-hyper = \"0\"\n[dev-")),
     ("arrows_point_downwards", "fs-backends/std/Cargo.toml", Replace("[dev-", "dlmanager-hyper = \"0\"\n[dev-")),
+    ("arrows_point_downwards", "fs-backends/std/Cargo.toml", Replace("[dev-", "dlmanager-exchange = \"0\"\n[dev-")),
     ("arrows_point_downwards", "fs-backends/std/Cargo.toml", Replace("[dev-", "dlmanager = \"0\"\n[dev-")),
     ("arrows_point_downwards", "dlmanager/Cargo.toml", Replace("[dev-", "dlmanager-cli = \"0\"\n[dev-")),
     ("arrows_point_downwards", "dlmanager/Cargo.toml", Append("[build-dependencies]\ndlmanager-cli = \"0\"")),
@@ -140,7 +142,7 @@ const BREACHES: &[(&str, &str, Change)] = &[
     ("backends_know_no_http", "fs-backends/std/Cargo.toml", Replace("[dev-", "tokio.workspace = true\n[dev-")),
     ("named_packages_are_used_where_they_belong", "dlmanager/Cargo.toml", Replace("smol = \"2\"", "")),
     ("named_packages_are_used_where_they_belong", "dlmanager/src/lib.rs", Replace("smol::block_on(x)", "")),
-    ("named_packages_are_used_where_they_belong", "transports/hyper/src/lib.rs", Replace("use hyper::body;", "")),
+    ("named_packages_are_used_where_they_belong", "transports/exchange/src/lib.rs", Replace("use hyper::body;", "")),
     (
         "named_packages_are_used_where_they_belong",
         "cli/Cargo.toml",

@@ -1,7 +1,7 @@
 //! Executes the network actions of dlmanager-core with hyper on tokio: HTTP/1.1 over TCP.
 //!
-//! A [`Hyper`] takes [`NetAction`](dlmanager_core::NetAction)s by [`start`](Hyper::start) and yields their
-//! [`Event`](dlmanager_core::Event)s by [`poll`](Hyper::poll). It has no task and no thread of its own, only the host's
+//! A [`Hyper`] takes [`NetAction`]s by [`start`](Hyper::start) and yields their
+//! [`Event`]s by [`poll`](Hyper::poll). It has no task and no thread of its own, only the host's
 //! names are resolved on tokio's blocking threads: the loop that owns it polls it, within a tokio runtime that has IO and
 //! time enabled, and one wake polls the exchanges that were woken, not all.
 //!
@@ -25,44 +25,63 @@
 //! }
 //! ```
 //!
-//! # Exchanges
-//!
-//! - The request goes out as it is, its URI in origin-form; no header field is added. Only `http` is spoken: any other
-//!   scheme is [`FaultKind::Unsupported`](dlmanager_core::FaultKind::Unsupported).
-//! - A `ReadBody` may be started before its `Fetch` is answered. It gets what is ready, of whatever length. Small frames
-//!   that are ready together come as one chunk; where the end is known with the last bytes, they bear `last`. Trailers
-//!   are passed over.
-//! - While nobody reads a body, its connection is left alone: TCP holds the server back. Then a connection holds no more
-//!   than three frames and a read buffer, each of at most [`Options::read_buffer_bytes_max`].
-//! - `DropBody` and [`abort`](Hyper::abort) act at once; a connection that has not received its body to the end is
-//!   closed when they return.
-//!
-//! # Connections
-//!
-//! Each origin has at most [`Options::connections_per_origin_max`] connections, idle ones included. A body that was
-//! received to its end gives its connection back; it is used for the next exchange with that origin, or closed: after
-//! [`Options::idle_timeout`], beyond [`Options::idle_connections_max`], and when the server closes it or sends what
-//! nobody asked for. A request that finds its kept connection closed goes out once more on a new one, provided that not
-//! a byte of a reply has come; `Connected` is then reported again.
-//!
-//! # What a chunk keeps alive
-//!
-//! hyper splits frames off its read buffer, so a frame keeps that whole buffer alive, with others from it.
-//! [`Chunk::pinned`](dlmanager_core::Chunk::pinned) is the size of the largest buffer that its connection has read into
-//! so far: it starts at 8 KiB, grows while reads fill it, and never exceeds [`Options::read_buffer_bytes_max`].
-//! A chunk that would keep more than 16 times its length alive is copied; all others come as they were received.
+//! What goes over a connection, how many there are and what is held of a body is the matter of [`dlmanager_exchange`],
+//! where it is told.
+#![forbid(unsafe_code)]
 
-mod body;
 mod connect;
-mod exchange;
-mod fault;
-mod link;
-mod options;
-mod origin;
-mod pool;
-mod transport;
-mod wake;
-mod wire;
 
-pub use options::Options;
-pub use transport::Hyper;
+use std::task::Context;
+
+use dlmanager_core::{ActionId, Event, NetAction};
+use dlmanager_exchange::Exchanges;
+pub use dlmanager_exchange::Options;
+
+use crate::connect::Tokio;
+
+/// Executes network actions on tokio. See the [crate's documentation](crate).
+///
+/// ```
+/// use dlmanager_hyper::{Hyper, Options};
+///
+/// let hyper = Hyper::new(Options { connections_per_origin_max: 2, ..Options::default() });
+/// ```
+#[derive(Debug)]
+pub struct Hyper(Exchanges);
+
+impl Hyper {
+    /// A transport without connections.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self(Exchanges::new(Tokio::new(&options), options))
+    }
+
+    /// Takes an action on. Its events come from [`poll`](Self::poll), which has to be called before the loop sleeps: an
+    /// action that was started wakes nobody.
+    pub fn start(&mut self, action: NetAction) {
+        self.0.start(action);
+    }
+
+    /// Cuts an action short: a `Fetch` is answered as aborted and its connection closed, a `ReadBody` is answered as
+    /// aborted and its body stays as it was. An action that is answered already, or is none, is passed over.
+    ///
+    /// As with [`start`](Self::start), [`poll`](Self::poll) has to be called afterwards.
+    pub fn abort(&mut self, target: ActionId) {
+        self.0.abort(target);
+    }
+
+    /// Does what can be done now and appends what has happened to `events`. Where more may happen later, `cx` is woken.
+    ///
+    /// # Panics
+    ///
+    /// Outside the context of a tokio runtime with IO and time enabled.
+    pub fn poll(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) {
+        self.0.poll(cx, events);
+    }
+}
+
+impl Default for Hyper {
+    fn default() -> Self {
+        Self::new(Options::default())
+    }
+}

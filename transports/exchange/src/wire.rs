@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+
+use crate::runtime::Stream;
 
 /// What hyper reads from and writes to.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    io: TokioIo<TcpStream>,
+    io: Box<dyn Stream>,
     gauge: Arc<Gauge>,
 }
 
@@ -63,7 +63,7 @@ impl Gauge {
 }
 
 impl Wire {
-    pub(crate) fn new(io: TokioIo<TcpStream>, gauge: Arc<Gauge>) -> Self {
+    pub(crate) fn new(io: Box<dyn Stream>, gauge: Arc<Gauge>) -> Self {
         Self { io, gauge }
     }
 

@@ -8,13 +8,25 @@ use http::uri::Scheme;
 
 /// A server that connections are made to. Those to one origin serve all its requests.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Origin {
+pub struct Origin {
     /// In lower case; an IPv6 address with its brackets.
     host: Box<str>,
     port: u16,
 }
 
 impl Origin {
+    /// In lower case, without brackets: a name or an address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&self.host)
+    }
+
+    /// The port, which is that of the scheme where the URI had none.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The origin of an absolute URI.
     pub(crate) fn of(uri: &Uri) -> Result<Self, Fault> {
         const HTTP_PORT: u16 = 80;
@@ -36,6 +48,7 @@ impl Origin {
     }
 }
 
+/// `host:port`, an IPv6 address in brackets.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
@@ -55,7 +68,12 @@ mod tests {
         assert_eq!(origin("http://Example.ORG/a?b"), origin("http://user:secret@example.org:80"));
         assert_ne!(origin("http://example.org:8080"), origin("http://example.org"));
         assert_ne!(origin("http://example.org"), origin("http://www.example.org"));
-        assert_eq!(origin("http://[::1]:8080/").to_string(), "[::1]:8080");
+    }
+
+    #[test]
+    fn an_ipv6_address_has_brackets_where_it_stands_with_its_port() {
+        let origin = origin("http://[::1]:8080/");
+        assert_eq!((origin.to_string().as_str(), origin.host(), origin.port()), ("[::1]:8080", "::1", 8080));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::task::Waker;
 use dlmanager_core::{ActionId, BodyId, FetchRequest, Ticket, op};
 
 use crate::body::Body;
-use crate::connect::Connecting;
+use crate::connect::Linking;
 use crate::link::{Link, Responding};
 use crate::origin::Origin;
 use crate::wake::Alarm;
@@ -26,7 +26,7 @@ pub(crate) enum Work {
     Vacant,
     Connecting {
         fetch: Fetch,
-        connecting: Connecting,
+        connecting: Linking,
     },
     Requesting {
         fetch: Fetch,

@@ -7,16 +7,20 @@ use std::iter;
 use dlmanager_core::{Fault, FaultKind};
 
 use crate::Options;
-use crate::connect::Unresolved;
+use crate::origin::Origin;
 
-/// No connection to `place` (host and port) could be made.
-pub(crate) fn of_connect(place: &str, error: &(dyn Error + 'static)) -> Fault {
-    if let Some(Unresolved { host, cause }) = find::<Unresolved>(error) {
-        return Fault::new(FaultKind::Resolve).with_detail(format!("{host}: {}", io_text(cause)));
-    }
+/// The host of `origin` did not resolve.
+#[must_use]
+pub fn unresolved(origin: &Origin, cause: &io::Error) -> Fault {
+    Fault::new(FaultKind::Resolve).with_detail(format!("{}: {}", origin.host(), io_text(cause)))
+}
+
+/// No connection to `origin` could be made: `error`, or what caused it.
+#[must_use]
+pub fn unreachable(origin: &Origin, error: &(dyn Error + 'static)) -> Fault {
     match find::<io::Error>(error) {
-        Some(cause) => with_io(FaultKind::Connect, cause, &format!("{place}: ")),
-        None => Fault::new(FaultKind::Connect).with_detail(format!("{place}: {}", chain_text(error))),
+        Some(cause) => with_io(FaultKind::Connect, cause, &format!("{origin}: ")),
+        None => Fault::new(FaultKind::Connect).with_detail(format!("{origin}: {}", chain_text(error))),
     }
 }
 

@@ -1,9 +1,8 @@
-//! The transport: slots, driven by the loop that owns them.
+//! All exchanges of a transport: slots, driven by the loop that owns them.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::mem;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -12,27 +11,27 @@ use dlmanager_core::{ActionId, BodyId, Chunk, Completion, Event, Fault, FaultKin
 use http::Response;
 use hyper::body::Incoming;
 use slab::Slab;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::Options;
 use crate::body::Body;
 use crate::connect::Connector;
-use crate::exchange::{Fetch, ReadBody, Slot, Work};
 use crate::fault;
 use crate::link::Link;
 use crate::origin::Origin;
 use crate::pool::{Place, Pool};
+use crate::runtime::{Runtime, Sleep};
+use crate::slot::{Fetch, ReadBody, Slot, Work};
 use crate::wake::{Alarm, ReadyList};
 
 /// Executes network actions. See the [crate's documentation](crate).
-pub struct Hyper {
+pub struct Exchanges {
     options: Options,
     connector: Connector,
     slots: Slab<Slot>,
     bodies: HashMap<BodyId, Whereabouts>,
     pool: Pool,
     /// Runs until the first idle connection is due, or to no purpose.
-    expiry: Option<Pin<Box<Sleep>>>,
+    expiry: Option<Sleep>,
     expiry_alarm: Arc<Alarm>,
     expiry_waker: Waker,
     ready: Arc<ReadyList>,
@@ -66,14 +65,14 @@ enum Next {
 /// The key in the ready list that stands for the expiry of idle connections. Slots never get there.
 const EXPIRY: usize = usize::MAX;
 
-impl Hyper {
-    /// A transport without connections.
+impl Exchanges {
+    /// No exchange and no connection yet; those to come are made by `runtime`.
     #[must_use]
-    pub fn new(options: Options) -> Self {
+    pub fn new(runtime: impl Runtime, options: Options) -> Self {
         let ready = Arc::<ReadyList>::default();
         let expiry_alarm = Alarm::new(EXPIRY, &ready);
         Self {
-            connector: Connector::new(&options),
+            connector: Connector::new(Box::new(runtime), &options),
             slots: Slab::new(),
             bodies: HashMap::new(),
             pool: Pool::new(&options),
@@ -124,7 +123,7 @@ impl Hyper {
     ///
     /// # Panics
     ///
-    /// Outside the context of a tokio runtime with IO and time enabled.
+    /// Where the runtime does.
     pub fn poll(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) {
         self.ready.take_into(&mut self.queue);
         let mut next = 0;
@@ -332,7 +331,7 @@ impl Hyper {
 
     /// Begins an exchange on a new connection; the pool has counted it.
     fn connect(&mut self, origin: Arc<Origin>, fetch: Fetch) {
-        let connecting = self.connector.connect(&origin, fetch.request.uri().clone());
+        let connecting = self.connector.connect(&origin);
         let entry = self.slots.vacant_entry();
         let key = entry.key();
         let alarm = Alarm::new(key, &self.ready);
@@ -371,7 +370,7 @@ impl Hyper {
             return self.break_off(key, fetch, fault::of_head(error, begun, &self.options));
         }
         let Some(slot) = self.slots.get_mut(key) else { return Next::Rest };
-        let connecting = self.connector.connect(&slot.origin, fetch.request.uri().clone());
+        let connecting = self.connector.connect(&slot.origin);
         slot.work = Work::Connecting { fetch, connecting };
         Next::Again
     }
@@ -412,7 +411,7 @@ impl Hyper {
             return self.request(key, fetch, link);
         }
         slot.work = Work::Idle { link };
-        if let Some(surplus) = self.pool.park(key, &origin, Instant::now()) {
+        if let Some(surplus) = self.pool.park(key, &origin, self.connector.runtime.now()) {
             self.close(surplus);
         }
         if self.expiry.is_none() {
@@ -439,12 +438,12 @@ impl Hyper {
             {
                 return;
             }
-            let now = Instant::now();
+            let now = self.connector.runtime.now();
             while let Some(key) = self.pool.expired(now) {
                 self.close(key);
             }
             match self.pool.next_expiry() {
-                Some(due) => self.expiry = Some(Box::pin(sleep_until(due))),
+                Some(due) => self.expiry = Some(self.connector.runtime.sleep_until(due)),
                 None => return self.expiry = None,
             }
         }
@@ -465,15 +464,9 @@ fn end_of_body() -> Chunk {
     Chunk { data: Bytes::new(), pinned: 0, last: true }
 }
 
-impl Default for Hyper {
-    fn default() -> Self {
-        Self::new(Options::default())
-    }
-}
-
-impl fmt::Debug for Hyper {
+impl fmt::Debug for Exchanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hyper")
+        f.debug_struct("Exchanges")
             .field("connections", &self.slots.len())
             .field("exchanges", &self.bodies.len())
             .finish_non_exhaustive()

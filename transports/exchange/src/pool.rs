@@ -2,14 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dlmanager_core::BodyId;
-use tokio::time::Instant;
 
 use crate::Options;
-use crate::exchange::Fetch;
 use crate::origin::Origin;
+use crate::slot::Fetch;
 
 /// The accounts of all origins. A connection is known by the key of its slot.
 #[derive(Debug)]

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-/// The settings of a [`Hyper`](crate::Hyper).
+/// The settings of a transport: see [`Exchanges`](crate::Exchanges).
 ///
 /// ```
-/// let options = dlmanager_hyper::Options { connections_per_origin_max: 2, ..Default::default() };
-/// let transport = dlmanager_hyper::Hyper::new(options);
+/// use std::time::Duration;
+///
+/// let options = dlmanager_exchange::Options { idle_timeout: Duration::from_secs(5), ..Default::default() };
+/// assert_eq!(options.connections_per_origin_max, 6);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -24,8 +26,8 @@ pub struct Options {
     pub header_bytes_max: usize,
     /// Greatest number of header fields of a reply.
     pub header_count_max: usize,
-    /// Where a host has addresses of both families: how long the first may take before the other is tried beside it
-    /// (RFC 8305 section 5).
+    /// Where a host has several addresses: how long one may take before the next is tried beside it (the connection
+    /// attempt delay of RFC 8305 section 5).
     pub happy_eyeballs_delay: Duration,
     /// A silent connection is probed after this time, so that one whose other side has vanished is noticed.
     pub tcp_keepalive: Duration,
