@@ -53,7 +53,7 @@ fn run() -> Result<Exit> {
     }
     scenes?;
     let written = table.print();
-    Ok(if table.is_right() && written { Exit::Success } else { Exit::Failure })
+    Ok(table.verdict(written))
 }
 
 fn scenes(stage: &mut Stage<'_>, table: &mut Table) -> Result<()> {

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Command::Demo => demo::demo(),
     };
     let exit = ended.unwrap_or_else(|misuse| {
-        out::say_lines(misuse);
+        out::say_lines(&misuse.to_string());
         Exit::Misuse
     });
     exit.into()

@@ -52,6 +52,6 @@ pub(crate) fn say(text: &str) {
 }
 
 /// Writes lines to standard error.
-pub(crate) fn say_lines(lines: impl ToString) {
-    lines.to_string().lines().for_each(say);
+pub(crate) fn say_lines(lines: &str) {
+    lines.lines().for_each(say);
 }

@@ -165,7 +165,7 @@ impl Report {
         match unmet {
             Unmet::FileLimit => self.warning("--size-limit is exceeded: --file-limit keeps the files that are left"),
             Unmet::InUse => {
-                self.error("--size-limit is exceeded: files that should go are in use, or cannot be removed")
+                self.error("--size-limit is exceeded: files that should go are in use, or cannot be removed");
             }
             Unmet::NotScanned => self.error("the directory could not be read to its end, so nothing is evicted"),
         }

@@ -42,8 +42,8 @@ impl<'a> Run<'a> {
         if self.interrupt.is_set() && !self.interrupted {
             self.interrupted = true;
             report.note("interrupted: canceling what runs (once more to leave at once)");
-            // Awaited at the end.
-            let _ = self.manager.close();
+            // Waited for at the end.
+            drop(self.manager.close());
         }
         self.interrupted
     }

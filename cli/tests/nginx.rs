@@ -29,7 +29,8 @@ impl Nginx {
         fs::create_dir(folder.path().join("www")).expect("a folder for the files");
         // Somebody may take the port between its choice and its use: then another is chosen.
         for _ in 0..20 {
-            let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+            let port =
+                TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
             fs::write(folder.path().join("nginx.conf"), configuration(folder.path(), port)).expect("a configuration");
             let mut process = Command::new(program)
                 .arg("-p")

@@ -128,7 +128,7 @@ impl<'a> Stage<'a> {
 
     pub(super) fn bytes_of(&self, name: &str) -> Bytes {
         let Some(truth) = self.truth.get(name) else { return Bytes::Wrong };
-        match File::open(self.manager.directory().join(name)).and_then(|file| hash(file)) {
+        match File::open(self.manager.directory().join(name)).and_then(hash) {
             Ok(found) if hash(truth.reader(0)).is_ok_and(|expected| expected == found) => Bytes::True,
             Ok(_) => Bytes::Wrong,
             Err(_) => Bytes::Missing,

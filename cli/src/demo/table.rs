@@ -1,5 +1,6 @@
 //! The closing table.
 
+use crate::exit::Exit;
 use crate::out::Out;
 use crate::text;
 
@@ -22,8 +23,10 @@ impl Table {
         self.rows.push(Row { name: name.into(), expected, seen, right });
     }
 
-    pub(super) fn is_right(&self) -> bool {
-        !self.rows.is_empty() && self.rows.iter().all(|row| row.right)
+    /// Success where each row is right, there is one, and the table could be shown.
+    pub(super) fn verdict(&self, shown: bool) -> Exit {
+        let right = !self.rows.is_empty() && self.rows.iter().all(|row| row.right);
+        if right && shown { Exit::Success } else { Exit::Failure }
     }
 
     /// Prints it to standard output; returns whether that worked.
@@ -51,11 +54,11 @@ mod tests {
     #[test]
     fn a_wrong_row_and_no_row_are_wrong() {
         let mut table = Table::default();
-        assert!(!table.is_right());
+        assert_eq!(table.verdict(true), Exit::Failure);
         table.row("a", "fetched", "complete".into(), true);
-        assert!(table.is_right());
+        assert_eq!((table.verdict(true), table.verdict(false)), (Exit::Success, Exit::Failure));
         table.row("b", "fetched", "failed".into(), false);
         table.row("c", "fetched", "complete".into(), true);
-        assert!(!table.is_right());
+        assert_eq!(table.verdict(true), Exit::Failure);
     }
 }
