@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dlmanager_core::{
-    Admission, AdmitError, CancelError, Config, DownloadId, FileName, FileOp, Notice, Outcome, Phase, Request,
+    Admission, AdmitError, CancelError, Config, DownloadId, FileName, FileOp, Notice, Outcome, Output, Phase, Request,
     WakeReason,
 };
 use dlmanager_scripted::{Reply, content};
@@ -207,12 +207,7 @@ fn an_idle_manager_waits_for_a_command_without_a_deadline() {
     world.net.otherwise(slow(1));
     world.download("http://h.example/file");
     world.run();
-    let wait = loop {
-        match world.manager.poll() {
-            dlmanager_core::Output::Wait(wait) => break wait,
-            other => panic!("{other:?}"),
-        }
-    };
+    let Output::Wait(wait) = world.manager.poll() else { panic!("an output after the last turn") };
     assert_eq!((wait.until, wait.why), (None, WakeReason::Command));
 }
 
