@@ -68,13 +68,14 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
-/// The text in at most `columns` columns: what is too long loses its middle, so that beginning and extension are seen.
+/// The text in at most `columns` columns: what is too long loses its middle, so that both ends are seen: one of them tells
+/// files of a series apart.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
     if console::measure_text_width(text) <= columns {
         return text.into();
     }
     let Some(room) = columns.checked_sub(1) else { return String::new() };
-    let (head, tail) = (room - room / 3, room / 3);
+    let (head, tail) = (room - room / 2, room / 2);
     let width = |c: &char| console::measure_text_width(c.encode_utf8(&mut [0; 4]));
     let taken = |room: usize| {
         let mut used = 0;
@@ -116,8 +117,8 @@ mod tests {
     #[test]
     fn what_is_too_long_loses_its_middle() {
         assert_eq!(fit("short.zip", 9), "short.zip");
-        assert_eq!(fit("a-very-long-name.tar.xz", 13), "a-very-l…r.xz");
-        assert_eq!(fit("長い長い名前.zip", 10), "長い長…zip");
+        assert_eq!(fit("a-very-long-name.tar.xz", 13), "a-very…tar.xz");
+        assert_eq!(fit("長い長い名前.zip", 10), "長い….zip");
         assert_eq!((fit("abc", 0), fit("abc", 1)), (String::new(), "…".into()));
         for columns in 0..30 {
             for text in [
