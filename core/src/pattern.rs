@@ -14,10 +14,18 @@ use alloc::vec::Vec;
 /// assert!(!pattern.matches("tool-x.zip"));
 /// assert!(Pattern::default().matches("anything"));
 /// ```
+///
+/// Several can be made one:
+///
+/// ```
+/// # use dlmanager_core::Pattern;
+/// let archives = Pattern::new("*.zip").or(Pattern::new("*.tar.*"));
+/// assert!(archives.matches("a.zip") && archives.matches("a.tar.xz") && !archives.matches("a.txt"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: String,
-    parts: Vec<Part>,
+    alternatives: Vec<Vec<Part>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +65,16 @@ impl Pattern {
                 _ => parts.push(Part::Char(c)),
             }
         }
-        Self { text: text.into(), parts }
+        Self { text: text.into(), alternatives: alloc::vec![parts] }
+    }
+
+    /// A pattern that matches what either matches.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        self.text.push_str(" or ");
+        self.text.push_str(&other.text);
+        self.alternatives.extend(other.alternatives);
+        self
     }
 
     /// The pattern as it was given.
@@ -68,32 +85,37 @@ impl Pattern {
     /// Whether the whole name matches.
     pub fn matches(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
-        let (mut part, mut at) = (0, 0);
-        // Where to go on when a `*` has to take one character more: only the last one ever needs to.
-        let mut retry: Option<(usize, usize)> = None;
-        loop {
-            match (self.parts.get(part), name.get(at)) {
-                (None, None) => return true,
-                (Some(Part::Any), _) => {
-                    retry = Some((part, at));
-                    part += 1;
-                    continue;
-                }
-                (Some(wanted), Some(&c)) if wanted.accepts(c) => {
-                    part += 1;
-                    at += 1;
-                    continue;
-                }
-                (None | Some(_), _) => {}
+        self.alternatives.iter().any(|parts| matches(parts, &name))
+    }
+}
+
+/// Whether the parts match the whole name.
+fn matches(parts: &[Part], name: &[char]) -> bool {
+    let (mut part, mut at) = (0, 0);
+    // Where to go on when a `*` has to take one character more: only the last one ever needs to.
+    let mut retry: Option<(usize, usize)> = None;
+    loop {
+        match (parts.get(part), name.get(at)) {
+            (None, None) => return true,
+            (Some(Part::Any), _) => {
+                retry = Some((part, at));
+                part += 1;
+                continue;
             }
-            match retry {
-                Some((any, from)) if from < name.len() => {
-                    retry = Some((any, from + 1));
-                    part = any + 1;
-                    at = from + 1;
-                }
-                Some(_) | None => return false,
+            (Some(wanted), Some(&c)) if wanted.accepts(c) => {
+                part += 1;
+                at += 1;
+                continue;
             }
+            (None | Some(_), _) => {}
+        }
+        match retry {
+            Some((any, from)) if from < name.len() => {
+                retry = Some((any, from + 1));
+                part = any + 1;
+                at = from + 1;
+            }
+            Some(_) | None => return false,
         }
     }
 }
