@@ -6,7 +6,7 @@ use dlmanager_tidy::{Tree, walls};
 
 const ROOT: &str = r#"
 [workspace]
-members = ["core", "transports/exchange", "transports/hyper", "fs-backends/std", "dlmanager", "cli", "tests/origin", "tests/world"]
+members = ["core", "transports/exchange", "transports/hyper", "transports/tls", "fs-backends/std", "dlmanager", "cli", "tests/origin", "tests/world"]
 exclude = ["fuzz"]
 [workspace.package]
 license = "MIT OR Apache-2.0"
@@ -30,6 +30,8 @@ fn sound() -> Files {
     let exchange = "bytes = \"1\"\ndlmanager-core = \"0\"\nhyper = \"1\"\n[dev-dependencies]\nx = \"1\"\n";
     let hyper = "dlmanager-exchange = \"0\"\nhttp = \"1\"\nhyper-util = \"1\"\ntokio.workspace = true\n\
         [dev-dependencies]\ndlmanager-origin = \"0\"\n";
+    let tls =
+        "dlmanager-core = \"0\"\nrustls = \"0\"\nrustls-platform-verifier = \"0\"\n[dev-dependencies]\nx = \"1\"\n";
     let std = "dlmanager-core = \"0\"\n[dev-dependencies]\ntempfile = \"3\"\n";
     let dlmanager = "bytes = \"1\"\ndlmanager-core = \"0\"\ndlmanager-hyper = \"0\"\ndlmanager-fs = \"0\"\n\
         [dev-dependencies]\nsmol = \"2\"\ndlmanager-origin = \"0\"\n";
@@ -48,6 +50,9 @@ fn sound() -> Files {
         ("transports/exchange/src/lib.rs", "use bytes::Bytes; use hyper::body;".to_owned()),
         ("transports/hyper/Cargo.toml", manifest("dlmanager-hyper", hyper)),
         ("transports/hyper/src/lib.rs", "use http::Uri; use hyper_util::rt; use std::{io, net};".to_owned()),
+        ("transports/tls/Cargo.toml", manifest("dlmanager-tls", tls)),
+        ("transports/tls/src/lib.rs", "use rustls::Error; use rustls_platform_verifier::Verifier;".to_owned()),
+        ("transports/tls/src/read.rs", "use std::fs::File; fn f() { File::open(x) }".to_owned()),
         ("fs-backends/std/Cargo.toml", manifest("dlmanager-fs", std)),
         ("fs-backends/std/src/lib.rs", "use std::fs; fn f() { tempfile::tempdir(); }".to_owned()),
         ("dlmanager/Cargo.toml", manifest("dlmanager", dlmanager)),
@@ -116,6 +121,8 @@ const BREACHES: &[(&str, &str, Change)] = &[
     ("arrows_point_downwards", "transports/exchange/Cargo.toml", Replace("[dev-", "dlmanager-hyper = \"0\"\n[dev-")),
     ("arrows_point_downwards", "fs-backends/std/Cargo.toml", Replace("[dev-", "dlmanager-hyper = \"0\"\n[dev-")),
     ("arrows_point_downwards", "fs-backends/std/Cargo.toml", Replace("[dev-", "dlmanager-exchange = \"0\"\n[dev-")),
+    ("arrows_point_downwards", "transports/tls/Cargo.toml", Replace("[dev-", "dlmanager-exchange = \"0\"\n[dev-")),
+    ("arrows_point_downwards", "fs-backends/std/Cargo.toml", Replace("[dev-", "dlmanager-tls = \"0\"\n[dev-")),
     ("arrows_point_downwards", "fs-backends/std/Cargo.toml", Replace("[dev-", "dlmanager = \"0\"\n[dev-")),
     ("arrows_point_downwards", "dlmanager/Cargo.toml", Replace("[dev-", "dlmanager-cli = \"0\"\n[dev-")),
     ("arrows_point_downwards", "dlmanager/Cargo.toml", Append("[build-dependencies]\ndlmanager-cli = \"0\"")),
@@ -129,6 +136,10 @@ const BREACHES: &[(&str, &str, Change)] = &[
         "transports/hyper/src/a.rs",
         Append("async fn f() { tokio::fs::read(x).await; }"),
     ),
+    ("transports_know_no_file_system", "transports/tls/src/a.rs", Append("use std::fs::File;")),
+    ("transports_know_no_file_system", "transports/tls/src/read.rs", Append("fn g() { std::fs::remove_file(x) }")),
+    ("transports_know_no_file_system", "transports/tls/src/read.rs", Append("fn g() { File::create(x) }")),
+    ("transports_know_no_file_system", "transports/hyper/src/read.rs", Append("use std::fs::File;")),
     ("transports_know_no_file_system", "transports/hyper/Cargo.toml", Replace("[dev-", "tempfile = \"3\"\n[dev-")),
     (
         "transports_know_no_file_system",
