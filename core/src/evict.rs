@@ -157,6 +157,11 @@ impl Evictor {
         self.passed_over && self.limit.is_exceeded()
     }
 
+    /// Whether a file of that name is being deleted: whoever looks for it now may find what is about to go.
+    pub(crate) fn is_deleting(&self, name: &str) -> bool {
+        self.pass.as_ref().is_some_and(|pass| pass.batch.iter().any(|item| item.path.as_str() == name))
+    }
+
     pub(crate) fn take_swept(&mut self) -> Option<Key> {
         self.swept.pop()
     }

@@ -1,6 +1,8 @@
 //! The manager: many downloads, who may go on, and when.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec;
+use alloc::vec::Vec;
 
 use http::HeaderName;
 use url::Url;
@@ -35,6 +37,8 @@ pub struct Manager {
     downloads: Arena<Download>,
     /// The downloads of each name, in the order of their admission: only the first one is under way.
     names: BTreeMap<FileName, VecDeque<Key>>,
+    /// Downloads that stand in no line yet, because a file of their name is being deleted.
+    held_back: Vec<Key>,
     queues: Queues,
     timers: Timers,
     effects: Effects,
@@ -125,6 +129,7 @@ impl Manager {
             closed: false,
             downloads: Arena::default(),
             names: BTreeMap::new(),
+            held_back: Vec::new(),
             timers: Timers::default(),
             effects,
             publishing: 0,
@@ -180,7 +185,7 @@ impl Manager {
     /// Cancels the downloads that match, in the order of their admission. Returns how many.
     pub fn cancel_if(&mut self, now: Instant, mut matches: impl FnMut(&DownloadInfo<'_>) -> bool) -> usize {
         self.advance(now);
-        let mut keys: alloc::vec::Vec<Key> =
+        let mut keys: Vec<Key> =
             self.downloads.iter().filter(|(_, download)| matches(&info(download))).map(|(key, _)| key).collect();
         keys.sort_unstable();
         let canceled = keys.into_iter().filter(|key| self.cancel_key(*key).is_ok()).count();
@@ -298,6 +303,9 @@ impl Manager {
             && download.place.is_none()
             && let State::Queued { .. } = download.state
         {
+            if self.evictor.as_ref().is_some_and(|evictor| evictor.is_deleting(download.name.as_str())) {
+                return self.held_back.push(key);
+            }
             let origin = download.origin();
             let place = self.queues.join(&origin, key, download.is_fresh());
             download.place = Some((origin, place));
@@ -408,6 +416,9 @@ impl Manager {
 
     /// Does all that has become possible.
     fn pump(&mut self) {
+        for key in core::mem::take(&mut self.held_back) {
+            self.enqueue(key);
+        }
         loop {
             self.grant();
             let Some(evictor) = &mut self.evictor else { break };
@@ -442,7 +453,7 @@ impl Manager {
         let known = evictor.refusal().is_some();
         evictor.reply(id, reply, &mut self.effects);
         let Some(error) = evictor.refusal().filter(|_| !known).cloned() else { return };
-        let mut keys: alloc::vec::Vec<Key> = self.downloads.iter().map(|(key, _)| key).collect();
+        let mut keys: Vec<Key> = self.downloads.iter().map(|(key, _)| key).collect();
         keys.sort_unstable();
         for key in keys {
             self.step(key, Input::Refused(error.clone()));
@@ -458,7 +469,7 @@ impl Manager {
         if self.is_quiet() && self.effects.work_folder.asked && self.cleanup == Cleanup::NotYet {
             self.cleanup = Cleanup::Asked;
             let lane = self.effects.lane();
-            let items = alloc::vec![DeleteItem { path: StorePath::work_folder(), expect: Expect::EmptyFolder }];
+            let items = vec![DeleteItem { path: StorePath::work_folder(), expect: Expect::EmptyFolder }];
             self.effects.file_op(Owner::Manager, (lane, 0), |ticket| FileOp::Delete { ticket, items });
         }
     }
@@ -478,9 +489,9 @@ impl Manager {
     /// An invariant is broken, which no input can cause.
     pub fn check_invariants(&self) {
         self.queues.check_invariants();
-        let mut waiting: alloc::vec::Vec<Key> = self.queues.waiting().collect();
+        let mut waiting: Vec<Key> = self.queues.waiting().collect();
         waiting.sort_unstable();
-        let (mut placed, mut armed, mut slots) = (alloc::vec::Vec::new(), 0, BTreeMap::<Origin, usize>::new());
+        let (mut placed, mut armed, mut slots) = (Vec::new(), 0, BTreeMap::<Origin, usize>::new());
         for (key, download) in self.downloads.iter() {
             download.check_invariants();
             let unanswered = self.effects.unanswered_of(Owner::Download(key));
@@ -507,7 +518,8 @@ impl Manager {
             let under_way = !matches!(download.state, State::Queued { .. } | State::Evicting(_));
             assert!(first || !under_way, "only the first download of a name is under way");
             let queued = matches!(download.state, State::Queued { .. });
-            assert!(!first || !queued || download.place.is_some(), "the first download of a name stands in a line");
+            let placed = download.place.is_some() || self.held_back.contains(&key);
+            assert!(!first || !queued || placed, "the first download of a name stands in a line");
         }
         placed.sort_unstable();
         assert_eq!(placed, waiting, "who waits for a slot stands in one line, once");

@@ -1,8 +1,8 @@
 //! A directory that is not ours: nothing in it is touched, whatever is asked.
 
 use dlmanager_core::{
-    Action, AdmitError, Config, DirectoryError, Event, FileKind, FileOp, FileStat, Instant, LimitConfig, Manager,
-    Notice, Output, Pattern, Request, ScanBatch, ScanEntry, Stamp, StorePath,
+    Action, AdmitError, Config, Deleted, DirectoryError, Event, FileKind, FileOp, FileStat, Instant, LimitConfig,
+    Manager, Notice, Output, Pattern, Request, ScanBatch, ScanEntry, Stamp, StorePath,
 };
 
 fn entry(name: &str) -> ScanEntry {
@@ -86,6 +86,26 @@ fn an_adopted_one_is_bounded() {
     let FileOp::Delete { items, .. } = action.op else { panic!() };
     assert_eq!(items.len(), 1);
     assert_eq!(items[0].path.as_str(), "a");
+}
+
+#[test]
+fn a_name_that_is_being_evicted_is_looked_for_afterwards() {
+    let (mut manager, _) = open(true, true);
+    manager.remove_old_files(Instant::ZERO);
+    let Output::Action(Action::File(action)) = manager.poll() else { panic!() };
+    let FileOp::Delete { ticket, .. } = action.op else { panic!() };
+    manager.download(Instant::ZERO, Request::new("http://example.org/a").unwrap()).unwrap();
+    manager.check_invariants();
+    assert!(matches!(manager.poll(), Output::Notice(Notice::Started { .. })));
+    let Output::Wait(_) = manager.poll() else { panic!("the file that is being deleted must not be taken as present") };
+    manager.handle(Instant::ZERO, Event::Completed(ticket.done(Ok(vec![Deleted::Deleted]))));
+    manager.check_invariants();
+    let outputs: Vec<String> = std::iter::from_fn(|| match manager.poll() {
+        Output::Wait(_) => None,
+        output => Some(format!("{output:?}")),
+    })
+    .collect();
+    assert!(outputs.iter().any(|output| output.contains("Stat")), "{outputs:?}");
 }
 
 #[test]
