@@ -6,7 +6,7 @@ use dlmanager_tidy::{Tree, walls};
 
 const ROOT: &str = r#"
 [workspace]
-members = ["core", "transports/exchange", "transports/hyper", "transports/tls", "fs-backends/std", "dlmanager", "cli", "tests/origin", "tests/world"]
+members = ["core", "transports/exchange", "transports/hyper", "transports/smol", "transports/tls", "fs-backends/std", "dlmanager", "cli", "tests/origin", "tests/world"]
 exclude = ["fuzz"]
 [workspace.package]
 license = "MIT OR Apache-2.0"
@@ -53,6 +53,8 @@ fn sound() -> Files {
         ("transports/tls/Cargo.toml", manifest("dlmanager-tls", tls)),
         ("transports/tls/src/lib.rs", "use rustls::Error; use rustls_platform_verifier::Verifier;".to_owned()),
         ("transports/tls/src/read.rs", "use std::fs::File; fn f() { File::open(x) }".to_owned()),
+        ("transports/smol/Cargo.toml", manifest("dlmanager-smol", "dlmanager-exchange = \"0\"\nsmol = \"2\"\n")),
+        ("transports/smol/src/lib.rs", "use smol::Async;".to_owned()),
         ("fs-backends/std/Cargo.toml", manifest("dlmanager-fs", std)),
         ("fs-backends/std/src/lib.rs", "use std::fs; fn f() { tempfile::tempdir(); }".to_owned()),
         ("dlmanager/Cargo.toml", manifest("dlmanager", dlmanager)),
@@ -119,6 +121,7 @@ const BREACHES: &[(&str, &str, Change)] = &[
     ("core_iterates_nothing_unordered", "core/src/a.rs", Append("fn f() { let x = a::HashSet::new(); }")),
     ("arrows_point_downwards", "transports/hyper/Cargo.toml", Replace("[dev-", "dlmanager-fs = \"0\"\n[dev-")),
     ("arrows_point_downwards", "transports/exchange/Cargo.toml", Replace("[dev-", "dlmanager-hyper = \"0\"\n[dev-")),
+    ("arrows_point_downwards", "transports/smol/Cargo.toml", Append("dlmanager-hyper = \"0\"\n")),
     ("arrows_point_downwards", "fs-backends/std/Cargo.toml", Replace("[dev-", "dlmanager-hyper = \"0\"\n[dev-")),
     ("arrows_point_downwards", "fs-backends/std/Cargo.toml", Replace("[dev-", "dlmanager-exchange = \"0\"\n[dev-")),
     ("arrows_point_downwards", "transports/tls/Cargo.toml", Replace("[dev-", "dlmanager-exchange = \"0\"\n[dev-")),
@@ -153,6 +156,7 @@ const BREACHES: &[(&str, &str, Change)] = &[
     ("backends_know_no_http", "fs-backends/std/Cargo.toml", Replace("[dev-", "tokio.workspace = true\n[dev-")),
     ("named_packages_are_used_where_they_belong", "dlmanager/Cargo.toml", Replace("smol = \"2\"", "")),
     ("named_packages_are_used_where_they_belong", "dlmanager/src/lib.rs", Replace("smol::block_on(x)", "")),
+    ("named_packages_are_used_where_they_belong", "transports/smol/Cargo.toml", Replace("smol = \"2\"", "")),
     ("named_packages_are_used_where_they_belong", "transports/exchange/src/lib.rs", Replace("use hyper::body;", "")),
     (
         "named_packages_are_used_where_they_belong",

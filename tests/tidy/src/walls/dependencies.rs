@@ -52,9 +52,9 @@ pub fn arrows_point_downwards(tree: &Tree) -> Vec<String> {
             }
         }
     }
-    if !["core", "transports/exchange", "transports/hyper", "transports/tls", "fs-backends/std", "dlmanager", "cli"]
-        .iter()
-        .all(|folder| packages.iter().any(|package| package.folder == *folder))
+    let tower =
+        ["core", "transports/tls", "transports/exchange", "transports/hyper", "transports/smol", "fs-backends/std"];
+    if !tower.iter().chain(&["dlmanager", "cli"]).all(|folder| packages.iter().any(|package| package.folder == *folder))
     {
         broken.push("Cargo.toml: a folder of the tower is missing or was renamed".to_owned());
     }
@@ -142,7 +142,7 @@ fn forbidden_packages(tree: &Tree, folder: &str, roots: &[&str], feature: Option
 }
 
 /// A package that the product is built on, the crate that depends on it, and how.
-const BELONGS: [(&str, &str, Kind); 12] = [
+const BELONGS: [(&str, &str, Kind); 13] = [
     ("http", "core", Kind::Normal),
     ("http", "transports/hyper", Kind::Normal),
     ("bytes", "core", Kind::Normal),
@@ -151,6 +151,7 @@ const BELONGS: [(&str, &str, Kind); 12] = [
     ("hyper-util", "transports/hyper", Kind::Normal),
     ("rustls", "transports/tls", Kind::Normal),
     ("rustls-platform-verifier", "transports/tls", Kind::Normal),
+    ("smol", "transports/smol", Kind::Normal),
     ("smol", "dlmanager", Kind::Dev),
     ("tempfile", "cli", Kind::Normal),
     ("tempfile", "fs-backends/std", Kind::Dev),

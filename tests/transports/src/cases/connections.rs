@@ -7,14 +7,32 @@ use std::thread;
 use std::time::Duration;
 
 use dlmanager_core::FaultKind;
-use dlmanager_hyper::Options;
 use dlmanager_origin::{At, Body, Cut, Ended, Gate, Origin, Reply};
 
-use crate::harness::{DEADLINE, World, assert_bytes};
+use super::cases;
+use crate::bench::Bench;
+use crate::subject::Settings;
+use crate::world::{DEADLINE, assert_bytes};
 
-#[test]
-fn exchanges_one_after_the_other_use_one_connection() {
-    let mut world = World::new();
+cases! {
+    exchanges_one_after_the_other_use_one_connection: "Exchanges one after the other use one connection",
+    a_body_that_was_received_gives_its_connection_back: "A body gives its connection back with its last byte",
+    no_origin_ever_has_more_connections_than_allowed: "No origin ever has more connections than allowed, and all exchanges are served",
+    a_waiting_exchange_takes_the_place_of_one_that_is_dropped: "A waiting exchange takes the place of one that is dropped",
+    what_ends_a_connection_keeps_it_from_being_used_again: "What ends a connection keeps it from being used again",
+    a_body_that_is_left_closes_its_connection: "A body that is left before its end closes its connection",
+    a_connection_that_the_server_closes_while_it_is_idle_is_closed_and_replaced: "An idle connection that the server closes is closed, and no request is spent on it",
+    a_request_that_finds_its_kept_connection_closed_goes_out_once_more: "A request that finds its kept connection closed goes out once more, on a new one",
+    it_goes_out_only_once_more: "A request never goes out a third time",
+    nothing_goes_out_again_once_a_byte_of_the_reply_has_come: "No request goes out again once a byte of its reply has come",
+    an_idle_connection_is_closed_when_its_time_is_over: "An idle connection is closed when its time is over",
+    without_an_idle_time_no_connection_is_kept: "Without an idle time no connection is kept",
+    an_endless_idle_time_is_none: "With an endless idle time connections stay",
+    beyond_the_bound_the_connection_that_was_idle_longest_is_closed: "Of too many idle connections the one that was idle longest is closed",
+}
+
+fn exchanges_one_after_the_other_use_one_connection(bench: &Bench) {
+    let mut world = bench.world();
     let body = Body::pattern(1, 100_000);
     world.origin.serve("/length", Reply::body(body.clone()));
     world.origin.serve("/chunked", Reply::body(body.clone()).chunked(&[1000]));
@@ -39,9 +57,8 @@ fn trailers() -> Reply {
 }
 
 /// A connection is given back with the last byte: nobody has to wait for `DropBody`.
-#[test]
-fn a_body_that_was_received_gives_its_connection_back() {
-    let mut world = World::new();
+fn a_body_that_was_received_gives_its_connection_back(bench: &Bench) {
+    let mut world = bench.world();
     world.origin.serve("/empty", Reply::empty(200));
     world.origin.serve("/a", Reply::body("hello"));
     let bodies = ["/empty", "/a", "/empty", "/a"].map(|path| {
@@ -62,9 +79,8 @@ fn a_body_that_was_received_gives_its_connection_back() {
     world.end();
 }
 
-#[test]
-fn no_origin_ever_has_more_connections_than_allowed() {
-    let mut world = World::with(Options { connections_per_origin_max: 6, ..Options::default() });
+fn no_origin_ever_has_more_connections_than_allowed(bench: &Bench) {
+    let mut world = bench.world_with(Settings { connections_per_origin_max: 6, ..Settings::default() });
     let gate = Gate::new();
     let body = Body::pattern(1, 50_000);
     let (kept, closed) = (Reply::body(body.clone()), Reply::body(body.clone()).close_after());
@@ -100,9 +116,8 @@ fn no_origin_ever_has_more_connections_than_allowed() {
     world.end();
 }
 
-#[test]
-fn a_waiting_exchange_takes_the_place_of_one_that_is_dropped() {
-    let mut world = World::with(Options { connections_per_origin_max: 1, ..Options::default() });
+fn a_waiting_exchange_takes_the_place_of_one_that_is_dropped(bench: &Bench) {
+    let mut world = bench.world_with(Settings { connections_per_origin_max: 1, ..Settings::default() });
     world.origin.serve("/stalled", Reply::body("hello").stall_at(At::Start));
     world.origin.serve("/a", Reply::body("hello"));
     let stalled = world.fetch("/stalled");
@@ -121,8 +136,7 @@ fn a_waiting_exchange_takes_the_place_of_one_that_is_dropped() {
     world.end();
 }
 
-#[test]
-fn what_ends_a_connection_keeps_it_from_being_used_again() {
+fn what_ends_a_connection_keeps_it_from_being_used_again(bench: &Bench) {
     let body = Body::pattern(1, 1000);
     for (name, reply) in [
         ("Connection: close", Reply::body(body.clone()).close_after()),
@@ -134,7 +148,7 @@ fn what_ends_a_connection_keeps_it_from_being_used_again() {
         ),
         ("switched", Reply::empty(101)),
     ] {
-        let mut world = World::new();
+        let mut world = bench.world();
         world.origin.serve("/ends", reply);
         world.origin.serve("/a", Reply::body(body.clone()));
         for _ in 0..3 {
@@ -148,9 +162,8 @@ fn what_ends_a_connection_keeps_it_from_being_used_again() {
     }
 }
 
-#[test]
-fn a_body_that_is_left_closes_its_connection() {
-    let mut world = World::new();
+fn a_body_that_is_left_closes_its_connection(bench: &Bench) {
+    let mut world = bench.world();
     world.origin.serve("/a", Reply::body(Body::pattern(1, 100 << 20)));
     for read_first in [false, true] {
         let fetched = world.fetch("/a");
@@ -173,8 +186,7 @@ fn a_body_that_is_left_closes_its_connection() {
 }
 
 /// A server of its own, as only the server's side of a connection tells when the client has closed it too.
-#[test]
-fn a_connection_that_the_server_closes_while_it_is_idle_is_closed_and_replaced() {
+fn a_connection_that_the_server_closes_while_it_is_idle_is_closed_and_replaced(bench: &Bench) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/a", listener.local_addr().unwrap());
     let (close, told_to_close) = mpsc::channel();
@@ -191,7 +203,7 @@ fn a_connection_that_the_server_closes_while_it_is_idle_is_closed_and_replaced()
             closed.send(()).unwrap();
         }
     });
-    let mut world = World::new();
+    let mut world = bench.world();
     let mut noticed = Some(noticed);
     for _ in 0..3 {
         let fetched = world.fetch_url(&url);
@@ -212,10 +224,9 @@ fn a_connection_that_the_server_closes_while_it_is_idle_is_closed_and_replaced()
     world.end();
 }
 
-#[test]
-fn a_request_that_finds_its_kept_connection_closed_goes_out_once_more() {
+fn a_request_that_finds_its_kept_connection_closed_goes_out_once_more(bench: &Bench) {
     for cut in [Reply::close(), Reply::reset()] {
-        let mut world = World::new();
+        let mut world = bench.world();
         let whole = || Reply::body("hello");
         world.origin.script("/a", vec![whole(), cut.clone(), whole()]);
         world.assert_get("/a", &Body::from("hello"));
@@ -229,9 +240,8 @@ fn a_request_that_finds_its_kept_connection_closed_goes_out_once_more() {
     }
 }
 
-#[test]
-fn it_goes_out_only_once_more() {
-    let mut world = World::new();
+fn it_goes_out_only_once_more(bench: &Bench) {
+    let mut world = bench.world();
     world.origin.script("/a", vec![Reply::body("hello"), Reply::close()]);
     world.assert_get("/a", &Body::from("hello"));
     let fetched = world.fetch("/a");
@@ -242,9 +252,8 @@ fn it_goes_out_only_once_more() {
     world.end();
 }
 
-#[test]
-fn nothing_goes_out_again_once_a_byte_of_the_reply_has_come() {
-    let mut world = World::new();
+fn nothing_goes_out_again_once_a_byte_of_the_reply_has_come(bench: &Bench) {
+    let mut world = bench.world();
     world.origin.script("/a", vec![Reply::body("hello"), Reply::body("hello").cut_at(At::Head(1), Cut::Fin)]);
     world.assert_get("/a", &Body::from("hello"));
     let fetched = world.fetch("/a");
@@ -254,9 +263,8 @@ fn nothing_goes_out_again_once_a_byte_of_the_reply_has_come() {
     world.end();
 }
 
-#[test]
-fn an_idle_connection_is_closed_when_its_time_is_over() {
-    let mut world = World::with(Options { idle_timeout: Duration::from_millis(30), ..Options::default() });
+fn an_idle_connection_is_closed_when_its_time_is_over(bench: &Bench) {
+    let mut world = bench.world_with(Settings { idle_timeout: Duration::from_millis(30), ..Settings::default() });
     world.origin.serve("/a", Reply::body("hello"));
     for connections in 1..4 {
         world.assert_get("/a", &Body::from("hello"));
@@ -265,9 +273,8 @@ fn an_idle_connection_is_closed_when_its_time_is_over() {
     world.end();
 }
 
-#[test]
-fn without_an_idle_time_no_connection_is_kept() {
-    let mut world = World::with(Options { idle_timeout: Duration::ZERO, ..Options::default() });
+fn without_an_idle_time_no_connection_is_kept(bench: &Bench) {
+    let mut world = bench.world_with(Settings { idle_timeout: Duration::ZERO, ..Settings::default() });
     world.origin.serve("/a", Reply::body("hello"));
     for _ in 0..3 {
         world.assert_get("/a", &Body::from("hello"));
@@ -277,9 +284,8 @@ fn without_an_idle_time_no_connection_is_kept() {
     world.end();
 }
 
-#[test]
-fn an_endless_idle_time_is_none() {
-    let mut world = World::with(Options { idle_timeout: Duration::MAX, ..Options::default() });
+fn an_endless_idle_time_is_none(bench: &Bench) {
+    let mut world = bench.world_with(Settings { idle_timeout: Duration::MAX, ..Settings::default() });
     world.origin.serve("/a", Reply::body("hello"));
     for _ in 0..3 {
         world.assert_get("/a", &Body::from("hello"));
@@ -288,9 +294,8 @@ fn an_endless_idle_time_is_none() {
     world.end();
 }
 
-#[test]
-fn beyond_the_bound_the_connection_that_was_idle_longest_is_closed() {
-    let mut world = World::with(Options { idle_connections_max: 2, ..Options::default() });
+fn beyond_the_bound_the_connection_that_was_idle_longest_is_closed(bench: &Bench) {
+    let mut world = bench.world_with(Settings { idle_connections_max: 2, ..Settings::default() });
     let others = [Origin::start().unwrap(), Origin::start().unwrap()];
     world.origin.serve("/a", Reply::body("hello"));
     world.assert_get("/a", &Body::from("hello"));

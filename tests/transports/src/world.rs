@@ -2,25 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use dlmanager_core::testing::{Tickets, body_id, lane};
 use dlmanager_core::{ActionId, Answer, BodyId, Chunk, Event, Fault, FetchRequest, Head, NetAction, NetOp};
-use dlmanager_hyper::{Hyper, Options};
 use dlmanager_origin::{Body, Origin, Records};
-use tokio::runtime::{Builder, Runtime};
+
+use crate::subject::{Settings, Subject, Transport};
 
 /// No wait takes longer than this. It is far above what any takes, so that a slow machine fails no test.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
     pub(crate) origin: Arc<Origin>,
-    pub(crate) hyper: Hyper,
-    runtime: Runtime,
+    subject: Arc<dyn Subject>,
+    settings: Settings,
+    transport: Box<dyn Transport>,
     tickets: Tickets,
     bodies: u64,
     outstanding: BTreeSet<ActionId>,
@@ -39,15 +41,12 @@ pub(crate) struct Fetched {
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
-        Self::with(Options::default())
-    }
-
-    pub(crate) fn with(options: Options) -> Self {
+    pub(crate) fn new(subject: Arc<dyn Subject>, settings: Settings) -> Self {
         Self {
             origin: Arc::new(Origin::start().unwrap()),
-            hyper: Hyper::new(options),
-            runtime: Builder::new_current_thread().enable_all().build().unwrap(),
+            transport: subject.transport(&settings),
+            subject,
+            settings,
             tickets: Tickets::new(),
             bodies: 0,
             outstanding: BTreeSet::new(),
@@ -57,6 +56,11 @@ impl World {
         }
     }
 
+    /// The URL of a path of the origin.
+    pub(crate) fn url(&self, path: &str) -> String {
+        self.origin.url(path)
+    }
+
     pub(crate) fn new_body(&mut self) -> BodyId {
         self.bodies += 1;
         body_id(self.bodies)
@@ -64,7 +68,7 @@ impl World {
 
     /// Starts a `Fetch` of a path of the origin.
     pub(crate) fn fetch(&mut self, path: &str) -> Fetched {
-        let url = self.origin.url(path);
+        let url = self.url(path);
         self.fetch_url(&url)
     }
 
@@ -100,9 +104,21 @@ impl World {
     }
 
     fn start(&mut self, op: NetOp) {
-        let action = NetAction { lane: lane(action_lane(&op)), op };
+        let body = match &op {
+            NetOp::Fetch { body, .. } | NetOp::ReadBody { body, .. } | NetOp::DropBody { body, .. } => *body,
+        };
+        let action = NetAction { lane: lane(body.serial()), op };
         self.outstanding.insert(action.id());
-        self.hyper.start(action);
+        self.transport.start(action);
+    }
+
+    pub(crate) fn abort(&mut self, target: ActionId) {
+        self.transport.abort(target);
+    }
+
+    /// Drops the transport with all that it has, and takes a new one.
+    pub(crate) fn replace_transport(&mut self) {
+        self.transport = self.subject.transport(&self.settings);
     }
 
     /// Waits for the answer of an action.
@@ -134,6 +150,7 @@ impl World {
         }
     }
 
+    #[track_caller]
     pub(crate) fn assert_aborted(&mut self, id: ActionId) {
         let answer = self.answer(id);
         assert!(matches!(answer, Answer::Aborted), "{answer:?}");
@@ -167,8 +184,15 @@ impl World {
     }
 
     /// A whole exchange, which has to work.
+    #[track_caller]
     pub(crate) fn get(&mut self, path: &str, bytes_max: usize) -> (Head, Vec<Chunk>) {
-        let fetched = self.fetch(path);
+        let url = self.url(path);
+        self.get_url(&url, bytes_max)
+    }
+
+    #[track_caller]
+    pub(crate) fn get_url(&mut self, url: &str, bytes_max: usize) -> (Head, Vec<Chunk>) {
+        let fetched = self.fetch_url(url);
         let head = self.head(fetched.id).unwrap();
         let (chunks, fault) = self.read_all(fetched.body, bytes_max);
         assert_eq!(fault, None);
@@ -177,24 +201,32 @@ impl World {
     }
 
     /// A whole exchange that has to yield these bytes.
+    #[track_caller]
     pub(crate) fn assert_get(&mut self, path: &str, expected: &Body) {
         let (head, chunks) = self.get(path, 1 << 20);
         assert_eq!(head.status, 200);
         assert_bytes(&chunks, expected);
     }
 
+    /// Waits until a reply has arrived as far as the origin has sent it: nothing of it is on its way any more.
+    pub(crate) fn wait_until_sent(&mut self, path: &str) {
+        let target = path.to_owned();
+        let sent = move |seen: &Records| seen.requests_to(&target).all(|request| request.sent.is_some());
+        self.origin.wait_for(DEADLINE, sent).unwrap_or_else(|timed_out| panic!("{timed_out}"));
+    }
+
     /// Waits for an event.
     fn wait(&mut self) {
         let mut events = Vec::new();
-        let hyper = &mut self.hyper;
-        let waited = self.runtime.block_on(async {
-            let event = poll_fn(|cx| {
-                hyper.poll(cx, &mut events);
+        let transport = &mut self.transport;
+        let waited = self.subject.block_on(
+            DEADLINE,
+            pin!(poll_fn(|cx| {
+                transport.poll(cx, &mut events);
                 if events.is_empty() { Poll::Pending } else { Poll::Ready(()) }
-            });
-            tokio::time::timeout(DEADLINE, event).await
-        });
-        assert!(waited.is_ok(), "nothing happened; under way: {:?}", self.outstanding);
+            })),
+        );
+        assert!(waited, "nothing happened; under way: {:?}", self.outstanding);
         self.take(events);
     }
 
@@ -205,19 +237,20 @@ impl World {
 
     /// Polls once, and says how often that asked to be polled again.
     pub(crate) fn poll_counting(&mut self) -> usize {
-        struct Count(AtomicUsize);
+        /// News from the network, which may come at any time on other threads, do not count.
+        struct Count(AtomicUsize, ThreadId);
         impl Wake for Count {
             fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, Ordering::SeqCst);
+                if thread::current().id() == self.1 {
+                    self.0.fetch_add(1, Ordering::SeqCst);
+                }
             }
         }
-        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let count = Arc::new(Count(AtomicUsize::new(0), thread::current().id()));
         let waker = Waker::from(Arc::clone(&count));
         let mut events = Vec::new();
-        {
-            let _context = self.runtime.enter();
-            self.hyper.poll(&mut Context::from_waker(&waker), &mut events);
-        }
+        let transport = &mut self.transport;
+        self.subject.enter(&mut || transport.poll(&mut Context::from_waker(&waker), &mut events));
         self.take(events);
         count.0.load(Ordering::SeqCst)
     }
@@ -237,15 +270,32 @@ impl World {
 
     /// Polls while another thread waits for something, which has to have a deadline.
     pub(crate) fn drive_while<T: Send + 'static>(&mut self, wait: impl FnOnce() -> T + Send + 'static) -> T {
-        let mut waiting = self.runtime.spawn_blocking(wait);
-        let mut events = Vec::new();
-        let hyper = &mut self.hyper;
-        let waited = self.runtime.block_on(poll_fn(|cx| {
-            hyper.poll(cx, &mut events);
-            Pin::new(&mut waiting).poll(cx)
-        }));
+        let (sender, receiver) = mpsc::channel();
+        let sleeper = Arc::new(Mutex::new(Waker::noop().clone()));
+        let lock = |sleeper: &Mutex<Waker>| sleeper.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let waiting = thread::spawn({
+            let sleeper = Arc::clone(&sleeper);
+            move || {
+                let outcome = sender.send(wait());
+                lock(&sleeper).wake();
+                outcome
+            }
+        });
+        let (mut events, mut outcome) = (Vec::new(), None);
+        let transport = &mut self.transport;
+        let waited = self.subject.block_on(
+            DEADLINE * 2,
+            pin!(poll_fn(|cx| {
+                *sleeper.lock().unwrap_or_else(PoisonError::into_inner) = cx.waker().clone();
+                transport.poll(cx, &mut events);
+                outcome = receiver.try_recv().ok();
+                if outcome.is_some() { Poll::Ready(()) } else { Poll::Pending }
+            })),
+        );
         self.take(events);
-        waited.unwrap()
+        assert!(waited, "the other thread still waits, or has panicked");
+        drop(waiting.join());
+        outcome.expect("what the other thread has waited for")
     }
 
     fn take(&mut self, events: Vec<Event>) {
@@ -272,16 +322,11 @@ impl World {
     }
 }
 
-fn action_lane(op: &NetOp) -> u64 {
-    match op {
-        NetOp::Fetch { body, .. } | NetOp::ReadBody { body, .. } | NetOp::DropBody { body, .. } => body.serial(),
-    }
-}
-
 pub(crate) fn joined(chunks: &[Chunk]) -> Vec<u8> {
     chunks.iter().flat_map(|chunk| chunk.data.iter().copied()).collect()
 }
 
+#[track_caller]
 pub(crate) fn assert_bytes(chunks: &[Chunk], expected: &Body) {
     let bytes = joined(chunks);
     assert_eq!(expected.compare(&bytes[..]).unwrap(), None, "{} bytes of {expected:?}", bytes.len());

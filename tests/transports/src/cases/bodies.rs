@@ -1,15 +1,30 @@
 //! Requests as they arrive, heads and bodies as they come back.
 
 use dlmanager_core::FetchRequest;
-use dlmanager_hyper::Options;
 use dlmanager_origin::{At, Body, Ended, Gate, Reply};
 use http::Version;
 
-use crate::harness::{DEADLINE, World, assert_bytes, joined};
+use super::cases;
+use crate::bench::Bench;
+use crate::subject::Settings;
+use crate::world::{assert_bytes, joined};
 
-#[test]
-fn bodies_of_every_framing_and_length_arrive_byte_for_byte() {
-    let mut world = World::new();
+cases! {
+    bodies_of_every_framing_and_length_arrive_byte_for_byte: "Bodies of every framing and length arrive byte for byte",
+    no_chunk_is_longer_than_asked_for: "No chunk is longer than asked for, and none that is not the last is empty",
+    an_empty_body_is_one_empty_chunk_that_is_the_last: "An empty body is one empty chunk, the last",
+    the_last_bytes_say_that_they_are_the_last: "Where the end is known with the last bytes, they say that they are the last",
+    many_small_chunks_make_few_events_and_keep_little_alive: "Many small frames come as few chunks, which keep little alive",
+    a_chunk_keeps_no_more_alive_than_it_says_and_small_ones_only_themselves: "A chunk says what it keeps alive, which is bounded, and a small one keeps only itself",
+    the_request_is_in_origin_form_with_the_given_headers_and_no_others: "The request is in origin-form, with the given header fields and no others",
+    the_head_is_as_received_and_interim_ones_are_left_out: "The head is as received; interim ones are left out",
+    a_body_can_be_asked_for_before_its_head_has_come: "A body can be asked for before its head has come, and is answered after it",
+    what_is_ready_comes_without_waiting_for_more: "What is ready comes without waiting for more",
+    a_body_that_is_not_read_holds_its_server_back: "A body that is not read holds its server back",
+}
+
+fn bodies_of_every_framing_and_length_arrive_byte_for_byte(bench: &Bench) {
+    let mut world = bench.world();
     for (seed, length) in (0..).zip([0, 1, 4095, 4096, 16 * 1024, 300_000, 5_000_000]) {
         let body = Body::pattern(seed, length);
         let whole = || Reply::body(body.clone());
@@ -29,9 +44,8 @@ fn bodies_of_every_framing_and_length_arrive_byte_for_byte() {
     world.end();
 }
 
-#[test]
-fn no_chunk_is_longer_than_asked_for() {
-    let mut world = World::new();
+fn no_chunk_is_longer_than_asked_for(bench: &Bench) {
+    let mut world = bench.world();
     let body = Body::pattern(1, 20_000);
     world.origin.serve("/length", Reply::body(body.clone()));
     world.origin.serve("/chunked", Reply::body(body.clone()).chunked(&[700]));
@@ -50,9 +64,8 @@ fn no_chunk_is_longer_than_asked_for() {
     world.end();
 }
 
-#[test]
-fn an_empty_body_is_one_empty_chunk_that_is_the_last() {
-    let mut world = World::new();
+fn an_empty_body_is_one_empty_chunk_that_is_the_last(bench: &Bench) {
+    let mut world = bench.world();
     world.origin.serve("/length", Reply::empty(200));
     world.origin.serve("/chunked", Reply::body("").chunked(&[]));
     world.origin.serve("/until-close", Reply::body("").until_close());
@@ -66,9 +79,8 @@ fn an_empty_body_is_one_empty_chunk_that_is_the_last() {
     world.end();
 }
 
-#[test]
-fn the_last_bytes_say_that_they_are_the_last() {
-    let mut world = World::new();
+fn the_last_bytes_say_that_they_are_the_last(bench: &Bench) {
+    let mut world = bench.world();
     let body = Body::pattern(1, 1000);
     for (path, reply) in [
         ("/length", Reply::body(body.clone())),
@@ -78,11 +90,7 @@ fn the_last_bytes_say_that_they_are_the_last() {
         world.origin.serve(path, reply);
         let fetched = world.fetch(path);
         world.head(fetched.id).unwrap();
-        let target = path.to_owned();
-        world
-            .origin
-            .wait_for(DEADLINE, |seen| seen.requests_to(&target).all(|request| request.sent.is_some()))
-            .unwrap();
+        world.wait_until_sent(path);
         let (chunks, fault) = world.read_all(fetched.body, 1 << 20);
         assert_eq!(fault, None);
         assert_bytes(&chunks, &body);
@@ -95,14 +103,13 @@ fn the_last_bytes_say_that_they_are_the_last() {
     world.end();
 }
 
-#[test]
-fn many_small_chunks_make_few_events_and_keep_little_alive() {
-    let mut world = World::new();
+fn many_small_chunks_make_few_events_and_keep_little_alive(bench: &Bench) {
+    let mut world = bench.world();
     let body = Body::pattern(1, 40_000);
     world.origin.serve("/a", Reply::body(body.clone()).chunked(&[1]));
     let fetched = world.fetch("/a");
     world.head(fetched.id).unwrap();
-    world.origin.wait_for(DEADLINE, |seen| seen.requests.iter().all(|request| request.sent.is_some())).unwrap();
+    world.wait_until_sent("/a");
     let (chunks, fault) = world.read_all(fetched.body, 1 << 20);
     assert_eq!(fault, None);
     assert_bytes(&chunks, &body);
@@ -112,10 +119,9 @@ fn many_small_chunks_make_few_events_and_keep_little_alive() {
     world.end();
 }
 
-#[test]
-fn a_chunk_keeps_no_more_alive_than_it_says_and_small_ones_only_themselves() {
+fn a_chunk_keeps_no_more_alive_than_it_says_and_small_ones_only_themselves(bench: &Bench) {
     const BUFFER_BYTES_MAX: usize = 256 * 1024;
-    let mut world = World::with(Options { read_buffer_bytes_max: BUFFER_BYTES_MAX, ..Options::default() });
+    let mut world = bench.world_with(Settings { read_buffer_bytes_max: BUFFER_BYTES_MAX, ..Settings::default() });
     let body = Body::pattern(1, 20_000_000);
     world.origin.serve("/a", Reply::body(body.clone()));
     let fetched = world.fetch("/a");
@@ -139,11 +145,10 @@ fn a_chunk_keeps_no_more_alive_than_it_says_and_small_ones_only_themselves() {
     world.end();
 }
 
-#[test]
-fn the_request_is_in_origin_form_with_the_given_headers_and_no_others() {
-    let mut world = World::new();
+fn the_request_is_in_origin_form_with_the_given_headers_and_no_others(bench: &Bench) {
+    let mut world = bench.world();
     world.origin.serve("/a b", Reply::empty(200));
-    let url = world.origin.url("/some/file.bin?version=1&x=%20");
+    let url = world.url("/some/file.bin?version=1&x=%20");
     let request = FetchRequest::get(url)
         .version(Version::HTTP_2)
         .header("host", "example.org:81")
@@ -166,9 +171,8 @@ fn the_request_is_in_origin_form_with_the_given_headers_and_no_others() {
     world.end();
 }
 
-#[test]
-fn the_head_is_as_received_and_interim_ones_are_left_out() {
-    let mut world = World::new();
+fn the_head_is_as_received_and_interim_ones_are_left_out(bench: &Bench) {
+    let mut world = bench.world();
     let reply = Reply::body("hello")
         .status(206)
         .interim(100, &[])
@@ -187,9 +191,8 @@ fn the_head_is_as_received_and_interim_ones_are_left_out() {
     world.end();
 }
 
-#[test]
-fn a_body_can_be_asked_for_before_its_head_has_come() {
-    let mut world = World::new();
+fn a_body_can_be_asked_for_before_its_head_has_come(bench: &Bench) {
+    let mut world = bench.world();
     let gate = Gate::new();
     world.origin.serve("/a", Reply::body("hello").gate_at(At::Start, &gate));
     world.origin.serve("/empty", Reply::empty(200));
@@ -209,9 +212,8 @@ fn a_body_can_be_asked_for_before_its_head_has_come() {
     world.end();
 }
 
-#[test]
-fn what_is_ready_comes_without_waiting_for_more() {
-    let mut world = World::new();
+fn what_is_ready_comes_without_waiting_for_more(bench: &Bench) {
+    let mut world = bench.world();
     for (path, reply) in [("/length", Reply::body("onetwo")), ("/chunked", Reply::body("onetwo").chunked(&[3]))] {
         let gate = Gate::new();
         world.origin.serve(path, reply.gate_at(At::Body(3), &gate));
@@ -228,10 +230,9 @@ fn what_is_ready_comes_without_waiting_for_more() {
 
 /// The origin sends two bodies as fast as it can. One is read: by the time it has come whole, the other has stopped at
 /// what fits into the sockets' buffers.
-#[test]
-fn a_body_that_is_not_read_holds_its_server_back() {
+fn a_body_that_is_not_read_holds_its_server_back(bench: &Bench) {
     const LENGTH: u64 = 128 << 20;
-    let mut world = World::new();
+    let mut world = bench.world();
     for path in ["/unread", "/chunked", "/read"] {
         let reply = Reply::body(Body::pattern(1, LENGTH));
         world.origin.serve(path, if path == "/chunked" { reply.chunked(&[]) } else { reply });

@@ -1,15 +1,31 @@
 //! What goes wrong, and how it is told.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
 
 use dlmanager_core::{Fault, FaultKind};
-use dlmanager_hyper::Options;
 use dlmanager_origin::{At, Body, Cut, Reply};
-use tokio::net::TcpSocket;
+use socket2::{Domain, Socket, Type};
 
-use crate::harness::{DEADLINE, World, joined};
+use super::cases;
+use crate::bench::Bench;
+use crate::subject::Settings;
+use crate::world::{DEADLINE, World, joined};
+
+cases! {
+    a_body_that_is_cut_yields_what_came_and_then_a_fault: "A body that is cut yields what came and then Reset, never an end",
+    a_reset_is_told_with_the_systems_number: "A reset is told with the system's number",
+    a_connection_that_closes_before_the_head_is_whole_is_a_reset: "A connection that closes before the head is whole is Reset",
+    what_is_not_http_is_a_fault_of_the_protocol: "What is not HTTP is Protocol",
+    a_server_that_speaks_first_is_a_fault_of_the_protocol: "A server that speaks before it was asked is Protocol",
+    malformed_chunks_are_a_fault_of_the_protocol: "Malformed chunks are Protocol, after what came before them",
+    a_head_has_a_bound_in_bytes_and_in_fields: "A head beyond the bounds in bytes or fields is HeadTooLarge",
+    absurd_options_are_made_good: "Absurd settings are made good",
+    a_refused_connection_is_told_with_its_address: "A refused connection is Connect, with its address and the system's number",
+    a_name_that_does_not_resolve_is_told: "A name that does not resolve is Resolve, with the name",
+    a_scheme_that_is_not_spoken_is_refused_in_words: "A scheme that is not spoken is Unsupported, with the scheme",
+}
 
 /// The fault of a `Fetch` that has to fail.
 fn fault_of(world: &mut World, url: &str) -> Fault {
@@ -21,18 +37,17 @@ fn fault_of(world: &mut World, url: &str) -> Fault {
     fault
 }
 
-fn fault_of_reply(reply: Reply) -> Fault {
-    let mut world = World::new();
+fn fault_of_reply(bench: &Bench, reply: Reply) -> Fault {
+    let mut world = bench.world();
     world.origin.serve("/a", reply);
-    let url = world.origin.url("/a");
+    let url = world.url("/a");
     let fault = fault_of(&mut world, &url);
     assert_eq!(world.origin.records().requests.len(), 1);
     world.end();
     fault
 }
 
-#[test]
-fn a_body_that_is_cut_yields_what_came_and_then_a_fault() {
+fn a_body_that_is_cut_yields_what_came_and_then_a_fault(bench: &Bench) {
     let body = Body::pattern(1, 300_000);
     let whole = || Reply::body(body.clone());
     for (name, reply) in [
@@ -47,7 +62,7 @@ fn a_body_that_is_cut_yields_what_came_and_then_a_fault() {
             "too short" => None,
             _ => Some(200_000),
         };
-        let mut world = World::new();
+        let mut world = bench.world();
         world.origin.serve(
             "/a",
             match cut {
@@ -71,15 +86,14 @@ fn a_body_that_is_cut_yields_what_came_and_then_a_fault() {
     }
 }
 
-#[test]
-fn a_reset_is_told_with_the_systems_number() {
+fn a_reset_is_told_with_the_systems_number(bench: &Bench) {
     for reply in [Reply::reset(), Reply::body("hello").cut_at(At::Head(10), Cut::Reset)] {
-        let fault = fault_of_reply(reply);
+        let fault = fault_of_reply(bench, reply);
         assert_eq!(fault.kind(), FaultKind::Reset);
         assert_connection_reset(&fault);
     }
     for framing in [|reply: Reply| reply, |reply: Reply| reply.chunked(&[10]), Reply::until_close] {
-        let mut world = World::new();
+        let mut world = bench.world();
         let gate = dlmanager_origin::Gate::new();
         let reply = framing(Reply::body("hello, world")).gate_at(At::Body(5), &gate).cut_at(At::Body(5), Cut::Reset);
         world.origin.serve("/a", reply);
@@ -103,21 +117,19 @@ fn assert_connection_reset(fault: &Fault) {
     assert_eq!(fault.to_string().matches("os error").count(), 1, "{fault}");
 }
 
-#[test]
-fn a_connection_that_closes_before_the_head_is_whole_is_a_reset() {
+fn a_connection_that_closes_before_the_head_is_whole_is_a_reset(bench: &Bench) {
     for (reply, word) in [
         (Reply::close(), "before it replied"),
         (Reply::body("hello").cut_at(At::Head(1), Cut::Fin), "within the head"),
         (Reply::body("hello").cut_at(At::Head(30), Cut::Fin), "within the head"),
     ] {
-        let fault = fault_of_reply(reply);
+        let fault = fault_of_reply(bench, reply);
         assert_eq!(fault.kind(), FaultKind::Reset);
         assert!(fault.to_string().contains(word), "{fault}");
     }
 }
 
-#[test]
-fn what_is_not_http_is_a_fault_of_the_protocol() {
+fn what_is_not_http_is_a_fault_of_the_protocol(bench: &Bench) {
     for reply in [
         Reply::raw("SSH-2.0-OpenSSH_9.7\r\n"),
         Reply::raw("<html>hello</html>\r\n\r\n"),
@@ -129,14 +141,13 @@ fn what_is_not_http_is_a_fault_of_the_protocol() {
         Reply::body("hello").framed_by_hand().header("Content-Length", "-5"),
         Reply::body("hello").framed_by_hand().header("Content-Length", "99999999999999999999999"),
     ] {
-        let fault = fault_of_reply(reply.clone());
+        let fault = fault_of_reply(bench, reply.clone());
         assert_eq!(fault.kind(), FaultKind::Protocol, "{reply:?}: {fault}");
         assert!(fault.detail().is_some_and(|detail| !detail.is_empty()));
     }
 }
 
-#[test]
-fn a_server_that_speaks_first_is_a_fault_of_the_protocol() {
+fn a_server_that_speaks_first_is_a_fault_of_the_protocol(bench: &Bench) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/a", listener.local_addr().unwrap());
     let (spoke, spoken) = mpsc::channel();
@@ -148,7 +159,7 @@ fn a_server_that_speaks_first_is_a_fault_of_the_protocol() {
         let mut rest = Vec::new();
         let _ = socket.read_to_end(&mut rest);
     });
-    let mut world = World::new();
+    let mut world = bench.world();
     let fetched = world.fetch_url(&url);
     // Begins to connect; the rest waits until the server has spoken.
     world.poll_once();
@@ -161,15 +172,14 @@ fn a_server_that_speaks_first_is_a_fault_of_the_protocol() {
     world.end();
 }
 
-#[test]
-fn malformed_chunks_are_a_fault_of_the_protocol() {
+fn malformed_chunks_are_a_fault_of_the_protocol(bench: &Bench) {
     for (bytes, came) in [
         ("5\r\nhello\r\nzz\r\n", "hello"),
         ("5\r\nhelloworld\r\n0\r\n\r\n", "hello"),
         ("ffffffffffffffffff\r\nhello", ""),
         ("-5\r\nhello\r\n0\r\n\r\n", ""),
     ] {
-        let mut world = World::new();
+        let mut world = bench.world();
         let reply = Reply::body(bytes).framed_by_hand().header("Transfer-Encoding", "chunked");
         world.origin.serve("/a", reply);
         let fetched = world.fetch("/a");
@@ -183,11 +193,10 @@ fn malformed_chunks_are_a_fault_of_the_protocol() {
     }
 }
 
-#[test]
-fn a_head_has_a_bound_in_bytes_and_in_fields() {
+fn a_head_has_a_bound_in_bytes_and_in_fields(bench: &Bench) {
     let many = |count: usize| (0..count).fold(Reply::body("hello"), |reply, n| reply.header(&format!("x-{n}"), "1"));
     let long = |bytes: usize| Reply::body("hello").header("x", &"a".repeat(bytes));
-    let options = Options { header_count_max: 50, header_bytes_max: 10_000, ..Options::default() };
+    let options = Settings { header_count_max: 50, header_bytes_max: 10_000, ..Settings::default() };
     for (reply, fits) in [
         (many(49), true),
         (many(50), false),
@@ -196,7 +205,7 @@ fn a_head_has_a_bound_in_bytes_and_in_fields() {
         (long(100_000), false),
         (Reply::empty(200).endless_headers(), false),
     ] {
-        let mut world = World::with(options.clone());
+        let mut world = bench.world_with(options.clone());
         world.origin.serve("/a", reply);
         let fetched = world.fetch("/a");
         match world.head(fetched.id) {
@@ -212,14 +221,13 @@ fn a_head_has_a_bound_in_bytes_and_in_fields() {
     }
 }
 
-#[test]
-fn absurd_options_are_made_good() {
-    let mut world = World::with(Options {
+fn absurd_options_are_made_good(bench: &Bench) {
+    let mut world = bench.world_with(Settings {
         connections_per_origin_max: 0,
         idle_connections_max: 0,
         read_buffer_bytes_max: 0,
         header_bytes_max: 1000,
-        ..Options::default()
+        ..Settings::default()
     });
     let body = Body::pattern(1, 100_000);
     world.origin.serve("/a", Reply::body(body.clone()));
@@ -227,13 +235,12 @@ fn absurd_options_are_made_good() {
     world.end();
 }
 
-#[test]
-fn a_refused_connection_is_told_with_its_address() {
+fn a_refused_connection_is_told_with_its_address(bench: &Bench) {
     // Bound and not listening: nobody else gets the port, and connections to it are refused.
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let address = socket.local_addr().unwrap();
-    let mut world = World::new();
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut world = bench.world();
     for _ in 0..3 {
         let fault = fault_of(&mut world, &format!("http://{address}/a"));
         assert_eq!(fault.kind(), FaultKind::Connect);
@@ -247,21 +254,21 @@ fn a_refused_connection_is_told_with_its_address() {
 }
 
 /// A label of 64 letters cannot be looked up (RFC 1035 section 2.3.4), so that nobody has to be asked.
-#[test]
-fn a_name_that_does_not_resolve_is_told() {
+fn a_name_that_does_not_resolve_is_told(bench: &Bench) {
     let host = format!("{}.invalid", "a".repeat(64));
-    let mut world = World::new();
+    let mut world = bench.world();
     let fault = fault_of(&mut world, &format!("http://{host}/a"));
     assert_eq!(fault.kind(), FaultKind::Resolve, "{fault}");
     assert!(fault.to_string().contains(&host), "{fault}");
     world.end();
 }
 
-#[test]
-fn https_is_refused_in_words() {
-    let mut world = World::new();
-    let fault = fault_of(&mut world, "https://127.0.0.1/a");
-    assert_eq!(fault.kind(), FaultKind::Unsupported);
-    assert!(fault.to_string().contains("TLS"), "{fault}");
+fn a_scheme_that_is_not_spoken_is_refused_in_words(bench: &Bench) {
+    let mut world = bench.world();
+    for scheme in ["ftp", "ws", "httpss"] {
+        let fault = fault_of(&mut world, &format!("{scheme}://127.0.0.1/a"));
+        assert_eq!(fault.kind(), FaultKind::Unsupported);
+        assert!(fault.to_string().contains(scheme), "{fault}");
+    }
     world.end();
 }

@@ -1,0 +1,16 @@
+//! Prints the rules and which transport obeys them: `cargo run -p dlmanager-transport-conformance --example table`.
+
+#[path = "../tests/suite/subjects.rs"]
+mod subjects;
+
+use std::process::ExitCode;
+
+use dlmanager_transport_conformance::{run, table};
+
+use crate::subjects::{OnSmol, OnTokio};
+
+fn main() -> ExitCode {
+    let reports = [("hyper", run(OnTokio::new)), ("smol", run(|| OnSmol))];
+    print!("{}", table(&reports.each_ref().map(|(name, report)| (*name, report))));
+    if reports.iter().all(|(_, report)| report.is_passed()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

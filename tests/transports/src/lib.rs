@@ -1,0 +1,33 @@
+//! The rules that every transport of dlmanager has to obey, as a suite that runs on any of them.
+//!
+//! A transport executes [`NetAction`](dlmanager_core::NetAction)s over HTTP; what each of them means stands at
+//! [`NetOp`](dlmanager_core::NetOp). To try one, implement [`Transport`] for it, and [`Subject`] for the runtime that it
+//! needs, and [`run`] the suite:
+//!
+//! ```no_run
+//! # use std::{pin::Pin, task::Context, time::Duration};
+//! # use dlmanager_core::{ActionId, Event, NetAction};
+//! # use dlmanager_transport_conformance::{Settings, Subject, Transport};
+//! # struct Mine;
+//! # impl Subject for Mine {
+//! #     fn transport(&self, _: &Settings) -> Box<dyn Transport> { unimplemented!() }
+//! #     fn block_on(&self, _: Duration, _: Pin<&mut dyn Future<Output = ()>>) -> bool { unimplemented!() }
+//! # }
+//! let report = dlmanager_transport_conformance::run(|| Mine);
+//! print!("{}", dlmanager_transport_conformance::table(&[("mine", &report)]));
+//! assert!(report.is_passed());
+//! ```
+//!
+//! The other side is [`dlmanager_origin`] on loopback, and now and then a server by hand.
+//!
+//! The transports of this repository, side by side: `cargo run -p dlmanager-transport-conformance --example table`.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod cases;
+mod runner;
+mod subject;
+mod world;
+
+pub use runner::{Case, Report, Verdict, cases, run, table};
+pub use subject::{Settings, Subject, Transport};
