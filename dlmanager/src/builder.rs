@@ -189,9 +189,7 @@ impl Builder {
     /// The directory cannot be made or written; a limit is set and the directory holds a stranger's files; the thread
     /// cannot be started.
     pub fn open(self) -> Result<DownloadManager, OpenError> {
-        self.check()?;
-        let runtime = runtime::own_thread().map_err(|error| OpenError::Start(error.to_string()))?;
-        block_on(self.start(runtime, false))
+        block_on(self.open_on_own_thread())
     }
 
     /// Opens the manager within the program's own runtime: a `tokio::runtime::Handle`, or any closure that spawns a
@@ -204,6 +202,12 @@ impl Builder {
     pub async fn open_on(self, runtime: impl Runtime) -> Result<DownloadManager, OpenError> {
         self.check()?;
         self.start(Arc::new(runtime), true).await
+    }
+
+    pub(crate) async fn open_on_own_thread(self) -> Result<DownloadManager, OpenError> {
+        self.check()?;
+        let runtime = runtime::own_thread().map_err(|error| OpenError::Start(error.to_string()))?;
+        self.start(runtime, false).await
     }
 
     async fn start(self, runtime: Arc<dyn Runtime>, workers_only: bool) -> Result<DownloadManager, OpenError> {

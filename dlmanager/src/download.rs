@@ -1,7 +1,7 @@
 //! The handle of a download.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -175,6 +175,12 @@ impl Download {
     pub fn clear_progress(&self) {
         let (_, old) = self.record.observe(None);
         drop(old);
+    }
+
+    /// Ready when observers got their last calls.
+    pub(crate) async fn observed(&self) {
+        let mut key = None;
+        poll_fn(|context| self.shared.poll_observers(context, &mut key)).await;
     }
 
     /// Blocks until it has ended. Not for async code: await it there.

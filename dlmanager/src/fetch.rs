@@ -33,8 +33,9 @@ pub fn fetch(url: impl Into<String>, path: impl AsRef<Path>) -> Fetch {
     }
 }
 
-/// A file about to be fetched, from [`fetch()`]: await it, or call [`wait`](Self::wait).
-#[must_use = "await it, or call wait"]
+/// A file about to be fetched, from [`fetch()`]: await it, or call [`wait`](Self::wait) or [`start`](Self::start).
+/// Dropping the future before its end cancels the download.
+#[must_use = "await it, or call wait or start"]
 pub struct Fetch {
     url: String,
     path: PathBuf,
@@ -81,7 +82,26 @@ impl Fetch {
         self
     }
 
-    /// Fetches it and blocks until that is done.
+    /// Starts it in the background, and returns a handle by which it can be canceled, observed and waited for. It goes on
+    /// without the handle. Once it has ended, nothing of it is left but its file.
+    ///
+    /// ```no_run
+    /// let download = dlmanager::fetch("https://example.org/a.zip", "downloads/a.zip").start()?;
+    /// download.set_progress(|progress| println!("{} bytes", progress.received));
+    /// let file = download.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Blocks while the folder is made, so it is not for async code.
+    ///
+    /// # Errors
+    ///
+    /// The path or the URL makes no sense, or the folder cannot be used. What happens afterwards, the handle tells.
+    pub fn start(self) -> Result<Download, FetchError> {
+        block_on(self.begin())
+    }
+
+    /// Fetches it and blocks until that is done, and the observer got its last call.
     ///
     /// # Errors
     ///
@@ -91,6 +111,13 @@ impl Fetch {
     }
 
     async fn run(self) -> Result<DownloadedFile, FetchError> {
+        let running = CanceledOnDrop(self.begin().await?);
+        let result = (&running.0).await;
+        running.0.observed().await;
+        Ok(result?)
+    }
+
+    async fn begin(self) -> Result<Download, FetchError> {
         let name = self.path.file_name().and_then(|name| name.to_str());
         let Some(name) = name else { return Err(FetchError::NoName { path: self.path }) };
         let name = match FileName::new(name) {
@@ -104,12 +131,19 @@ impl Fetch {
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        let manager = DownloadManager::builder(folder).config(self.config).open()?;
-        let record = manager.shared().download(request, self.observer)?;
-        let result = Download::new(record, Arc::clone(manager.shared())).await;
-        // What cannot be removed now is removed by the next one in that folder: the result stands.
-        let _ = manager.close().await;
-        Ok(result.map(|file| DownloadedFile { path: self.path, ..file })?)
+        let manager = DownloadManager::builder(folder).config(self.config).open_on_own_thread().await?;
+        let record = manager.shared().download_alone(request, self.observer, self.path)?;
+        Ok(Download::new(record, Arc::clone(manager.shared())))
+    }
+}
+
+/// Nobody waits any more for what was to be awaited.
+struct CanceledOnDrop(Download);
+
+impl Drop for CanceledOnDrop {
+    fn drop(&mut self) {
+        // It has ended, or ends by itself.
+        let _ = self.0.cancel();
     }
 }
 

@@ -150,7 +150,7 @@ impl fmt::Debug for DownloadManager {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.shared.close();
+        self.shared.abandon();
     }
 }
 

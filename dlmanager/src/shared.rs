@@ -19,7 +19,7 @@ use crate::pool::Pool;
 use crate::record::Record;
 use crate::sync::{Wakers, lock};
 use crate::waits::Waits;
-use crate::{Error, LimitUsage, ManagerGone, Subject, Swept, Victim};
+use crate::{DownloadedFile, Error, LimitUsage, ManagerGone, Subject, Swept, Victim};
 
 /// A deadline that cannot be represented is replaced by one that far away: the tick that it causes is harmless.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -37,6 +37,7 @@ pub(crate) struct State {
     pub(crate) records: BTreeMap<DownloadId, Arc<Record>>,
     pub(crate) waits: Waits,
     phase: Phase,
+    alone: Alone,
     directory: Option<Result<(), DirectoryError>>,
     sweeps: u64,
     swept: Swept,
@@ -55,6 +56,16 @@ enum Phase {
     Gone,
 }
 
+/// Whether the manager is there for one download, and ends with it.
+enum Alone {
+    No,
+    Running,
+    /// The download has ended, and the core is to be closed.
+    Ended(Arc<Record>, Result<DownloadedFile, Error>),
+    /// Told when nothing is half done, as there is no manager whose end could be waited for.
+    Closing(Arc<Record>, Result<DownloadedFile, Error>),
+}
+
 /// What to do once the lock is free.
 #[derive(Default)]
 pub(crate) struct After {
@@ -70,6 +81,7 @@ impl Shared {
             records: BTreeMap::new(),
             waits: Waits::default(),
             phase: Phase::Running,
+            alone: Alone::No,
             directory: None,
             sweeps: 0,
             swept: Swept::default(),
@@ -104,15 +116,38 @@ impl Shared {
         request: Request,
         observer: Option<Observer>,
     ) -> Result<Arc<Record>, AdmitError> {
+        self.admit(request, observer, None)
+    }
+
+    /// Admits the one download of this manager, which is shown to go to `dest`. The manager ends with it, and not before.
+    pub(crate) fn download_alone(
+        self: &Arc<Self>,
+        request: Request,
+        observer: Option<Observer>,
+        dest: PathBuf,
+    ) -> Result<Arc<Record>, AdmitError> {
+        self.admit(request, observer, Some(dest))
+    }
+
+    fn admit(
+        self: &Arc<Self>,
+        request: Request,
+        observer: Option<Observer>,
+        alone: Option<PathBuf>,
+    ) -> Result<Arc<Record>, AdmitError> {
         let name = request.file_name()?;
         let url = request.url().clone();
-        let dest = self.directory.join(name.as_str());
+        let is_alone = alone.is_some();
+        let dest = alone.unwrap_or_else(|| self.directory.join(name.as_str()));
         let now = self.now();
         let mut state = self.lock();
         if state.phase != Phase::Running {
             return Err(AdmitError::Closed);
         }
         let admission = state.core.download(now, request)?;
+        if is_alone {
+            state.alone = Alone::Running;
+        }
         let id = admission.id();
         let joined = match admission {
             Admission::Joined(id) => state.records.get(&id).cloned(),
@@ -156,6 +191,14 @@ impl Shared {
         if state.phase == Phase::Running {
             state.core.close(now);
             self.wake_loop(state);
+        }
+    }
+
+    /// The last clone of the manager is gone: closes it, unless it is to end with its one download.
+    pub(crate) fn abandon(&self) {
+        let stands_alone = !matches!(self.lock().alone, Alone::No);
+        if !stands_alone {
+            self.close();
         }
     }
 
@@ -207,6 +250,7 @@ impl Shared {
                 record.finish(Err(error.clone()), &mut after);
                 state.waits.ended(id, None, Some((&record.subject, error)), &mut after);
             }
+            state.tell_alone(&mut after);
             state.end(&mut after);
         }
         drop(state);
@@ -336,12 +380,38 @@ impl State {
         };
         let oldest = self.records.keys().next().copied();
         self.waits.ended(id, oldest, failure, after);
-        record.finish(result, after);
+        match self.alone {
+            Alone::No => record.finish(result, after),
+            Alone::Running | Alone::Ended(..) | Alone::Closing(..) => self.alone = Alone::Ended(record, result),
+        }
+    }
+
+    /// Closes the core where its one download has ended. Returns whether that is so, and the core has more to say.
+    pub(crate) fn close_after_the_one(&mut self, now: Instant) -> bool {
+        match std::mem::replace(&mut self.alone, Alone::No) {
+            Alone::Ended(record, result) => {
+                self.alone = Alone::Closing(record, result);
+                self.core.close(now);
+                true
+            }
+            other => {
+                self.alone = other;
+                false
+            }
+        }
+    }
+
+    fn tell_alone(&mut self, after: &mut After) {
+        match std::mem::replace(&mut self.alone, Alone::No) {
+            Alone::Ended(record, result) | Alone::Closing(record, result) => record.finish(result, after),
+            Alone::No | Alone::Running => {}
+        }
     }
 
     /// The core is closed and drained: nothing more will happen.
     pub(crate) fn drained(&mut self, after: &mut After) {
         self.phase = Phase::Drained;
+        self.tell_alone(after);
         self.end(after);
     }
 

@@ -1,11 +1,12 @@
 //! `fetch`: one file, without a manager.
 
-use std::sync::{Arc, Mutex};
+use std::future::IntoFuture;
+use std::sync::{Arc, Mutex, mpsc};
 
 use dlmanager::{AdmitError, DownloadError, Error, FetchError, How, IfPresent, Progress, fetch};
-use dlmanager_origin::{Body, Origin, Reply};
+use dlmanager_origin::{At, Body, Gate, Origin, Reply};
 
-use crate::support::{entries, names, within};
+use crate::support::{DEADLINE, end, entries, names, within};
 
 #[test]
 fn a_file_is_fetched_to_its_path_and_the_last_progress_is_told_before_that_is_over() {
@@ -55,4 +56,82 @@ fn what_is_wrong_is_told() {
         "{missing:?}"
     );
     assert!(entries(&folder).is_empty());
+}
+
+#[test]
+fn it_can_be_started_observed_and_waited_for_by_a_handle() {
+    let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
+    let gate = Gate::new();
+    origin.serve("/a.bin", Reply::body(Body::pattern(1, 100_000)).gate_at(At::Body(50_000), &gate));
+    let path = folder.path().join("sub/b.bin");
+    let fetching = fetch(origin.url("/a.bin"), &path);
+    let download = within(move || fetching.start()).unwrap();
+    assert!(gate.wait_reached(1, DEADLINE));
+    assert!(download.is_running() && !download.is_canceled());
+    assert_eq!((download.dest(), download.name()), (path.as_path(), "b.bin"));
+    let (values, observed) = mpsc::channel();
+    download.set_progress(move |progress| values.send(progress.received).unwrap());
+    gate.open();
+    let file = end(&download).unwrap();
+    assert_eq!((&file.path, file.length, file.how), (&path, 100_000, How::Fetched));
+    // The observer is dropped with its last call, and nothing else is left.
+    assert_eq!(within(move || observed.into_iter().last()), Some(100_000));
+    assert_eq!(entries(&folder.path().join("sub")), names(&["b.bin"]));
+    assert!(!download.is_running());
+}
+
+#[test]
+fn one_that_was_started_goes_on_without_its_handle_and_can_be_canceled() {
+    let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
+    let gate = Gate::new();
+    origin.serve("/a.bin", Reply::body(Body::pattern(1, 100_000)).gate_at(At::Body(50_000), &gate));
+    let path = folder.path().join("a.bin");
+    let fetching = fetch(origin.url("/a.bin"), &path);
+    let download = within(move || fetching.start()).unwrap();
+    let (told, ended) = mpsc::channel::<()>();
+    download.set_progress(move |_| told.send(()).unwrap_or(()));
+    assert!(gate.wait_reached(1, DEADLINE));
+    drop(download);
+    gate.open();
+    within(move || ended.into_iter().for_each(drop));
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), 100_000);
+
+    origin.serve("/b.bin", Reply::body(Body::pattern(1, 100_000)).stall_at(At::Body(50_000)));
+    let fetching = fetch(origin.url("/b.bin"), folder.path().join("b.bin"));
+    let download = within(move || fetching.start()).unwrap();
+    origin.wait_for(DEADLINE, |seen| !seen.requests.is_empty()).unwrap();
+    download.cancel().unwrap();
+    assert_eq!(end(&download), Err(Error::Canceled));
+    assert!(download.is_canceled());
+    assert_eq!(entries(folder.path()), names(&["a.bin"]), "once it has ended nothing is left");
+}
+
+#[test]
+fn a_failure_of_one_that_was_started_is_told_by_its_handle() {
+    let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
+    origin.serve("/a", Reply::empty(404));
+    let path = folder.path().join("a");
+    let fetching = fetch(origin.url("/a"), &path).retries(0);
+    let download = within(move || fetching.start()).unwrap();
+    assert_eq!(end(&download), Err(Error::Failed(DownloadError::Status { status: 404 })));
+    assert!(entries(folder.path()).is_empty());
+    let refused = within(move || fetch("ftp://example.org/a", path).start());
+    assert!(matches!(refused, Err(FetchError::Admit(AdmitError::Url(_)))), "{refused:?}");
+}
+
+#[test]
+fn a_fetch_that_is_dropped_is_canceled() {
+    let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
+    let gate = Gate::new();
+    origin.serve("/a", Reply::body("bytes").gate_at(At::Body(2), &gate));
+    let mut fetching = Box::pin(fetch(origin.url("/a"), folder.path().join("a")).into_future());
+    within({
+        let gate = gate.clone();
+        move || {
+            let reached = smol::unblock(move || assert!(gate.wait_reached(1, DEADLINE)));
+            smol::block_on(smol::future::or(async { drop((&mut fetching).await) }, reached));
+        }
+    });
+    origin.wait_for(DEADLINE, |seen| seen.connections.open == 0).unwrap();
+    assert!(!folder.path().join("a").exists());
 }
