@@ -3,17 +3,20 @@
 use std::pin::Pin;
 
 use dlmanager_core::{Fault, FaultKind};
+use dlmanager_tls::TlsConfig;
 use hyper::client::conn::http1;
 
 use crate::Options;
 use crate::link::Link;
 use crate::origin::Origin;
 use crate::runtime::Runtime;
+use crate::tls::TlsStream;
 use crate::wire::{Gauge, Wire};
 
-/// How connections are made: by a runtime, with hyper's settings.
+/// How connections are made: by a runtime, where the origin asks for it with TLS, and with hyper's settings.
 pub(crate) struct Connector {
     pub(crate) runtime: Box<dyn Runtime>,
+    tls: TlsConfig,
     http1: http1::Builder,
 }
 
@@ -21,21 +24,25 @@ pub(crate) struct Connector {
 pub(crate) type Linking = Pin<Box<dyn Future<Output = Result<Box<Link>, Fault>> + Send>>;
 
 impl Connector {
-    pub(crate) fn new(runtime: Box<dyn Runtime>, options: &Options) -> Self {
+    pub(crate) fn new(runtime: Box<dyn Runtime>, tls: TlsConfig, options: &Options) -> Self {
         let mut http1 = http1::Builder::new();
         http1
             .max_headers(options.header_count_max)
             .max_header_size(options.header_bytes_max)
             .max_buf_size(options.hyper_buffer_bytes());
-        Self { runtime, http1 }
+        Self { runtime, tls, http1 }
     }
 
     /// Connects to `origin`. Nothing is done before the first poll.
     pub(crate) fn connect(&self, origin: &Origin) -> Linking {
         let connecting = self.runtime.connect(origin);
         let http1 = self.http1.clone();
+        let secured = origin.is_secure().then(|| (origin.clone(), self.tls.clone()));
         Box::pin(async move {
-            let stream = connecting.await?;
+            let stream = match secured {
+                None => connecting.await?,
+                Some((origin, tls)) => Box::new(TlsStream::connect(connecting, &origin, &tls).await?),
+            };
             let gauge = Gauge::new();
             let wire = Wire::new(stream, gauge.clone());
             let (sender, connection) = http1

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use dlmanager_core::{ActionId, BodyId, Chunk, Completion, Event, Fault, FaultKind, Head, NetAction, NetOp};
+use dlmanager_tls::TlsConfig;
 use http::Response;
 use hyper::body::Incoming;
 use slab::Slab;
@@ -66,13 +67,13 @@ enum Next {
 const EXPIRY: usize = usize::MAX;
 
 impl Exchanges {
-    /// No exchange and no connection yet; those to come are made by `runtime`.
+    /// No exchange and no connection yet; those to come are made by `runtime`, and for `https` secured by `tls`.
     #[must_use]
-    pub fn new(runtime: impl Runtime, options: Options) -> Self {
+    pub fn new(runtime: impl Runtime, tls: TlsConfig, options: Options) -> Self {
         let ready = Arc::<ReadyList>::default();
         let expiry_alarm = Alarm::new(EXPIRY, &ready);
         Self {
-            connector: Connector::new(Box::new(runtime), &options),
+            connector: Connector::new(Box::new(runtime), tls, &options),
             slots: Slab::new(),
             bodies: HashMap::new(),
             pool: Pool::new(&options),

@@ -5,6 +5,7 @@ use std::io;
 use std::iter;
 
 use dlmanager_core::{Fault, FaultKind};
+use dlmanager_tls::connection_fault;
 
 use crate::Options;
 use crate::origin::Origin;
@@ -34,10 +35,16 @@ pub(crate) fn of_head(error: &hyper::Error, begun: bool, options: &Options) -> F
     if error.is_parse() {
         return Fault::new(FaultKind::Protocol).with_detail(chain_text(error));
     }
-    if let Some(cause) = find::<io::Error>(error) {
-        return with_io(FaultKind::Reset, cause, "");
+    if let Some(fault) = connection_fault(error) {
+        return fault;
     }
-    if begun && !error.is_incomplete_message() {
+    // Over TLS an end without a close_notify comes as an error, which says no more than an end.
+    let ended = match find::<io::Error>(error) {
+        Some(cause) if cause.kind() != io::ErrorKind::UnexpectedEof => return with_io(FaultKind::Reset, cause, ""),
+        Some(_) => true,
+        None => error.is_incomplete_message(),
+    };
+    if begun && !ended {
         return Fault::new(FaultKind::Protocol).with_detail("the server spoke before it was asked");
     }
     Fault::new(FaultKind::Reset).with_detail(if begun {
@@ -49,6 +56,9 @@ pub(crate) fn of_head(error: &hyper::Error, begun: bool, options: &Options) -> F
 
 /// The body broke off or is malformed.
 pub(crate) fn of_body(error: &hyper::Error) -> Fault {
+    if let Some(fault) = connection_fault(error) {
+        return fault;
+    }
     match find::<io::Error>(error) {
         Some(cause) if matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
             with_io(FaultKind::Protocol, cause, "")

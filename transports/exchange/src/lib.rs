@@ -30,8 +30,8 @@
 //!
 //! # Exchanges
 //!
-//! - The request goes out as it is, its URI in origin-form; no header field is added. Only `http` is spoken: any other
-//!   scheme is [`FaultKind::Unsupported`](dlmanager_core::FaultKind::Unsupported).
+//! - The request goes out as it is, its URI in origin-form; no header field is added. Only `http` and `https` are spoken:
+//!   any other scheme is [`FaultKind::Unsupported`](dlmanager_core::FaultKind::Unsupported).
 //! - A `ReadBody` may be started before its `Fetch` is answered. It gets what is ready, of whatever length. Small frames
 //!   that are ready together come as one chunk; where the end is known with the last bytes, they bear `last`. Trailers
 //!   are passed over.
@@ -47,6 +47,19 @@
 //! [`Options::idle_timeout`], beyond [`Options::idle_connections_max`], and when the server closes it or sends what
 //! nobody asked for. A request that finds its kept connection closed goes out once more on a new one, provided that not
 //! a byte of a reply has come; `Connected` is then reported again.
+//!
+//! # TLS
+//!
+//! For `https` a connection is secured by rustls as [`TlsConfig`] says, which is told in [`dlmanager_tls`]. `Connected` is
+//! reported after the handshake, so that a timeout of connecting covers it; what does not verify is
+//! [`FaultKind::Tls`](dlmanager_core::FaultKind::Tls), in words. The system's roots are read when the first connection
+//! needs them, which takes some milliseconds of the loop's time.
+//!
+//! A body that only the connection's end delimits is whole where the server has said by a close_notify that this is the
+//! end. Without one it may have been cut off: that is [`FaultKind::Reset`](dlmanager_core::FaultKind::Reset). (Over plain
+//! TCP the two cannot be told apart.)
+//!
+//! A connection holds the ciphertext of one read (32 KiB) and the plaintext of one record (16 KiB) besides.
 //!
 //! # What a chunk keeps alive
 //!
@@ -66,9 +79,11 @@ mod origin;
 mod pool;
 mod runtime;
 mod slot;
+mod tls;
 mod wake;
 mod wire;
 
+pub use dlmanager_tls::{self, TlsConfig};
 pub use exchanges::Exchanges;
 pub use fault::{unreachable, unresolved};
 pub use options::Options;

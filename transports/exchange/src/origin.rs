@@ -6,9 +6,11 @@ use dlmanager_core::{Fault, FaultKind};
 use http::Uri;
 use http::uri::Scheme;
 
-/// A server that connections are made to. Those to one origin serve all its requests.
+/// A server that connections are made to: scheme, host and port. Connections to one origin serve all its requests.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
+    /// By TLS.
+    secure: bool,
     /// In lower case; an IPv6 address with its brackets.
     host: Box<str>,
     port: u16,
@@ -21,6 +23,12 @@ impl Origin {
         self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&self.host)
     }
 
+    /// Whether it is spoken to over TLS: its scheme is `https`.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
     /// The port, which is that of the scheme where the URI had none.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -30,19 +38,23 @@ impl Origin {
     /// The origin of an absolute URI.
     pub(crate) fn of(uri: &Uri) -> Result<Self, Fault> {
         const HTTP_PORT: u16 = 80;
+        const HTTPS_PORT: u16 = 443;
         let unsupported = |detail: &str| Fault::new(FaultKind::Unsupported).with_detail(detail);
-        match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTP => {}
-            Some(scheme) if *scheme == Scheme::HTTPS => {
-                return Err(unsupported("https, as this transport has no TLS; only http can be fetched"));
+        let secure = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => false,
+            Some(scheme) if *scheme == Scheme::HTTPS => true,
+            Some(scheme) => {
+                return Err(unsupported(&format!("the scheme {scheme}; only http and https can be fetched")));
             }
-            Some(scheme) => return Err(unsupported(&format!("the scheme {scheme}; only http can be fetched"))),
             None => return Err(unsupported("a URL without a scheme")),
-        }
+        };
+        let default_port = if secure { HTTPS_PORT } else { HTTP_PORT };
         match uri.host() {
-            Some(host) if !host.is_empty() => {
-                Ok(Self { host: host.to_ascii_lowercase().into(), port: uri.port_u16().unwrap_or(HTTP_PORT) })
-            }
+            Some(host) if !host.is_empty() => Ok(Self {
+                secure,
+                host: host.to_ascii_lowercase().into(),
+                port: uri.port_u16().unwrap_or(default_port),
+            }),
             _ => Err(unsupported("a URL without a host")),
         }
     }
@@ -68,6 +80,8 @@ mod tests {
         assert_eq!(origin("http://Example.ORG/a?b"), origin("http://user:secret@example.org:80"));
         assert_ne!(origin("http://example.org:8080"), origin("http://example.org"));
         assert_ne!(origin("http://example.org"), origin("http://www.example.org"));
+        assert_ne!(origin("http://example.org:443"), origin("https://example.org"));
+        assert_eq!(origin("https://example.org:443"), origin("HTTPS://EXAMPLE.org"));
     }
 
     #[test]
@@ -77,8 +91,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_http_is_refused_in_words() {
-        for (uri, word) in [("https://example.org/", "https"), ("ftp://example.org/", "ftp"), ("/path", "scheme")] {
+    fn what_is_neither_http_nor_https_is_refused_in_words() {
+        for (uri, word) in [("httpss://example.org/", "httpss"), ("ftp://example.org/", "ftp"), ("/path", "scheme")] {
             let fault = Origin::of(&uri.parse().unwrap()).unwrap_err();
             assert_eq!(fault.kind(), FaultKind::Unsupported);
             assert!(fault.to_string().contains(word), "{fault}");

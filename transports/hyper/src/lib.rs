@@ -1,4 +1,4 @@
-//! Executes the network actions of dlmanager-core with hyper on tokio: HTTP/1.1 over TCP.
+//! Executes the network actions of dlmanager-core with hyper on tokio: HTTP/1.1 over TCP and TLS.
 //!
 //! A [`Hyper`] takes [`NetAction`]s by [`start`](Hyper::start) and yields their
 //! [`Event`]s by [`poll`](Hyper::poll). It has no task and no thread of its own, only the host's
@@ -35,7 +35,7 @@ use std::task::Context;
 
 use dlmanager_core::{ActionId, Event, NetAction};
 use dlmanager_exchange::Exchanges;
-pub use dlmanager_exchange::Options;
+pub use dlmanager_exchange::{Options, TlsConfig};
 
 use crate::connect::Tokio;
 
@@ -50,10 +50,16 @@ use crate::connect::Tokio;
 pub struct Hyper(Exchanges);
 
 impl Hyper {
-    /// A transport without connections.
+    /// A transport without connections, which trusts the system's CAs.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self(Exchanges::new(Tokio::new(&options), options))
+        Self::with_tls(TlsConfig::default(), options)
+    }
+
+    /// A transport without connections, which speaks TLS as `tls` says.
+    #[must_use]
+    pub fn with_tls(tls: TlsConfig, options: Options) -> Self {
+        Self(Exchanges::new(Tokio::new(&options), tls, options))
     }
 
     /// Takes an action on. Its events come from [`poll`](Self::poll), which has to be called before the loop sleeps: an

@@ -1,4 +1,4 @@
-//! Executes the network actions of dlmanager-core with hyper on smol: HTTP/1.1 over TCP.
+//! Executes the network actions of dlmanager-core with hyper on smol: HTTP/1.1 over TCP and TLS.
 //!
 //! A [`Smol`] takes [`NetAction`]s by [`start`](Smol::start) and yields their [`Event`]s by [`poll`](Smol::poll). It has no
 //! task and no thread of its own, only the host's names are resolved on smol's blocking threads: the loop that owns it
@@ -45,7 +45,7 @@ use std::task::Context;
 
 use dlmanager_core::{ActionId, Event, NetAction};
 use dlmanager_exchange::Exchanges;
-pub use dlmanager_exchange::Options;
+pub use dlmanager_exchange::{Options, TlsConfig};
 
 use crate::connect::Reactor;
 
@@ -60,10 +60,16 @@ use crate::connect::Reactor;
 pub struct Smol(Exchanges);
 
 impl Smol {
-    /// A transport without connections.
+    /// A transport without connections, which trusts the system's CAs.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self(Exchanges::new(Reactor::new(&options), options))
+        Self::with_tls(TlsConfig::default(), options)
+    }
+
+    /// A transport without connections, which speaks TLS as `tls` says.
+    #[must_use]
+    pub fn with_tls(tls: TlsConfig, options: Options) -> Self {
+        Self(Exchanges::new(Reactor::new(&options), tls, options))
     }
 
     /// Takes an action on. Its events come from [`poll`](Self::poll), which has to be called before the loop sleeps: an
