@@ -1,0 +1,120 @@
+//! The program, built once and run.
+
+use std::env;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::setting::Setting;
+use crate::wait::{DEADLINE, on_a_thread};
+
+/// What building may take, other builds that hold the lock included.
+const BUILD_DEADLINE: Duration = Duration::from_secs(300);
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stderr: String,
+}
+
+/// A run that is under way; it is killed when this is dropped.
+struct Running(Child);
+
+/// Runs the program in a folder, with the setting's transport.
+pub(crate) fn run(setting: &Setting, folder: &Path, arguments: &[&str]) -> Ran {
+    start(setting, folder, arguments).end()
+}
+
+fn start(setting: &Setting, folder: &Path, arguments: &[&str]) -> Running {
+    let mut command = Command::new(program());
+    command.args(arguments).args(["--transport", setting.transport.name]).current_dir(folder);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    Running(command.spawn().expect("the program can be run"))
+}
+
+impl Running {
+    /// Waits until it ends, in time.
+    fn end(mut self) -> Ran {
+        let mut pipe = self.0.stderr.take().expect("the pipe is taken once");
+        let read = move || {
+            let mut stderr = String::new();
+            pipe.read_to_string(&mut stderr).map(|_| stderr)
+        };
+        let stderr = on_a_thread(DEADLINE, read).expect("the program ends in time").expect("it writes UTF-8");
+        let status = self.0.wait().expect("it can be waited for");
+        Ran { code: status.code(), stderr }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nothing to be done where it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The program as the sources have it now.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| on_a_thread(BUILD_DEADLINE, build).unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// The tests of one crate cannot name the program of another, so cargo is asked for it.
+fn build() -> PathBuf {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args([
+        "build",
+        "--package",
+        "dlmanager-cli",
+        "--bin",
+        "dlmanager",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
+    let output = cargo.output().expect("cargo can be run");
+    assert!(output.status.success(), "the program cannot be built");
+    let messages = String::from_utf8(output.stdout).expect("cargo writes UTF-8");
+    let executable = |line: &str| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    };
+    messages.lines().filter_map(executable).next_back().expect("cargo names the program")
+}
+
+/// Ctrl-C: the program cancels what runs, leaves nothing unfinished, and exits with 130.
+#[cfg(unix)]
+pub(crate) fn is_interrupted(setting: &Setting) {
+    use dlmanager_origin::{At, Reply};
+    use rustix::process::{Pid, Signal, kill_process};
+
+    use crate::bench::{Bench, pattern};
+    use crate::place::TEN;
+
+    let bench = Bench::new(setting);
+    let stalled = dlmanager_origin::Gate::new();
+    bench.origin.serve("/whole", Reply::body(TEN));
+    bench.origin.serve("/stalled", Reply::body(pattern("/stalled", 300_000)).gate_at(At::Body(200_000), &stalled));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (whole, url) = (bench.origin.url("/whole"), bench.origin.url("/stalled"));
+    let running = start(setting, folder.path(), &["get", "-j", "1", &whole, &url]);
+    assert!(stalled.wait_reached(1, DEADLINE));
+    kill_process(Pid::from_child(&running.0), Signal::INT).expect("it runs");
+    let ran = running.end();
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    bench.wait_disconnected();
+    let names: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["whole"]);
+    assert_eq!(std::fs::read(folder.path().join("whole")).unwrap(), TEN);
+}
+
+/// There is no way to send Ctrl-C to one program alone.
+#[cfg(not(unix))]
+pub(crate) fn is_interrupted(_: &Setting) {}
