@@ -1,16 +1,17 @@
 //! A connection as its two threads share it: the reader puts in what arrives, the writer waits for it and for time.
 
 use std::collections::VecDeque;
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::input::Incoming;
+use crate::wire::Wire;
 
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) number: usize,
-    pub(crate) stream: TcpStream,
+    pub(crate) wire: Wire,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -31,8 +32,8 @@ pub(crate) enum Interrupted {
 }
 
 impl Connection {
-    pub(crate) fn new(number: usize, stream: TcpStream) -> Self {
-        Self { number, stream, state: Mutex::default(), changed: Condvar::new() }
+    pub(crate) fn new(number: usize, wire: Wire) -> Self {
+        Self { number, wire, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// What the reader has read: `false` where too much is waiting already.
@@ -109,7 +110,7 @@ impl Connection {
         self.lock().stopped = true;
         self.changed.notify_all();
         // Fails where the connection is gone already.
-        let _ = self.stream.shutdown(Shutdown::Both);
+        let _ = self.wire.stream.shutdown(Shutdown::Both);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -18,7 +18,7 @@ use crate::reply::{At, Cut, Framing, Head, Reply, reason};
 pub(crate) fn serve(shared: &Shared, connection: Arc<Connection>) {
     thread::scope(|scope| {
         let read = || {
-            input::read_requests(&connection);
+            input::read_requests(&connection, shared);
             shared.left(connection.number);
             connection.input_ended();
         };
@@ -66,19 +66,23 @@ fn answer(shared: &Shared, connection: &Arc<Connection>) -> Cut {
 }
 
 fn finish(connection: &Connection, cut: Cut) {
-    // Both fail where the client or the origin's end came first.
+    let stream = &connection.wire.stream;
+    // All of this fails where the client or the origin's end came first.
     match cut {
         Cut::Reset => {
-            let _ = net::reset_on_close(&connection.stream);
+            let _ = net::reset_on_close(stream);
             // Ends the reader, whose hold on the socket would defer the reset.
-            let _ = connection.stream.shutdown(Shutdown::Read);
+            let _ = stream.shutdown(Shutdown::Read);
         }
-        Cut::Fin => {
+        Cut::Fin | Cut::BareFin => {
             // What the client still sends is read for a while: closing over it would be a reset (RFC 9112 section 9.6).
             const LINGER: Duration = Duration::from_secs(1);
-            let _ = connection.stream.shutdown(Shutdown::Write);
+            if cut == Cut::Fin {
+                let _ = connection.wire.announce_end();
+            }
+            let _ = stream.shutdown(Shutdown::Write);
             let _ = connection.wait(Some(Instant::now() + LINGER), || false);
-            let _ = connection.stream.shutdown(Shutdown::Both);
+            let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Reading requests, as far as an origin for tests has to understand them.
 
-use std::io::{self, Read};
+use std::io;
 
 use crate::connection::Connection;
+use crate::origin::Shared;
 
 #[derive(Debug)]
 pub(crate) enum Incoming {
@@ -23,23 +24,36 @@ pub(crate) struct Parsed {
 
 /// Reads until the client closes or the connection is shut down, also when nobody wants to know any more: so a close
 /// of ours never finds unread bytes, which would turn it into a reset.
-pub(crate) fn read_requests(connection: &Connection) {
+pub(crate) fn read_requests(connection: &Connection, shared: &Shared) {
     const HEAD_BYTES_MAX: usize = 64 * 1024;
     let mut buffer = Vec::new();
-    let mut piece = [0; 8 * 1024];
     let mut body_left = 0;
     let mut refused = false;
-    loop {
-        let count = match (&connection.stream).read(&mut piece) {
-            Ok(0) => return,
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+    let mut shaking_hands = connection.wire.is_tls();
+    let mut open = true;
+    while open {
+        let read = connection.wire.read(&mut buffer);
+        if shaking_hands {
+            let result = match (connection.wire.agreed(), &read) {
+                (Some(agreed), _) => Some(Ok(agreed)),
+                (None, Ok(true)) => None,
+                (None, Ok(false)) => Some(Err("the client left".to_owned())),
+                (None, Err(error)) if error.kind() == io::ErrorKind::Interrupted => None,
+                (None, Err(error)) => Some(Err(error.to_string())),
+            };
+            shaking_hands = result.is_none();
+            if let Some(result) = result {
+                shared.shook_hands(connection.number, result);
+            }
+        }
+        open = match read {
+            Ok(open) => open,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
             Err(_) => return,
         };
         if refused {
-            continue;
+            buffer.clear();
         }
-        buffer.extend_from_slice(&piece[..count]);
         while !refused {
             let skipped = usize::try_from(body_left).map_or(buffer.len(), |left: usize| left.min(buffer.len()));
             buffer.drain(..skipped);
@@ -55,7 +69,7 @@ pub(crate) fn read_requests(connection: &Connection) {
                 Some(end) => {
                     parse(&buffer.drain(..end + 4).as_slice()[..end]).map_or(Incoming::Malformed, Incoming::Request)
                 }
-                None if buffer.len() > HEAD_BYTES_MAX => Incoming::Malformed,
+                None if buffer.len() > HEAD_BYTES_MAX || !begins_like_a_method(&buffer) => Incoming::Malformed,
                 None => break,
             };
             match &incoming {
@@ -65,6 +79,11 @@ pub(crate) fn read_requests(connection: &Connection) {
             refused |= !connection.push(incoming);
         }
     }
+}
+
+/// What begins otherwise never becomes a request, and whoever sent it, a TLS client for one, waits for an answer.
+fn begins_like_a_method(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(u8::is_ascii_graphic)
 }
 
 /// Takes a head without the empty line that ends it.

@@ -47,9 +47,16 @@
 //! A reply that is held (by a stall, a gate, a pause or its pace) ends as soon as the client closes its connection or
 //! its sending half of it. A reply that is being written ends with the first write that fails.
 //!
+//! # TLS
+//!
+//! With the feature `tls`, `Origin::start_tls` does all this over TLS: an `Authority` is a private CA in memory, which
+//! makes certificates for servers, good ones and ones with every usual flaw, and for clients. Each connection's handshake
+//! is recorded in [`Records::handshakes`]. [`Cut::Fin`] says close_notify first, [`Cut::BareFin`] does not. Places and
+//! counts of bytes are those of HTTP.
+//!
 //! # Limits
 //!
-//! It speaks HTTP/1.1 and HTTP/1.0 without TLS, skips a request's body when it has a Content-Length, refuses one that is
+//! It speaks HTTP/1.1 and HTTP/1.0, skips a request's body when it has a Content-Length, refuses one that is
 //! chunked, and takes a request head of at most 64 KiB and 64 pipelined requests. Each connection costs two threads.
 #![forbid(unsafe_code)]
 
@@ -64,9 +71,14 @@ mod output;
 mod range;
 mod record;
 mod reply;
+#[cfg(feature = "tls")]
+mod tls;
+mod wire;
 
 pub use body::{Body, BodyReader};
 pub use gate::Gate;
 pub use origin::Origin;
-pub use record::{Connections, Ended, Records, Request, Sent, TimedOut};
+pub use record::{Agreed, Connections, Ended, Handshake, Records, Request, Sent, TimedOut};
 pub use reply::{At, Cut, Reply};
+#[cfg(feature = "tls")]
+pub use tls::{Authority, Identity, ServerCertificate, Tls, TlsVersion};

@@ -25,3 +25,21 @@ pub(crate) fn peer_has_left(stream: &TcpStream) -> bool {
 pub(crate) fn peer_has_left(_: &TcpStream) -> bool {
     false
 }
+
+/// The same whatever is still to be read.
+#[cfg(target_os = "linux")]
+pub(crate) fn peer_has_hung_up(stream: &TcpStream) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut asked = [PollFd::new(stream, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut asked, Some(&now)) {
+        Ok(_) => !asked[0].revents().is_empty(),
+        Err(_) => false,
+    }
+}
+
+/// Elsewhere it cannot be seen before the rest has been read.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn peer_has_hung_up(stream: &TcpStream) -> bool {
+    peer_has_left(stream)
+}

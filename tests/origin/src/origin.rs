@@ -10,14 +10,17 @@ use std::time::{Duration, Instant};
 use crate::connection::Connection;
 use crate::exchange;
 use crate::input::Parsed;
-use crate::net;
-use crate::record::{Records, Request, Sent, TimedOut};
+use crate::record::{Agreed, Handshake, Records, Request, Sent, TimedOut};
 use crate::reply::Reply;
+#[cfg(feature = "tls")]
+use crate::tls::{Session, Tls};
+use crate::wire::Wire;
 
 /// An HTTP origin on a free port of 127.0.0.1. Dropping it ends all its connections and threads before it returns.
 #[derive(Debug)]
 pub struct Origin {
     address: SocketAddr,
+    scheme: &'static str,
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
 }
@@ -29,14 +32,29 @@ impl Origin {
     ///
     /// Where no port or no thread is to be had.
     pub fn start() -> io::Result<Self> {
+        Self::listen("http", |stream| Ok(Wire::plain(stream)))
+    }
+
+    /// The same over TLS.
+    ///
+    /// # Errors
+    ///
+    /// Where no port, no thread or no key is to be had.
+    #[cfg(feature = "tls")]
+    pub fn start_tls(tls: &Tls) -> io::Result<Self> {
+        let config = tls.config()?;
+        Self::listen("https", move |stream| Ok(Wire::secured(stream, Session::new(Arc::clone(&config))?)))
+    }
+
+    fn listen(scheme: &'static str, wire: impl Fn(TcpStream) -> io::Result<Wire> + Send + 'static) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
         let accepting = thread::Builder::new().name("origin-accept".to_owned()).spawn({
             let shared = Arc::clone(&shared);
-            move || accept(&listener, &shared)
+            move || accept(&listener, &shared, wire)
         })?;
-        Ok(Self { address, shared, accepting: Some(accepting) })
+        Ok(Self { address, scheme, shared, accepting: Some(accepting) })
     }
 
     /// Where it listens.
@@ -45,11 +63,11 @@ impl Origin {
         self.address
     }
 
-    /// The URL of a path: `http://127.0.0.1:PORT/path`.
+    /// The URL of a path: `http://127.0.0.1:PORT/path`, with `https` over TLS.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         let slash = if path.starts_with('/') { "" } else { "/" };
-        format!("http://{}{slash}{path}", self.address)
+        format!("{}://{}{slash}{path}", self.scheme, self.address)
     }
 
     /// Answers every request for that path from now on with this reply.
@@ -119,21 +137,21 @@ impl Drop for Origin {
     }
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+fn accept(listener: &TcpListener, shared: &Arc<Shared>, wire: impl Fn(TcpStream) -> io::Result<Wire>) {
     for stream in listener.incoming() {
         let mut inner = shared.lock();
         if inner.stopping {
             return;
         }
-        let Ok(stream) = stream else {
+        let Ok(wire) = stream.and_then(&wire) else {
             // Out of descriptors, most likely: the next try would fail at once.
             const BREAK: Duration = Duration::from_millis(20);
             drop(shared.changed.wait_timeout(inner, BREAK));
             continue;
         };
         // Only the timing suffers where this fails.
-        let _ = stream.set_nodelay(true);
-        let connection = Arc::new(Connection::new(inner.records.connections.total, stream));
+        let _ = wire.stream.set_nodelay(true);
+        let connection = Arc::new(Connection::new(inner.records.connections.total, wire));
         inner.entered(&connection);
         inner.threads.retain(|thread| !thread.is_finished());
         let thread = thread::Builder::new().name(format!("origin-out-{}", connection.number)).spawn({
@@ -193,6 +211,12 @@ impl Shared {
         self.changed.notify_all();
     }
 
+    /// A TLS handshake has ended.
+    pub(crate) fn shook_hands(&self, connection: usize, result: Result<Agreed, String>) {
+        self.lock().records.handshakes.push(Handshake { connection, result });
+        self.changed.notify_all();
+    }
+
     /// One side has closed that connection. May be said again.
     pub(crate) fn left(&self, connection: usize) {
         self.lock().left(connection);
@@ -213,7 +237,7 @@ impl Inner {
     fn entered(&mut self, connection: &Arc<Connection>) {
         // A client that replaces a connection has closed the old one before: that its reader has not yet been told so
         // must not show in the peak.
-        self.open.retain(|number| self.live.get(number).is_some_and(|old| !net::peer_has_left(&old.stream)));
+        self.open.retain(|number| self.live.get(number).is_some_and(|old| !old.wire.peer_has_left()));
         self.open.insert(connection.number);
         self.live.insert(connection.number, Arc::clone(connection));
         let connections = &mut self.records.connections;

@@ -1,7 +1,6 @@
 //! Sending bytes place by place, with what is to happen at each.
 
 use std::collections::VecDeque;
-use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -94,7 +93,7 @@ impl<'a> Output<'a> {
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Halt> {
-        let written = (&self.connection.stream).write_all(&self.gathered);
+        let written = self.connection.wire.write_all(&self.gathered);
         self.gathered.clear();
         written.map_err(|_| {
             let stopped = self.connection.is_stopped();

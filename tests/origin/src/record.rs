@@ -10,6 +10,8 @@ pub struct Records {
     pub requests: Vec<Request>,
     /// The connections.
     pub connections: Connections,
+    /// The TLS handshakes that have ended, well or not, in that order; none without TLS.
+    pub handshakes: Vec<Handshake>,
 }
 
 impl Records {
@@ -17,6 +19,30 @@ impl Records {
     pub fn requests_to<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Request> {
         self.requests.iter().filter(move |request| request.path() == path)
     }
+}
+
+/// How a TLS handshake ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// The connection, from 0, in the order in which they were accepted.
+    pub connection: usize,
+    /// What was agreed on, or what went wrong, the client's alert for one.
+    pub result: Result<Agreed, String>,
+}
+
+/// What a TLS handshake has agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// `TLSv1_2` or `TLSv1_3`.
+    pub version: String,
+    /// The name that the client asked for (SNI); `None` where it asked for an address.
+    pub server_name: Option<String>,
+    /// The protocol chosen by ALPN.
+    pub protocol: Option<String>,
+    /// How many certificates the client has shown.
+    pub client_certificates: usize,
+    /// Whether an earlier session was taken up again.
+    pub resumed: bool,
 }
 
 /// How many connections there were and are.

@@ -79,8 +79,11 @@ pub enum At {
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// In order: what was sent arrives, then the end.
+    /// In order: what was sent arrives, then the end, which TLS announces by a close_notify.
     Fin,
+    /// As [`Cut::Fin`], but over TLS without the close_notify that says that nothing is missing (RFC 8446 section 6.1):
+    /// how it looks when somebody on the way ends the connection.
+    BareFin,
     /// By a reset, which may overtake bytes that the client has not yet read.
     Reset,
 }

@@ -179,7 +179,12 @@ fn pipelined_requests_are_answered_in_order_and_their_bodies_skipped() {
 #[test]
 fn what_is_no_request_gets_a_400() {
     let origin = Origin::start().unwrap();
-    for request in ["hello\r\n\r\n".to_owned(), "GET / HTTP/2\r\n\r\n".to_owned(), "x".repeat(70_000)] {
+    for request in [
+        "\u{16}\u{3}\u{1}".to_owned(),
+        "hello\r\n\r\n".to_owned(),
+        "GET / HTTP/2\r\n\r\n".to_owned(),
+        "x".repeat(70_000),
+    ] {
         let mut client = Client::connect(&origin);
         client.send(&request);
         assert!(client.rest_text().starts_with("HTTP/1.1 400 Bad Request\r\n"));

@@ -1,5 +1,6 @@
 //! Where PEM comes from. The one place of the transports that opens files, and only to read them.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use crate::load::Cause;
 /// A whole system's bundle has some 250 KiB. The bound is for devices and for files that were named by mistake.
 pub(crate) const BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Source {
     File(PathBuf),
     Bytes(Vec<u8>),
@@ -27,6 +28,16 @@ impl Source {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
             Self::File(path) => read(&path),
+        }
+    }
+}
+
+/// Without the bytes, which may be a key.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Bytes(bytes) => f.debug_tuple("Bytes").field(&bytes.len()).finish(),
         }
     }
 }
