@@ -104,8 +104,8 @@ fn of_certificate(cause: &CertificateError) -> String {
         }
         CertificateError::BadEncoding => "the server's certificate is malformed".to_owned(),
         CertificateError::BadSignature => {
-            "a signature of the server's does not verify: it may not have the key of its certificate, or another CA of \
-             the same name is trusted"
+            "the server's certificate does not verify: it was not signed by the trusted CA whose name it gives, or the \
+             server does not have its key"
                 .to_owned()
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {

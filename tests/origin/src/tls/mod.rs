@@ -31,6 +31,7 @@ pub(crate) use session::Session;
 pub struct Tls {
     authority: Authority,
     certificate: ServerCertificate,
+    identity: Option<Identity>,
     client_authority: Option<Authority>,
     version: Option<TlsVersion>,
     protocols: Vec<String>,
@@ -52,6 +53,7 @@ impl Tls {
         Self {
             authority: authority.clone(),
             certificate: ServerCertificate::Good,
+            identity: None,
             client_authority: None,
             version: None,
             protocols: vec!["http/1.1".to_owned()],
@@ -62,6 +64,13 @@ impl Tls {
     #[must_use]
     pub fn certificate(mut self, certificate: ServerCertificate) -> Self {
         self.certificate = certificate;
+        self
+    }
+
+    /// This certificate instead of one that is made for the occasion.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
         self
     }
 
@@ -87,7 +96,10 @@ impl Tls {
     }
 
     pub(crate) fn config(&self) -> io::Result<Arc<ServerConfig>> {
-        let identity = self.authority.server(self.certificate)?;
+        let identity = match &self.identity {
+            Some(identity) => identity.clone(),
+            None => self.authority.server(self.certificate)?,
+        };
         let chain = CertificateDer::pem_slice_iter(identity.certificates_pem.as_bytes())
             .collect::<Result<_, _>>()
             .map_err(io::Error::other)?;

@@ -75,8 +75,8 @@ fn behind_an_intermediate_ca_the_unknown_one_is_named() {
 
 #[test]
 fn a_ca_that_only_has_the_name_of_a_trusted_one_is_refused() {
-    let (text, _) = refusal(ServerCertificate::ImpostorCa);
-    assert!(text.contains("does not verify") || text.contains("no trusted CA"), "{text}");
+    let text = words(ServerCertificate::ImpostorCa);
+    assert!(text.contains("it was not signed by the trusted CA whose name it gives, or"), "{text}");
 }
 
 #[test]
@@ -151,6 +151,31 @@ fn a_self_signed_certificate_is_called_that() {
         let text = self::words(certificate);
         assert!(text.contains(words), "{text}");
     }
+}
+
+#[test]
+fn what_the_messages_advise_helps() {
+    let authority = authority();
+    let serve = |certificate| {
+        let identity = authority.server(certificate).unwrap();
+        let config = TlsConfig::builder().ca_pem(identity.certificates_pem.as_str()).only_given_cas(true);
+        (start(&Tls::new(&authority).identity(identity)), config.build().unwrap())
+    };
+    let (origin, config) = serve(ServerCertificate::SelfSigned);
+    assert_eq!(fetch(&config, &origin, "localhost").as_deref(), Ok("hello"));
+
+    // An intermediate CA may be trusted without the one above it.
+    let mut identity = authority.server(ServerCertificate::Intermediate).unwrap();
+    let second = identity.certificates_pem.rfind("-----BEGIN").unwrap();
+    let intermediate = identity.certificates_pem.split_off(second);
+    let origin = start(&Tls::new(&authority).identity(identity));
+    let config = TlsConfig::builder().ca_pem(intermediate).only_given_cas(true).build().unwrap();
+    assert_eq!(fetch(&config, &origin, "localhost").as_deref(), Ok("hello"));
+
+    // Which is why nothing of the kind is advised here.
+    let (origin, config) = serve(ServerCertificate::SelfSignedCa);
+    let fault = fetch(&config, &origin, "localhost").unwrap_err();
+    assert!(fault.to_string().contains("which is never accepted"), "{fault}");
 }
 
 #[test]
