@@ -1,10 +1,12 @@
 //! Fetches from an origin on loopback and throws the bytes away, to see what a transport costs:
-//! `cargo run --release -p dlmanager-transport-conformance --example discard -- hyper|smol [MEBIBYTES] [EXCHANGES]`.
+//! `cargo run --release -p dlmanager-transport-conformance --example discard -- \
+//! hyper|smol http|https [MEBIBYTES] [EXCHANGES]`.
 
 #[path = "../tests/suite/subjects.rs"]
 mod subjects;
 
 use std::error::Error;
+use std::fs;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -12,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use dlmanager_core::testing::{Tickets, body_id, lane};
 use dlmanager_core::{Answer, Event, FetchRequest, NetAction, NetOp};
-use dlmanager_origin::{Origin, Reply};
+use dlmanager_origin::{Authority, Origin, Reply, Tls};
 use dlmanager_transport_conformance::{Settings, Subject, Transport};
 
 use crate::subjects::{OnSmol, OnTokio};
@@ -34,14 +36,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some("smol") => Box::new(OnSmol),
         _ => return Err("hyper or smol?".into()),
     };
+    let authority = Authority::new("a CA")?;
+    let origin = match arguments.next().as_deref() {
+        Some("http") => Origin::start()?,
+        Some("https") => Origin::start_tls(&Tls::new(&authority))?,
+        _ => return Err("http or https?".into()),
+    };
     let mebibytes: u64 = arguments.next().map_or(Ok(1024), |text| text.parse())?;
     let exchanges: u64 = arguments.next().map_or(Ok(1), |text| text.parse())?;
-    let origin = Origin::start()?;
     // Bytes that are there already: what it costs to make them is not of interest.
     origin.serve("/a", Reply::body(vec![0x5a; usize::try_from(mebibytes << 20)?]));
     let url = origin.url("/a");
 
-    let mut transport = subject.transport(&Settings::default());
+    let mut transport = subject.transport(&Settings { ca_pem: Some(authority.pem()), ..Settings::default() });
     let mut totals = Totals::default();
     let mut outcome = Ok(());
     let began = Instant::now();
@@ -52,8 +59,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     outcome?;
     let seconds = began.elapsed().as_secs_f64();
     let Totals { bytes, chunks, polls } = totals;
+    // The origin runs on other threads, so that this is the transport's share.
+    let on_cpu = fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let on_cpu = on_cpu.and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
     println!(
-        "{bytes} bytes in {seconds:.3} s, {chunks} chunks ({} bytes each), {polls} polls, {} connections",
+        "{bytes} bytes in {seconds:.3} s, {:.3} s of CPU on this thread, {chunks} chunks ({} bytes each), {polls} polls, {} connections",
+        on_cpu.map_or(f64::NAN, |nanos| nanos / 1e9),
         bytes / chunks.max(1),
         origin.records().connections.total,
     );

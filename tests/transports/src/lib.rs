@@ -8,17 +8,20 @@
 //! # use std::{pin::Pin, task::Context, time::Duration};
 //! # use dlmanager_core::{ActionId, Event, NetAction};
 //! # use dlmanager_transport_conformance::{Settings, Subject, Transport};
+//! use dlmanager_transport_conformance::Scheme;
 //! # struct Mine;
 //! # impl Subject for Mine {
 //! #     fn transport(&self, _: &Settings) -> Box<dyn Transport> { unimplemented!() }
 //! #     fn block_on(&self, _: Duration, _: Pin<&mut dyn Future<Output = ()>>) -> bool { unimplemented!() }
 //! # }
-//! let report = dlmanager_transport_conformance::run(|| Mine);
-//! print!("{}", dlmanager_transport_conformance::table(&[("mine", &report)]));
-//! assert!(report.is_passed());
+//! let plain = dlmanager_transport_conformance::run(Scheme::Http, || Mine);
+//! let secured = dlmanager_transport_conformance::run(Scheme::Https, || Mine);
+//! print!("{}", dlmanager_transport_conformance::table(&[("mine", &plain), ("over TLS", &secured)]));
+//! assert!(plain.is_passed() && secured.is_passed());
 //! ```
 //!
-//! The other side is [`dlmanager_origin`] on loopback, and now and then a server by hand.
+//! The other side is [`dlmanager_origin`] on loopback, and now and then a server by hand. Over TLS its certificates come
+//! from a CA that is made in the process.
 //!
 //! The transports of this repository, side by side: `cargo run -p dlmanager-transport-conformance --example table`.
 #![forbid(unsafe_code)]
@@ -29,5 +32,6 @@ mod runner;
 mod subject;
 mod world;
 
+pub use bench::Scheme;
 pub use runner::{Case, Report, Verdict, cases, run, table};
-pub use subject::{Settings, Subject, Transport};
+pub use subject::{ClientCertificate, Settings, Subject, Transport};

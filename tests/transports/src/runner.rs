@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Scheme, Skipped};
 use crate::subject::Subject;
 
 /// A case that takes longer hangs: the slowest takes a few seconds.
@@ -31,6 +31,8 @@ pub enum Verdict {
     Passed,
     /// The rule does not hold, or the case did not end: what was seen.
     Failed(String),
+    /// The rule has no meaning over this scheme, or cannot be tried there, for this reason.
+    Skipped(&'static str),
 }
 
 /// The results of a run.
@@ -47,11 +49,17 @@ impl Report {
         self.failures().next().is_none()
     }
 
+    /// The names of the cases that were skipped.
+    pub fn skipped(&self) -> impl Iterator<Item = &'static str> {
+        let skipped = self.results.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Skipped(_)));
+        skipped.map(|(case, _)| case.name)
+    }
+
     /// The cases that failed, each with what was seen.
     pub fn failures(&self) -> impl Iterator<Item = (&'static Case, &str)> {
         self.results.iter().filter_map(|(case, verdict)| match verdict {
             Verdict::Failed(seen) => Some((*case, seen.as_str())),
-            Verdict::Passed => None,
+            Verdict::Passed | Verdict::Skipped(_) => None,
         })
     }
 }
@@ -65,17 +73,17 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
 ///
 /// A panic of the transport is a failure of the case. So is a case that does not end within two minutes, whose thread is
 /// left behind.
-pub fn run<S: Subject + 'static>(fresh: impl Fn() -> S) -> Report {
-    let results = cases().map(|case| (case, run_case(case, Arc::new(fresh())))).collect();
+pub fn run<S: Subject + 'static>(scheme: Scheme, fresh: impl Fn() -> S) -> Report {
+    let results = cases().map(|case| (case, run_case(case, scheme, Arc::new(fresh())))).collect();
     Report { results }
 }
 
-fn run_case(case: &'static Case, subject: Arc<dyn Subject>) -> Verdict {
+fn run_case(case: &'static Case, scheme: Scheme, subject: Arc<dyn Subject>) -> Verdict {
     let (sender, receiver) = mpsc::channel();
     let body = move || {
-        let ended = panic::catch_unwind(AssertUnwindSafe(|| (case.check)(&Bench::new(subject))));
+        let ended = panic::catch_unwind(AssertUnwindSafe(|| (case.check)(&Bench::new(scheme, subject))));
         // Nobody waits any more where the time is over.
-        let _ = sender.send(ended.map_or_else(|payload| Verdict::Failed(text(&*payload)), |()| Verdict::Passed));
+        let _ = sender.send(ended.map_or_else(|payload| verdict(&*payload), |()| Verdict::Passed));
     };
     if let Err(error) = thread::Builder::new().name(case.name.into()).spawn(body) {
         return Verdict::Failed(format!("no thread: {error}"));
@@ -87,9 +95,12 @@ fn run_case(case: &'static Case, subject: Arc<dyn Subject>) -> Verdict {
     }
 }
 
-fn text(payload: &(dyn Any + Send)) -> String {
+fn verdict(payload: &(dyn Any + Send)) -> Verdict {
+    if let Some(Skipped(reason)) = payload.downcast_ref() {
+        return Verdict::Skipped(reason);
+    }
     let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-    text.unwrap_or("panicked").into()
+    Verdict::Failed(text.unwrap_or("panicked").into())
 }
 
 /// The results of several runs side by side, one line a rule, and below what was seen of those that do not hold.
@@ -111,6 +122,7 @@ pub fn table(reports: &[(&str, &Report)]) -> String {
                     let _ = writeln!(notes, "{name}: {}: {seen}", case.name);
                     "BROKEN"
                 }
+                Some(Verdict::Skipped(_)) => "-",
                 None => "not run",
             };
             let _ = write!(text, "  {word:<12}");

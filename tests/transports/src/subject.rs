@@ -48,6 +48,19 @@ pub struct Settings {
     pub header_bytes_max: usize,
     /// Greatest number of header fields of a reply.
     pub header_count_max: usize,
+    /// The CA certificate, as PEM, that is trusted instead of the system's.
+    pub ca_pem: Option<String>,
+    /// What is shown to servers that ask for a certificate.
+    pub client: Option<ClientCertificate>,
+}
+
+/// A client's certificate and its key, as PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate.
+    pub certificates_pem: String,
+    /// The key, as PKCS #8.
+    pub key_pem: String,
 }
 
 impl Default for Settings {
@@ -59,6 +72,8 @@ impl Default for Settings {
             read_buffer_bytes_max: 256 * 1024,
             header_bytes_max: 64 * 1024,
             header_count_max: 100,
+            ca_pem: None,
+            client: None,
         }
     }
 }

@@ -41,9 +41,9 @@ pub(crate) struct Fetched {
 }
 
 impl World {
-    pub(crate) fn new(subject: Arc<dyn Subject>, settings: Settings) -> Self {
+    pub(crate) fn new(subject: Arc<dyn Subject>, origin: Origin, settings: Settings) -> Self {
         Self {
-            origin: Arc::new(Origin::start().unwrap()),
+            origin: Arc::new(origin),
             transport: subject.transport(&settings),
             subject,
             settings,

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use dlmanager_core::FaultKind;
-use dlmanager_origin::{At, Body, Cut, Ended, Gate, Origin, Reply};
+use dlmanager_origin::{At, Body, Cut, Ended, Gate, Reply};
 
 use super::cases;
-use crate::bench::Bench;
+use crate::bench::{Bench, Scheme};
 use crate::subject::Settings;
 use crate::world::{DEADLINE, assert_bytes};
 
@@ -187,6 +187,7 @@ fn a_body_that_is_left_closes_its_connection(bench: &Bench) {
 
 /// A server of its own, as only the server's side of a connection tells when the client has closed it too.
 fn a_connection_that_the_server_closes_while_it_is_idle_is_closed_and_replaced(bench: &Bench) {
+    bench.only_over(Scheme::Http, "by a server without TLS");
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/a", listener.local_addr().unwrap());
     let (close, told_to_close) = mpsc::channel();
@@ -296,7 +297,7 @@ fn an_endless_idle_time_is_none(bench: &Bench) {
 
 fn beyond_the_bound_the_connection_that_was_idle_longest_is_closed(bench: &Bench) {
     let mut world = bench.world_with(Settings { idle_connections_max: 2, ..Settings::default() });
-    let others = [Origin::start().unwrap(), Origin::start().unwrap()];
+    let others = [bench.origin(), bench.origin()];
     world.origin.serve("/a", Reply::body("hello"));
     world.assert_get("/a", &Body::from("hello"));
     for other in &others {

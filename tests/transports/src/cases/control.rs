@@ -71,7 +71,7 @@ fn any_body_can_be_dropped_any_number_of_times(bench: &Bench) {
     let whole = world.fetch("/a");
     world.read_all(whole.body, 100);
     let early = world.fetch("/a");
-    for body in [failed.body, whole.body, early.body] {
+    for body in [early.body, failed.body, whole.body] {
         for _ in 0..3 {
             world.finish(body);
         }

@@ -9,7 +9,7 @@ use dlmanager_origin::{At, Body, Cut, Reply};
 use socket2::{Domain, Socket, Type};
 
 use super::cases;
-use crate::bench::Bench;
+use crate::bench::{Bench, Scheme};
 use crate::subject::Settings;
 use crate::world::{DEADLINE, World, joined};
 
@@ -148,6 +148,7 @@ fn what_is_not_http_is_a_fault_of_the_protocol(bench: &Bench) {
 }
 
 fn a_server_that_speaks_first_is_a_fault_of_the_protocol(bench: &Bench) {
+    bench.only_over(Scheme::Http, "by a server without TLS");
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/a", listener.local_addr().unwrap());
     let (spoke, spoken) = mpsc::channel();
@@ -242,7 +243,7 @@ fn a_refused_connection_is_told_with_its_address(bench: &Bench) {
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     let mut world = bench.world();
     for _ in 0..3 {
-        let fault = fault_of(&mut world, &format!("http://{address}/a"));
+        let fault = fault_of(&mut world, &format!("{}://{address}/a", bench.scheme()));
         assert_eq!(fault.kind(), FaultKind::Connect);
         let kind = std::io::Error::from_raw_os_error(fault.os_code().unwrap()).kind();
         assert_eq!(kind, std::io::ErrorKind::ConnectionRefused);
@@ -255,6 +256,7 @@ fn a_refused_connection_is_told_with_its_address(bench: &Bench) {
 
 /// A label of 64 letters cannot be looked up (RFC 1035 section 2.3.4), so that nobody has to be asked.
 fn a_name_that_does_not_resolve_is_told(bench: &Bench) {
+    bench.only_over(Scheme::Http, "a name that no certificate can bear either");
     let host = format!("{}.invalid", "a".repeat(64));
     let mut world = bench.world();
     let fault = fault_of(&mut world, &format!("http://{host}/a"));

@@ -5,9 +5,9 @@ use std::task::Context;
 use std::time::Duration;
 
 use dlmanager_core::{ActionId, Event, NetAction};
-use dlmanager_hyper::{Hyper, Options};
+use dlmanager_hyper::{Hyper, Options, TlsConfig};
 use dlmanager_smol::Smol;
-use dlmanager_transport_conformance::{Settings, Subject, Transport};
+use dlmanager_transport_conformance::{ClientCertificate, Settings, Subject, Transport};
 use tokio::runtime::{Builder, Runtime};
 
 /// [`Hyper`], on a runtime of one thread.
@@ -21,7 +21,7 @@ impl OnTokio {
 
 impl Subject for OnTokio {
     fn transport(&self, settings: &Settings) -> Box<dyn Transport> {
-        Box::new(Tokio(Hyper::new(options(settings))))
+        Box::new(Tokio(Hyper::with_tls(tls(settings), options(settings))))
     }
 
     fn block_on(&self, deadline: Duration, future: Pin<&mut dyn Future<Output = ()>>) -> bool {
@@ -39,7 +39,7 @@ pub(crate) struct OnSmol;
 
 impl Subject for OnSmol {
     fn transport(&self, settings: &Settings) -> Box<dyn Transport> {
-        Box::new(Reactor(Smol::new(options(settings))))
+        Box::new(Reactor(Smol::with_tls(tls(settings), options(settings))))
     }
 
     fn block_on(&self, deadline: Duration, future: Pin<&mut dyn Future<Output = ()>>) -> bool {
@@ -63,7 +63,9 @@ fn options(settings: &Settings) -> Options {
         read_buffer_bytes_max,
         header_bytes_max,
         header_count_max,
-    } = settings.clone();
+        ca_pem: _,
+        client: _,
+    } = *settings;
     Options {
         connections_per_origin_max,
         idle_connections_max,
@@ -73,6 +75,17 @@ fn options(settings: &Settings) -> Options {
         header_count_max,
         ..Options::default()
     }
+}
+
+fn tls(settings: &Settings) -> TlsConfig {
+    let mut tls = TlsConfig::builder();
+    if let Some(ca) = &settings.ca_pem {
+        tls = tls.ca_pem(ca.as_str()).only_given_cas(true);
+    }
+    if let Some(ClientCertificate { certificates_pem, key_pem }) = &settings.client {
+        tls = tls.client_pem(certificates_pem.as_str(), key_pem.as_str());
+    }
+    tls.build().expect("certificates of the suite")
 }
 
 struct Tokio(Hyper);
