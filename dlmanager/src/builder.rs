@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use dlmanager_core::{Config, Durability, LimitConfig, Manager, Pattern};
 use dlmanager_fs::Directory;
+use http::{HeaderName, HeaderValue};
 
 use crate::driver::Driver;
 use crate::ending::DirectoryReady;
+use crate::hooks::Callbacks;
 use crate::shared::Shared;
 use crate::sync::{self, block_on};
-use crate::{DownloadManager, OpenError, Runtime, Store, Transport, runtime};
+use crate::{Download, DownloadManager, DownloadedFile, Error, OpenError, Runtime, Store, Transport, runtime};
 
 /// What is gathered before it goes to a worker, in bytes, where nothing else is set: more than for a write on the loop's
 /// thread, as each hand-over has its price.
@@ -52,6 +54,8 @@ pub struct Builder {
     limit: Option<PersistLimit>,
     adopt: bool,
     pattern: Pattern,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    callbacks: Callbacks,
     seed: Option<u64>,
     transport: Option<Box<dyn Transport>>,
     store: Option<Arc<dyn Store>>,
@@ -65,6 +69,8 @@ impl Builder {
             limit: None,
             adopt: false,
             pattern: Pattern::default(),
+            headers: Vec::new(),
+            callbacks: Callbacks::default(),
             seed: None,
             transport: None,
             store: None,
@@ -156,6 +162,37 @@ impl Builder {
         self
     }
 
+    /// A header field for every request, sent to the origin of the URL that was asked for and to no other that it
+    /// redirects to. It replaces an earlier one of that name; a [request](crate::RequestBuilder::header) can set its own.
+    ///
+    /// A field on which the exchange itself depends, such as `Host` or `Range`, makes every download an
+    /// [`AdmitError::Header`](crate::AdmitError::Header).
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Has `hook` called with each download that starts, once: not with one that is joined.
+    ///
+    /// Hooks run like observers on a thread apart, one call at a time, in the order of [`Events`](crate::Events): for each
+    /// download this one before [`on_finished`](Self::on_finished). So one that is slow delays other hook calls, which
+    /// wait in memory, and nothing else; how far the download is by then, the hook cannot know.
+    /// [`close`](DownloadManager::close) waits until all calls are made. One that panics is dropped and reported as
+    /// [`Event::HookPanicked`](crate::Event::HookPanicked).
+    ///
+    /// A hook that holds a clone of the manager keeps it open until it is closed.
+    pub fn on_started(mut self, hook: impl FnMut(&Download) + Send + 'static) -> Self {
+        self.callbacks.started = Some(Box::new(hook));
+        self
+    }
+
+    /// Has `hook` called with each download that has ended, however it ended, once: after its file got its name or what
+    /// was unfinished is removed, and after the eviction that it caused. See [`on_started`](Self::on_started).
+    pub fn on_finished(mut self, hook: impl FnMut(&Download, &Result<DownloadedFile, Error>) + Send + 'static) -> Self {
+        self.callbacks.finished = Some(Box::new(hook));
+        self
+    }
+
     /// The least time between two progress reports of a download; 100 ms unless set.
     pub fn progress_interval(mut self, interval: Duration) -> Self {
         self.config.progress_interval = interval;
@@ -237,7 +274,7 @@ impl Builder {
         };
         let core = Manager::new(config, seed);
         let bounded = core.limit().is_some();
-        let shared = Shared::new(core, path.clone());
+        let shared = Shared::new(core, path.clone(), self.headers, self.callbacks);
         let manager = DownloadManager::with(Arc::clone(&shared));
         let driver = Driver::new(Arc::clone(&shared), transport, store, Arc::clone(&runtime), workers_only);
         runtime.spawn(Box::pin(driver));

@@ -1,7 +1,7 @@
 //! The handle of a download.
 
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::{Future, IntoFuture};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use dlmanager_core::{CancelError, DownloadId, FileName, Progress};
 use url::Url;
 
-use crate::Error;
 use crate::record::Record;
 use crate::shared::Shared;
 use crate::sync::{block_on, block_on_until};
+use crate::{Closed, Error};
 
 /// What a download is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,10 +177,9 @@ impl Download {
         drop(old);
     }
 
-    /// Ready when observers got their last calls.
-    pub(crate) async fn observed(&self) {
-        let mut key = None;
-        poll_fn(|context| self.shared.poll_observers(context, &mut key)).await;
+    /// The end of the manager of a download that stands alone.
+    pub(crate) fn closed(&self) -> Closed {
+        Closed::new(&self.shared)
     }
 
     /// Blocks until it has ended. Not for async code: await it there.

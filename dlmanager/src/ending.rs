@@ -101,13 +101,13 @@ impl Drop for Sweep {
 pub struct Closed {
     shared: Arc<Shared>,
     key: Option<u64>,
-    observers: Option<u64>,
+    told: [Option<u64>; 2],
 }
 
 impl Closed {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         shared.close();
-        Self { shared: Arc::clone(shared), key: None, observers: None }
+        Self { shared: Arc::clone(shared), key: None, told: [None; 2] }
     }
 
     /// Blocks until nothing is half done.
@@ -126,7 +126,7 @@ impl Future for Closed {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let end = ready!(this.shared.poll_end(context, &mut this.key));
-        ready!(this.shared.poll_observers(context, &mut this.observers));
+        ready!(this.shared.poll_told(context, &mut this.told));
         Poll::Ready(end)
     }
 }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use dlmanager_core::{DownloadId, Notice};
 use futures_core::Stream;
 
-use crate::Subject;
-use crate::shared::After;
+use crate::state::After;
 use crate::sync::{block_on, block_on_until, lock};
+use crate::{Hook, Subject};
 
 /// So many events wait to be read; after that the oldest go.
 const EVENTS_MAX: usize = 65_536;
@@ -41,6 +41,15 @@ pub enum Event {
         /// What it said.
         message: String,
     },
+    /// A hook panicked and is called no more. The manager goes on.
+    HookPanicked {
+        /// Which one.
+        hook: Hook,
+        /// The download that it was called for.
+        download: Arc<Subject>,
+        /// What it said.
+        message: String,
+    },
     /// The reader was too slow, and this many of the oldest events were dropped.
     Missed {
         /// How many.
@@ -50,10 +59,29 @@ pub enum Event {
 
 /// The events of a manager since it was asked for, from [`DownloadManager::events`](crate::DownloadManager::events):
 /// a [`Stream`], and an iterator that blocks (`for event in manager.events()`). It ends when the manager is closed and
-/// all is told.
+/// all is told, also by observers and hooks that panic. Dropping it ends it.
 ///
-/// Progress is coalesced: of each download at most one report waits to be read between two other events. At most 65,536
-/// events wait; after that the oldest go, and [`Event::Missed`] says how many. Dropping it ends it.
+/// # Order
+///
+/// Every reader is told the same, each event once, in the order in which things happened:
+///
+/// - Of each download [`Started`](Notice::Started) comes first and [`Finished`](Notice::Finished) last; only the report of
+///   an observer or a hook that panicked may follow.
+/// - In between, progress begins with the offset that the download starts from and never falls without a
+///   [`Rewound`](Notice::Rewound) before; the last one before a complete end is `(n, n)`.
+/// - `Finished` comes after the file got its name or what was unfinished is removed, and after the eviction that the
+///   download caused: each [`Evicted`](Notice::Evicted) of it, and [`Swept`](Notice::Swept) where that has news, stand
+///   before.
+/// - Who waits for a download is woken when its `Finished` waits to be read, not before.
+///
+/// [Hooks](crate::Builder::on_started) are called in the same order, each reader and the hooks at their own pace.
+///
+/// # Bounds
+///
+/// Progress is coalesced: besides the first one that it is told of a download, at most one report of it waits to be read
+/// between two other events. At most 65,536 events wait; after that the oldest go, and [`Event::Missed`] says how many.
+///
+/// Should the loop end before the manager is closed, the stream ends, without a `Finished` of what was running.
 #[derive(Debug)]
 pub struct Events {
     subscription: Arc<Subscription>,
@@ -162,8 +190,9 @@ struct Queue {
     events: VecDeque<Event>,
     /// How many events have left at the front: the index of an event is its position in `events` plus this.
     left: u64,
-    /// The indices of the progress reports that a newer one replaces, as nothing else of their download came since.
-    progress: HashMap<DownloadId, u64>,
+    /// The downloads whose first progress was told, and the index of the report that a newer one replaces, where nothing
+    /// else of the download came since.
+    progress: HashMap<DownloadId, Option<u64>>,
     missed: u64,
     waker: Option<Waker>,
     /// There will be no more.
@@ -198,15 +227,24 @@ impl Subscription {
 
 impl Queue {
     fn push(&mut self, event: Event) {
+        let mut replaceable = None;
         if let Event::Download { download, notice } = &event {
-            if matches!(notice, Notice::Progress { .. }) {
-                if let Some(waiting) = self.waiting_progress(download.id) {
-                    *waiting = event;
-                    return;
+            match (notice, self.progress.get_mut(&download.id)) {
+                (Notice::Progress { .. }, None) => {
+                    self.progress.insert(download.id, None);
                 }
-                self.progress.insert(download.id, self.left + self.events.len() as u64);
-            } else {
-                self.progress.remove(&download.id);
+                (Notice::Progress { .. }, Some(_)) => {
+                    if let Some(waiting) = self.waiting_progress(download.id) {
+                        *waiting = event;
+                        return;
+                    }
+                    replaceable = Some(download.id);
+                }
+                (Notice::Finished { .. }, _) => {
+                    self.progress.remove(&download.id);
+                }
+                (_, Some(waiting)) => *waiting = None,
+                (_, None) => {}
             }
         }
         if self.events.len() >= EVENTS_MAX {
@@ -214,11 +252,14 @@ impl Queue {
             self.left += 1;
             self.missed += 1;
         }
+        if let Some(id) = replaceable {
+            self.progress.insert(id, Some(self.left + self.events.len() as u64));
+        }
         self.events.push_back(event);
     }
 
     fn waiting_progress(&mut self, id: DownloadId) -> Option<&mut Event> {
-        let position = self.progress.get(&id)?.checked_sub(self.left)?;
+        let position = (*self.progress.get(&id)?)?.checked_sub(self.left)?;
         self.events.get_mut(usize::try_from(position).ok()?)
     }
 

@@ -113,7 +113,8 @@ impl Fetch {
     async fn run(self) -> Result<DownloadedFile, FetchError> {
         let running = CanceledOnDrop(self.begin().await?);
         let result = (&running.0).await;
-        running.0.observed().await;
+        // What cannot be removed now is removed by the next one in that folder: the result stands.
+        let _ = running.0.closed().await;
         Ok(result?)
     }
 

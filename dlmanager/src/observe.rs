@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use dlmanager_core::Progress;
 
+use crate::events::Event;
 use crate::record::Record;
 use crate::shared::Shared;
 
@@ -21,9 +22,17 @@ thread_local! {
     static IN_OBSERVER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is calling an observer, and so cannot wait for observers.
+/// Whether this thread is calling an observer or a hook, and so cannot wait for them.
 pub(crate) fn in_observer() -> bool {
     IN_OBSERVER.get()
+}
+
+/// Calls an observer or a hook. Its panic is returned.
+pub(crate) fn as_observer(call: impl FnOnce()) -> std::thread::Result<()> {
+    IN_OBSERVER.set(true);
+    let called = catch_unwind(AssertUnwindSafe(call));
+    IN_OBSERVER.set(false);
+    called
 }
 
 /// What is to be told to the observer of one download.
@@ -95,10 +104,7 @@ pub(crate) fn serve(shared: &Arc<Shared>, record: &Arc<Record>) {
         };
         (observer, [observation.first.take(), observation.latest.take()], observation.generation)
     };
-    IN_OBSERVER.set(true);
-    let told = catch_unwind(AssertUnwindSafe(|| values.iter().flatten().for_each(&mut observer)));
-    IN_OBSERVER.set(false);
-    let panicked = told.err();
+    let panicked = as_observer(|| values.iter().flatten().for_each(&mut observer)).err();
     let (again, unused) = {
         let mut cell = record.lock();
         let observation = &mut cell.observation;
@@ -117,7 +123,8 @@ pub(crate) fn serve(shared: &Arc<Shared>, record: &Arc<Record>) {
         }
     };
     if let Some(payload) = panicked {
-        shared.observer_panicked(record, message(&*payload));
+        let download = Arc::clone(&record.subject);
+        shared.report(&Event::ObserverPanicked { download, message: message(&*payload) });
         // Dropping the payload may panic again; dropping the observer may too, which the thread survives.
         std::mem::forget(payload);
     }
@@ -127,7 +134,8 @@ pub(crate) fn serve(shared: &Arc<Shared>, record: &Arc<Record>) {
     drop(unused);
 }
 
-fn message(payload: &(dyn std::any::Any + Send)) -> String {
+/// What a panic said.
+pub(crate) fn message(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 }

@@ -5,8 +5,9 @@ use std::task::Waker;
 
 use dlmanager_core::{Outcome, Progress};
 
+use crate::hooks::Hook;
 use crate::observe::{Observation, Observer};
-use crate::shared::After;
+use crate::state::After;
 use crate::sync::{Wakers, lock};
 use crate::{DownloadedFile, Error, How, Subject};
 
@@ -18,6 +19,8 @@ pub(crate) struct Record {
 
 #[derive(Default)]
 pub(crate) struct Cell {
+    /// Its start was told.
+    started: bool,
     pub(crate) progress: Option<Progress>,
     /// A cancel was accepted.
     pub(crate) canceled: bool,
@@ -33,6 +36,12 @@ impl Record {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Cell> {
         lock(&self.cell)
+    }
+
+    /// Notes that the download was admitted.
+    pub(crate) fn start(self: &Arc<Self>, after: &mut After) {
+        self.lock().started = true;
+        after.call(Hook::Started, self);
     }
 
     /// Notes how far the download is.
@@ -52,6 +61,11 @@ impl Record {
         if cell.observation.end() {
             after.serve(self);
         }
+        // Where the loop ended first, its start is told now.
+        if !std::mem::replace(&mut cell.started, true) {
+            after.call(Hook::Started, self);
+        }
+        after.call(Hook::Finished, self);
     }
 
     /// Sets or clears the observer. Returns whether there is something to tell it now, and the old one, to be dropped

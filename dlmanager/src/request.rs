@@ -22,7 +22,11 @@ pub struct RequestBuilder<'a> {
 
 impl<'a> RequestBuilder<'a> {
     pub(crate) fn new(shared: &'a Arc<Shared>, url: &str) -> Self {
-        Self { shared, request: Request::new(url).map_err(Into::into), observer: None }
+        let request = Request::new(url).map_err(Into::into);
+        let headers = shared.headers.iter().cloned();
+        let with_headers =
+            |request: Request| headers.fold(request, |request, (name, value)| request.header(name, value));
+        Self { shared, request: request.map(with_headers), observer: None }
     }
 
     /// The name of the file instead of the URL's last path segment. It may hold subfolders, which are made on demand.
@@ -32,7 +36,8 @@ impl<'a> RequestBuilder<'a> {
         self
     }
 
-    /// A header field to send, to the URL's own origin only. It replaces an earlier one of that name.
+    /// A header field to send, to the URL's own origin only. It replaces an earlier one of that name, and that of
+    /// [`Builder::header`](crate::Builder::header).
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.request = self.request.map(|request| request.header(name, value));
         self

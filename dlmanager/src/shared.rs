@@ -3,23 +3,23 @@
 //! One lock guards the core; those of records, subscriptions and pools are taken under it, never the other way round. No
 //! user's code runs under any of them: wakers are collected in an [`After`] and woken once the lock is free.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use dlmanager_core::{
-    Admission, AdmitError, CancelError, DirectoryError, DownloadId, Instant, Manager, Notice, Outcome, Request,
-};
+use dlmanager_core::{Admission, AdmitError, CancelError, DirectoryError, Instant, Manager, Request};
+use http::{HeaderName, HeaderValue};
 
 use crate::events::{Event, Events, Subscription};
+use crate::hooks::{Call, Callbacks, Hooks};
 use crate::observe::{OBSERVERS_MAX, Observer, in_observer, serve};
 use crate::pool::Pool;
 use crate::record::Record;
-use crate::sync::{Wakers, lock};
-use crate::waits::Waits;
-use crate::{DownloadedFile, Error, LimitUsage, ManagerGone, Subject, Swept, Victim};
+use crate::state::{After, Alone, Phase, State};
+use crate::sync::lock;
+use crate::{ManagerGone, Subject, Swept};
 
 /// A deadline that cannot be represented is replaced by one that far away: the tick that it causes is harmless.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -27,73 +27,33 @@ const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) struct Shared {
     epoch: std::time::Instant,
     pub(crate) directory: PathBuf,
+    /// Fields for every request that does not set them itself.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     state: Mutex<State>,
     observers: Pool,
+    hooks: Hooks,
+    /// How many jobs for observers and hooks are queued or run.
+    telling: AtomicUsize,
 }
 
-pub(crate) struct State {
-    pub(crate) core: Manager,
-    /// The downloads that have not ended, in the order of their admission.
-    pub(crate) records: BTreeMap<DownloadId, Arc<Record>>,
-    pub(crate) waits: Waits,
-    phase: Phase,
-    alone: Alone,
-    directory: Option<Result<(), DirectoryError>>,
-    sweeps: u64,
-    swept: Swept,
-    subscriptions: Vec<Arc<Subscription>>,
-    the_loop: Option<Waker>,
-    /// Who waits for the directory, for a sweep, or for the end.
-    wakers: Wakers,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Running,
-    /// Closed, and nothing is half done.
-    Drained,
-    /// The loop ended before.
-    Gone,
-}
-
-/// Whether the manager is there for one download, and ends with it.
-enum Alone {
-    No,
-    Running,
-    /// The download has ended, and the core is to be closed.
-    Ended(Arc<Record>, Result<DownloadedFile, Error>),
-    /// Told when nothing is half done, as there is no manager whose end could be waited for.
-    Closing(Arc<Record>, Result<DownloadedFile, Error>),
-}
-
-/// What to do once the lock is free.
-#[derive(Default)]
-pub(crate) struct After {
-    wakers: Vec<Waker>,
-    unused: Vec<Waker>,
-    observed: Vec<Arc<Record>>,
-}
+/// A job for observers or hooks. The last one of a manager that has ended ends the events.
+struct Telling(Arc<Shared>);
 
 impl Shared {
-    pub(crate) fn new(core: Manager, directory: PathBuf) -> Arc<Self> {
-        let state = State {
-            core,
-            records: BTreeMap::new(),
-            waits: Waits::default(),
-            phase: Phase::Running,
-            alone: Alone::No,
-            directory: None,
-            sweeps: 0,
-            swept: Swept::default(),
-            subscriptions: Vec::new(),
-            the_loop: None,
-            wakers: Wakers::default(),
-        };
+    pub(crate) fn new(
+        core: Manager,
+        directory: PathBuf,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        callbacks: Callbacks,
+    ) -> Arc<Self> {
         Arc::new(Self {
             epoch: std::time::Instant::now(),
             directory,
-            state: Mutex::new(state),
+            headers,
+            state: Mutex::new(State::new(core)),
             observers: Pool::new("dlmanager-observer", OBSERVERS_MAX),
+            hooks: Hooks::new(callbacks),
+            telling: AtomicUsize::new(0),
         })
     }
 
@@ -228,14 +188,22 @@ impl Shared {
 
     /// Has the observer of a record told what there is for it.
     pub(crate) fn serve(self: &Arc<Self>, record: Arc<Record>) {
-        let shared = Arc::clone(self);
-        self.observers.run([Box::new(move || serve(&shared, &record)) as _]);
+        let telling = Telling::new(self);
+        self.observers.run([Box::new(move || serve(&telling.0, &record)) as _]);
     }
 
-    pub(crate) fn observer_panicked(self: &Arc<Self>, record: &Record, message: String) {
+    /// Has hooks called.
+    pub(crate) fn call_hooks(self: &Arc<Self>, calls: impl IntoIterator<Item = Call>) {
+        if self.hooks.push(calls) {
+            let telling = Telling::new(self);
+            self.hooks.run(Box::new(move || telling.0.hooks.serve(&telling.0)));
+        }
+    }
+
+    /// Publishes an event that comes from an observer or a hook.
+    pub(crate) fn report(self: &Arc<Self>, event: &Event) {
         let mut after = After::default();
-        let event = Event::ObserverPanicked { download: Arc::clone(&record.subject), message };
-        self.lock().publish(&event, &mut after);
+        self.lock().publish(event, &mut after);
         after.run(self);
     }
 
@@ -244,14 +212,29 @@ impl Shared {
         let mut after = After::default();
         let mut state = self.lock();
         if state.phase == Phase::Running {
-            state.phase = Phase::Gone;
-            for (id, record) in std::mem::take(&mut state.records) {
-                let error = Error::ManagerGone(ManagerGone);
-                record.finish(Err(error.clone()), &mut after);
-                state.waits.ended(id, None, Some((&record.subject, error)), &mut after);
-            }
-            state.tell_alone(&mut after);
-            state.end(&mut after);
+            state.gone(&mut after);
+        }
+        drop(state);
+        after.run(self);
+        self.over();
+    }
+
+    /// The loop has ended, and all that observers and hooks are to be told is on its way to them.
+    pub(crate) fn over(self: &Arc<Self>) {
+        self.hooks.end();
+        let mut after = After::default();
+        self.lock().over(&mut after);
+        after.run(self);
+        self.end_events();
+    }
+
+    /// Ends the events, once the loop has ended and observers and hooks got their last calls: until then they may have
+    /// to be reported.
+    fn end_events(self: &Arc<Self>) {
+        let mut after = After::default();
+        let mut state = self.lock();
+        if state.over && self.telling.load(Ordering::SeqCst) == 0 {
+            state.end_events(&mut after);
         }
         drop(state);
         after.run(self);
@@ -293,18 +276,24 @@ impl Shared {
         })
     }
 
-    /// Ready when the loop has ended, and observers got their last calls.
+    /// Ready when the loop has ended, and all that observers and hooks are to be told is on its way to them.
     pub(crate) fn poll_end(&self, context: &Context<'_>, key: &mut Option<u64>) -> Poll<Result<(), ManagerGone>> {
         self.poll_state(context, key, |state| match state.phase {
+            _ if !state.over => None,
             Phase::Running => None,
             Phase::Drained => Some(Ok(())),
             Phase::Gone => Some(Err(ManagerGone)),
         })
     }
 
-    /// Ready when observers got their last calls; an observer does not wait for itself.
-    pub(crate) fn poll_observers(&self, context: &Context<'_>, key: &mut Option<u64>) -> Poll<()> {
-        if in_observer() { Poll::Ready(()) } else { self.observers.poll_idle(context, key) }
+    /// Ready when observers and hooks got their last calls; none of them waits for itself or another.
+    pub(crate) fn poll_told(&self, context: &Context<'_>, keys: &mut [Option<u64>; 2]) -> Poll<()> {
+        if in_observer() {
+            return Poll::Ready(());
+        }
+        let [observers, hooks] = keys;
+        ready!(self.observers.poll_idle(context, observers));
+        self.hooks.poll_idle(context, hooks)
     }
 
     pub(crate) fn forget_waker(&self, key: Option<u64>) {
@@ -330,163 +319,17 @@ impl Shared {
     }
 }
 
-impl State {
-    /// Keeps the loop's waker for the next command; returns the one before.
-    pub(crate) fn register_loop(&mut self, waker: Waker) -> Option<Waker> {
-        self.the_loop.replace(waker)
-    }
-
-    /// Passes the core's news on to whom it concerns.
-    pub(crate) fn notice(&mut self, notice: &Notice, after: &mut After) {
-        match notice {
-            Notice::Progress { id, progress } => {
-                if let Some(record) = self.records.get(id) {
-                    record.progress(*progress, after);
-                }
-            }
-            Notice::DirectoryReady => {
-                self.directory = Some(Ok(()));
-                after.wake(self.wakers.take());
-            }
-            Notice::DirectoryRefused { error } => {
-                self.directory = Some(Err(error.clone()));
-                after.wake(self.wakers.take());
-            }
-            Notice::Swept { files, bytes, unmet } => {
-                self.sweeps += 1;
-                self.swept = Swept { usage: LimitUsage { files: *files, bytes: *bytes }, unmet: *unmet };
-                after.wake(self.wakers.take());
-            }
-            Notice::Started { .. }
-            | Notice::Redirected { .. }
-            | Notice::Retrying { .. }
-            | Notice::Rewound { .. }
-            | Notice::Finished { .. }
-            | Notice::Evicted { .. }
-            | Notice::Warning(_) => {}
-        }
-        self.tell(notice, after);
-        if let Notice::Finished { id, outcome } = notice {
-            self.finished(*id, outcome, after);
-        }
-    }
-
-    fn finished(&mut self, id: DownloadId, outcome: &Outcome, after: &mut After) {
-        let Some(record) = self.records.remove(&id) else { return };
-        let result = record.result_of(outcome);
-        let failure = match &result {
-            Ok(_) | Err(Error::Canceled) => None,
-            Err(error) => Some((&record.subject, error.clone())),
-        };
-        let oldest = self.records.keys().next().copied();
-        self.waits.ended(id, oldest, failure, after);
-        match self.alone {
-            Alone::No => record.finish(result, after),
-            Alone::Running | Alone::Ended(..) | Alone::Closing(..) => self.alone = Alone::Ended(record, result),
-        }
-    }
-
-    /// Closes the core where its one download has ended. Returns whether that is so, and the core has more to say.
-    pub(crate) fn close_after_the_one(&mut self, now: Instant) -> bool {
-        match std::mem::replace(&mut self.alone, Alone::No) {
-            Alone::Ended(record, result) => {
-                self.alone = Alone::Closing(record, result);
-                self.core.close(now);
-                true
-            }
-            other => {
-                self.alone = other;
-                false
-            }
-        }
-    }
-
-    fn tell_alone(&mut self, after: &mut After) {
-        match std::mem::replace(&mut self.alone, Alone::No) {
-            Alone::Ended(record, result) | Alone::Closing(record, result) => record.finish(result, after),
-            Alone::No | Alone::Running => {}
-        }
-    }
-
-    /// The core is closed and drained: nothing more will happen.
-    pub(crate) fn drained(&mut self, after: &mut After) {
-        self.phase = Phase::Drained;
-        self.tell_alone(after);
-        self.end(after);
-    }
-
-    fn end(&mut self, after: &mut After) {
-        for subscription in self.subscriptions.drain(..) {
-            subscription.end(after);
-        }
-        after.wake(self.wakers.take());
-    }
-
-    /// Has subscribers told of a notice, with what it is about.
-    fn tell(&mut self, notice: &Notice, after: &mut After) {
-        if self.subscriptions.is_empty() {
-            return;
-        }
-        let about = match notice {
-            Notice::Started { id }
-            | Notice::Progress { id, .. }
-            | Notice::Redirected { id, .. }
-            | Notice::Retrying { id, .. }
-            | Notice::Rewound { id, .. }
-            | Notice::Finished { id, .. } => Some(id),
-            Notice::DirectoryReady
-            | Notice::DirectoryRefused { .. }
-            | Notice::Evicted { .. }
-            | Notice::Swept { .. }
-            | Notice::Warning(_) => None,
-        };
-        let event = match about.map(|id| self.records.get(id)) {
-            None => Event::Directory { notice: notice.clone() },
-            Some(Some(record)) => Event::Download { download: Arc::clone(&record.subject), notice: notice.clone() },
-            Some(None) => return,
-        };
-        self.publish(&event, after);
-    }
-
-    fn publish(&mut self, event: &Event, after: &mut After) {
-        self.subscriptions.retain(|subscription| subscription.is_wanted());
-        for subscription in &self.subscriptions {
-            subscription.push(event.clone(), after);
-        }
-    }
-
-    /// What the limit wants to go now.
-    pub(crate) fn victims(&self) -> Vec<Victim> {
-        let Some(limit) = self.core.limit() else { return Vec::new() };
-        let live = |path: &str| self.records.values().any(|record| record.subject.name.as_str() == path);
-        let victims = limit.victims(usize::MAX, |path| live(path.as_str()));
-        victims.into_iter().filter_map(Victim::new).collect()
-    }
-
-    pub(crate) fn limit_usage(&self) -> Option<LimitUsage> {
-        self.core.limit().map(|limit| LimitUsage { files: limit.files(), bytes: limit.bytes() })
+impl Telling {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.telling.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(shared))
     }
 }
 
-impl After {
-    pub(crate) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
-        self.wakers.extend(wakers);
-    }
-
-    /// A waker that is needed no more, to be dropped.
-    pub(crate) fn unused(&mut self, waker: Option<Waker>) {
-        self.unused.extend(waker);
-    }
-
-    pub(crate) fn serve(&mut self, record: &Arc<Record>) {
-        self.observed.push(Arc::clone(record));
-    }
-
-    pub(crate) fn run(&mut self, shared: &Arc<Shared>) {
-        self.unused.clear();
-        self.wakers.drain(..).for_each(Waker::wake);
-        for record in self.observed.drain(..) {
-            shared.serve(record);
+impl Drop for Telling {
+    fn drop(&mut self) {
+        if self.0.telling.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.end_events();
         }
     }
 }

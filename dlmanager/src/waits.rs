@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use dlmanager_core::DownloadId;
 
-use crate::shared::After;
+use crate::state::After;
 use crate::{Error, Failure, Subject, WaitError};
 
 /// So many failures are kept for the next wait; of more only the number is.

@@ -20,7 +20,8 @@ use files::Files;
 use network::Network;
 
 use crate::runtime::{Runtime, Sleep};
-use crate::shared::{After, Shared};
+use crate::shared::Shared;
+use crate::state::After;
 
 /// After so many turns in a row the loop lets other tasks of its thread run.
 const TURNS_MAX: usize = 32;
@@ -108,6 +109,9 @@ impl Driver {
         }
         drop(state);
         self.after.run(&self.shared);
+        if drained {
+            self.shared.over();
+        }
         self.start();
         drained
     }

@@ -79,6 +79,31 @@ fn a_name_that_is_given_may_hold_subfolders_and_headers_are_sent() {
 }
 
 #[test]
+fn fields_for_every_request_are_sent_to_the_origin_asked_for_and_no_other() {
+    let (folder, origin, other) = (tempfile::tempdir().unwrap(), Origin::start().unwrap(), Origin::start().unwrap());
+    origin.serve("/a", Reply::body("bytes"));
+    origin.serve("/b", Reply::empty(302).header("Location", &other.url("/b")));
+    other.serve("/b", Reply::body("bytes"));
+    let (name, value) = (dlmanager::HeaderName::from_static, dlmanager::HeaderValue::from_static);
+    let manager = DownloadManager::builder(folder.path())
+        .header(name("x-first"), value("replaced"))
+        .header(name("x-first"), value("1"))
+        .header(name("x-second"), value("2"))
+        .open()
+        .unwrap();
+    let request = manager.request(origin.url("/a")).header(name("x-second"), value("own"));
+    end(&request.start().unwrap()).unwrap();
+    end(&manager.download(origin.url("/b")).unwrap()).unwrap();
+    let requests = origin.records().requests;
+    let sent: Vec<_> = requests.iter().map(|request| (request.header("x-first"), request.header("x-second"))).collect();
+    assert_eq!(sent, [(Some("1"), Some("own")), (Some("1"), Some("2"))]);
+    let elsewhere = other.records().requests;
+    assert_eq!((elsewhere.len(), elsewhere[0].header("x-first")), (1, None));
+    let reserved = DownloadManager::builder(folder.path()).header(name("range"), value("bytes=1-")).open().unwrap();
+    assert!(matches!(reserved.download(origin.url("/c")), Err(AdmitError::Header { .. })));
+}
+
+#[test]
 fn what_can_be_known_to_be_wrong_is_refused_before_anything_is_fetched() {
     let folder = tempfile::tempdir().unwrap();
     let manager = DownloadManager::new(folder.path()).unwrap();

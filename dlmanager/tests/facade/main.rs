@@ -14,6 +14,8 @@ mod events;
 #[cfg(feature = "tokio")]
 mod fetching;
 #[cfg(feature = "tokio")]
+mod hooks;
+#[cfg(feature = "tokio")]
 mod limit;
 #[cfg(feature = "tokio")]
 mod observers;

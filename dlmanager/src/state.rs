@@ -1,0 +1,266 @@
+//! What the one lock guards, and what has to wait until it is free.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::Waker;
+
+use dlmanager_core::{DirectoryError, DownloadId, Instant, Manager, Notice, Outcome};
+
+use crate::events::{Event, Subscription};
+use crate::hooks::{Call, Hook};
+use crate::record::Record;
+use crate::shared::Shared;
+use crate::sync::Wakers;
+use crate::waits::Waits;
+use crate::{DownloadedFile, Error, LimitUsage, ManagerGone, Swept, Victim};
+
+pub(crate) struct State {
+    pub(crate) core: Manager,
+    /// The downloads that have not ended, in the order of their admission.
+    pub(crate) records: BTreeMap<DownloadId, Arc<Record>>,
+    pub(crate) waits: Waits,
+    pub(crate) phase: Phase,
+    /// The loop has ended, and what it had to tell is on its way.
+    pub(crate) over: bool,
+    pub(crate) alone: Alone,
+    pub(crate) directory: Option<Result<(), DirectoryError>>,
+    /// How many passes of eviction have ended that were told.
+    pub(crate) sweeps: u64,
+    pub(crate) swept: Swept,
+    pub(crate) subscriptions: Vec<Arc<Subscription>>,
+    pub(crate) the_loop: Option<Waker>,
+    /// Who waits for the directory, for a sweep, or for the end.
+    pub(crate) wakers: Wakers,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Running,
+    /// Closed, and nothing is half done.
+    Drained,
+    /// The loop ended before.
+    Gone,
+}
+
+/// Whether the manager is there for one download, and ends with it.
+pub(crate) enum Alone {
+    No,
+    Running,
+    /// The download has ended, and the core is to be closed.
+    Ended(Arc<Record>, Result<DownloadedFile, Error>),
+    /// Told when nothing is half done, as there is no manager whose end could be waited for.
+    Closing(Arc<Record>, Result<DownloadedFile, Error>),
+}
+
+/// What to do once the lock is free.
+#[derive(Default)]
+pub(crate) struct After {
+    wakers: Vec<Waker>,
+    unused: Vec<Waker>,
+    observed: Vec<Arc<Record>>,
+    hooked: Vec<Call>,
+}
+
+impl State {
+    pub(crate) fn new(core: Manager) -> Self {
+        Self {
+            core,
+            records: BTreeMap::new(),
+            waits: Waits::default(),
+            phase: Phase::Running,
+            over: false,
+            alone: Alone::No,
+            directory: None,
+            sweeps: 0,
+            swept: Swept::default(),
+            subscriptions: Vec::new(),
+            the_loop: None,
+            wakers: Wakers::default(),
+        }
+    }
+
+    /// Keeps the loop's waker for the next command; returns the one before.
+    pub(crate) fn register_loop(&mut self, waker: Waker) -> Option<Waker> {
+        self.the_loop.replace(waker)
+    }
+
+    /// Passes the core's news on to whom it concerns.
+    pub(crate) fn notice(&mut self, notice: &Notice, after: &mut After) {
+        match notice {
+            Notice::Started { id } => {
+                if let Some(record) = self.records.get(id) {
+                    record.start(after);
+                }
+            }
+            Notice::Progress { id, progress } => {
+                if let Some(record) = self.records.get(id) {
+                    record.progress(*progress, after);
+                }
+            }
+            Notice::DirectoryReady => {
+                self.directory = Some(Ok(()));
+                after.wake(self.wakers.take());
+            }
+            Notice::DirectoryRefused { error } => {
+                self.directory = Some(Err(error.clone()));
+                after.wake(self.wakers.take());
+            }
+            Notice::Swept { files, bytes, unmet } => {
+                self.sweeps += 1;
+                self.swept = Swept { usage: LimitUsage { files: *files, bytes: *bytes }, unmet: *unmet };
+                after.wake(self.wakers.take());
+            }
+            Notice::Redirected { .. }
+            | Notice::Retrying { .. }
+            | Notice::Rewound { .. }
+            | Notice::Finished { .. }
+            | Notice::Evicted { .. }
+            | Notice::Warning(_) => {}
+        }
+        self.tell(notice, after);
+        if let Notice::Finished { id, outcome } = notice {
+            self.finished(*id, outcome, after);
+        }
+    }
+
+    fn finished(&mut self, id: DownloadId, outcome: &Outcome, after: &mut After) {
+        let Some(record) = self.records.remove(&id) else { return };
+        let result = record.result_of(outcome);
+        let failure = match &result {
+            Ok(_) | Err(Error::Canceled) => None,
+            Err(error) => Some((&record.subject, error.clone())),
+        };
+        let oldest = self.records.keys().next().copied();
+        self.waits.ended(id, oldest, failure, after);
+        match self.alone {
+            Alone::No => record.finish(result, after),
+            Alone::Running | Alone::Ended(..) | Alone::Closing(..) => self.alone = Alone::Ended(record, result),
+        }
+    }
+
+    /// Closes the core where its one download has ended. Returns whether that is so, and the core has more to say.
+    pub(crate) fn close_after_the_one(&mut self, now: Instant) -> bool {
+        match std::mem::replace(&mut self.alone, Alone::No) {
+            Alone::Ended(record, result) => {
+                self.alone = Alone::Closing(record, result);
+                self.core.close(now);
+                true
+            }
+            other => {
+                self.alone = other;
+                false
+            }
+        }
+    }
+
+    /// The core is closed and drained: nothing more will happen.
+    pub(crate) fn drained(&mut self, after: &mut After) {
+        self.phase = Phase::Drained;
+        self.end(after);
+    }
+
+    /// The loop has ended before that: whoever waits is told.
+    pub(crate) fn gone(&mut self, after: &mut After) {
+        self.phase = Phase::Gone;
+        for (id, record) in std::mem::take(&mut self.records) {
+            let error = Error::ManagerGone(ManagerGone);
+            record.finish(Err(error.clone()), after);
+            self.waits.ended(id, None, Some((&record.subject, error)), after);
+        }
+        self.end(after);
+    }
+
+    fn end(&mut self, after: &mut After) {
+        match std::mem::replace(&mut self.alone, Alone::No) {
+            Alone::Ended(record, result) | Alone::Closing(record, result) => record.finish(result, after),
+            Alone::No | Alone::Running => {}
+        }
+        after.wake(self.wakers.take());
+    }
+
+    pub(crate) fn over(&mut self, after: &mut After) {
+        self.over = true;
+        after.wake(self.wakers.take());
+    }
+
+    pub(crate) fn end_events(&mut self, after: &mut After) {
+        for subscription in self.subscriptions.drain(..) {
+            subscription.end(after);
+        }
+    }
+
+    /// Has subscribers told of a notice, with what it is about.
+    fn tell(&mut self, notice: &Notice, after: &mut After) {
+        if self.subscriptions.is_empty() {
+            return;
+        }
+        let about = match notice {
+            Notice::Started { id }
+            | Notice::Progress { id, .. }
+            | Notice::Redirected { id, .. }
+            | Notice::Retrying { id, .. }
+            | Notice::Rewound { id, .. }
+            | Notice::Finished { id, .. } => Some(id),
+            Notice::DirectoryReady
+            | Notice::DirectoryRefused { .. }
+            | Notice::Evicted { .. }
+            | Notice::Swept { .. }
+            | Notice::Warning(_) => None,
+        };
+        let event = match about.map(|id| self.records.get(id)) {
+            None => Event::Directory { notice: notice.clone() },
+            Some(Some(record)) => Event::Download { download: Arc::clone(&record.subject), notice: notice.clone() },
+            Some(None) => return,
+        };
+        self.publish(&event, after);
+    }
+
+    pub(crate) fn publish(&mut self, event: &Event, after: &mut After) {
+        self.subscriptions.retain(|subscription| subscription.is_wanted());
+        for subscription in &self.subscriptions {
+            subscription.push(event.clone(), after);
+        }
+    }
+
+    /// What the limit wants to go now.
+    pub(crate) fn victims(&self) -> Vec<Victim> {
+        let Some(limit) = self.core.limit() else { return Vec::new() };
+        let live = |path: &str| self.records.values().any(|record| record.subject.name.as_str() == path);
+        let victims = limit.victims(usize::MAX, |path| live(path.as_str()));
+        victims.into_iter().filter_map(Victim::new).collect()
+    }
+
+    pub(crate) fn limit_usage(&self) -> Option<LimitUsage> {
+        self.core.limit().map(|limit| LimitUsage { files: limit.files(), bytes: limit.bytes() })
+    }
+}
+
+impl After {
+    pub(crate) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
+        self.wakers.extend(wakers);
+    }
+
+    /// A waker that is needed no more, to be dropped.
+    pub(crate) fn unused(&mut self, waker: Option<Waker>) {
+        self.unused.extend(waker);
+    }
+
+    pub(crate) fn serve(&mut self, record: &Arc<Record>) {
+        self.observed.push(Arc::clone(record));
+    }
+
+    pub(crate) fn call(&mut self, hook: Hook, record: &Arc<Record>) {
+        self.hooked.push(Call { hook, record: Arc::clone(record) });
+    }
+
+    pub(crate) fn run(&mut self, shared: &Arc<Shared>) {
+        self.unused.clear();
+        self.wakers.drain(..).for_each(Waker::wake);
+        for record in self.observed.drain(..) {
+            shared.serve(record);
+        }
+        if !self.hooked.is_empty() {
+            shared.call_hooks(self.hooked.drain(..));
+        }
+    }
+}
