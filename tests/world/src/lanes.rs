@@ -97,3 +97,70 @@ impl LaneState {
 pub(crate) fn skipped(action: FileAction) -> Completion {
     action.fail(FaultKind::Skipped.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dlmanager_core::testing::{Tickets, file_id, lane};
+    use dlmanager_core::{Answer, FileOp};
+
+    const LANE: Lane = lane(1);
+
+    fn sync(tickets: &mut Tickets, epoch: u32) -> FileAction {
+        FileAction { lane: LANE, epoch, op: FileOp::Sync { ticket: tickets.ticket(), file: file_id(1) } }
+    }
+
+    fn close(tickets: &mut Tickets, epoch: u32) -> FileAction {
+        FileAction { lane: LANE, epoch, op: FileOp::Close { ticket: tickets.ticket(), file: file_id(1) } }
+    }
+
+    /// Takes the first action and executes it with success or a fault; whether it was to be executed at all, and its id.
+    fn next(lanes: &mut FileLanes, works: bool) -> (bool, ActionId) {
+        match lanes.take(LANE) {
+            Some(Turn::Execute(action)) => {
+                let (id, epoch) = (action.id(), action.epoch);
+                let answer = Answer::Sync(if works { Ok(()) } else { Err(FaultKind::Io.into()) });
+                lanes.executed(LANE, epoch, &Completion::forge(id, answer));
+                (true, id)
+            }
+            Some(Turn::Skipped(action)) => (false, action.id()),
+            None => panic!("nothing waits"),
+        }
+    }
+
+    #[test]
+    fn behind_a_failure_the_rest_of_its_epoch_is_skipped_and_closers_are_not() {
+        let (mut lanes, mut tickets) = (FileLanes::default(), Tickets::new());
+        let actions = [sync(&mut tickets, 1), sync(&mut tickets, 1), close(&mut tickets, 1), sync(&mut tickets, 2)];
+        actions.into_iter().for_each(|action| lanes.push(action));
+        assert!(next(&mut lanes, false).0);
+        assert!(!next(&mut lanes, true).0);
+        assert!(next(&mut lanes, true).0, "a closer");
+        assert!(next(&mut lanes, true).0, "another epoch");
+        assert!(lanes.waiting().is_empty());
+    }
+
+    #[test]
+    fn a_failure_is_remembered_until_the_core_was_told_and_what_was_polled_before_is_gone() {
+        let (mut lanes, mut tickets) = (FileLanes::default(), Tickets::new());
+        lanes.push(sync(&mut tickets, 1));
+        lanes.push(sync(&mut tickets, 1));
+        let (_, failed) = next(&mut lanes, false);
+        lanes.told(failed);
+        lanes.push(sync(&mut tickets, 1));
+        assert!(!next(&mut lanes, true).0, "polled before the core was told");
+        assert!(next(&mut lanes, true).0, "polled after, and nothing from before remains");
+    }
+
+    #[test]
+    fn a_failure_that_the_core_was_not_told_of_skips_what_comes_later() {
+        let (mut lanes, mut tickets) = (FileLanes::default(), Tickets::new());
+        lanes.push(sync(&mut tickets, 1));
+        let (_, failed) = next(&mut lanes, false);
+        lanes.push(sync(&mut tickets, 1));
+        assert!(!next(&mut lanes, true).0);
+        lanes.told(failed);
+        lanes.push(sync(&mut tickets, 1));
+        assert!(next(&mut lanes, true).0);
+    }
+}

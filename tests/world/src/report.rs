@@ -1,5 +1,6 @@
 //! What a run has reached, so that a suite that reaches nothing does not pass for one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -8,7 +9,7 @@ use dlmanager_core::{DownloadError, Outcome, Phase};
 /// How often something was reached.
 #[derive(Debug, Default, Clone)]
 pub struct Report {
-    counts: BTreeMap<String, u64>,
+    counts: BTreeMap<Cow<'static, str>, u64>,
 }
 
 impl Report {
@@ -24,12 +25,22 @@ impl Report {
         }
     }
 
-    pub(crate) fn reached(&mut self, what: impl Into<String>) {
+    pub(crate) fn reached(&mut self, what: impl Into<Cow<'static, str>>) {
         *self.counts.entry(what.into()).or_default() += 1;
     }
 
     pub(crate) fn phase(&mut self, phase: Phase) {
-        self.reached(format!("phase {phase:?}"));
+        self.reached(match phase {
+            Phase::Queued => "phase Queued",
+            Phase::Checking => "phase Checking",
+            Phase::Connecting => "phase Connecting",
+            Phase::Receiving => "phase Receiving",
+            Phase::Verifying => "phase Verifying",
+            Phase::Publishing => "phase Publishing",
+            Phase::Evicting => "phase Evicting",
+            Phase::Waiting => "phase Waiting",
+            Phase::Draining => "phase Draining",
+        });
     }
 
     pub(crate) fn outcome(&mut self, outcome: &Outcome) {

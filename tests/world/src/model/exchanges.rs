@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use dlmanager_core::{BodyId, FetchRequest, Instant, Manager, TimeoutKind};
+use dlmanager_core::{BodyId, FetchRequest, Instant, Manager, Phase, TimeoutKind};
 use http::StatusCode;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, USER_AGENT};
 
-use super::Model;
+use super::{Model, Retry, Watched};
 use crate::server::{Exchange, origin};
 use crate::told::Reason;
 
@@ -24,7 +24,7 @@ impl Model {
         assert!(!download.cancel_is_settled, "a request after a cancel: {uri} {download:?}");
         assert!(!download.rename_asked, "a request after the commit point: {uri} {download:?}");
         assert_eq!(self.working(&download.name), Some(at), "two downloads of one name work at once: {download:?}");
-        if let Some((from, delay)) = download.retry {
+        if let Some(Retry { from, delay, .. }) = download.retry {
             assert!(now >= from + delay, "a retry before its time: {download:?}");
         }
         self.check_headers(asked.has_secrets, &asked.origin, request);
@@ -133,6 +133,7 @@ impl Model {
 
     /// After a turn: what should have timed out has, and what should time out later is waited for.
     pub(crate) fn check_deadlines(&self, now: Instant, manager: &Manager, until: Option<Instant>) {
+        self.check_retries(now, manager, until);
         let config = manager.config();
         for (body, exchange) in self.exchanges.iter().filter(|(_, exchange)| !exchange.drop_asked) {
             let head_told = exchange.reply.as_ref().is_some_and(|reply| reply.head_told);
@@ -147,6 +148,19 @@ impl Model {
             assert!(
                 until.is_some_and(|until| until <= deadline),
                 "{body:?} times out at {deadline:?}, and the manager waits until {until:?}"
+            );
+        }
+    }
+
+    fn check_retries(&self, now: Instant, manager: &Manager, until: Option<Instant>) {
+        let waits = |download: &&Watched| manager.info(download.id).is_some_and(|info| info.phase == Phase::Waiting);
+        for download in self.downloads.iter().filter(waits) {
+            let Some(Retry { told, delay, .. }) = download.retry else { continue };
+            let deadline = told + delay;
+            let is_waited_for = until.is_some_and(|until| until <= deadline);
+            assert!(
+                deadline <= now || is_waited_for,
+                "a retry at {deadline:?} is not waited for: {until:?} {download:?}"
             );
         }
     }
@@ -166,7 +180,7 @@ impl Model {
         let (waited, least) = match kind {
             TimeoutKind::Connect => {
                 // Unless the connection came after the decision.
-                let latest = exchange.asked_polled + config.connect_timeout;
+                let latest = exchange.asked_at + config.connect_timeout;
                 let stood = exchange.connected_at.is_some_and(|at| at < latest);
                 assert!(!stood, "a connect timeout of a standing connection: {exchange:?}");
                 (now.since(exchange.asked_at), config.connect_timeout)

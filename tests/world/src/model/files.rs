@@ -121,22 +121,24 @@ impl Model {
             }
             _ => false,
         };
-        let visible = items.iter().filter(|item| !is_unfinished(item.path.as_str()));
-        let victims: Vec<&str> = visible.filter(stands).map(|item| item.path.as_str()).collect();
+        let visible: Vec<&DeleteItem> = items.iter().filter(|item| !is_unfinished(item.path.as_str())).collect();
+        let names = |items: &[&DeleteItem]| items.iter().map(|item| item.path.to_string()).collect::<Vec<_>>();
+        let asked = names(&visible);
+        // What is not as expected stays, so that it does not matter whether the rule wants it.
+        let victims = names(&visible.into_iter().filter(stands).collect::<Vec<_>>());
         if victims.is_empty() {
             return;
         }
         let mut files = self.ruled_files(directory, |path| {
             let is_live = self.downloads.iter().any(|download| download.outcome.is_none() && download.name == path);
-            is_live && !victims.contains(&path)
+            is_live && !asked.iter().any(|victim| victim == path)
         });
         for file in &mut files {
             // That a longer file was replaced may be news for the core.
             file.length = file.length.max(self.replaced.get(&file.path).copied().unwrap_or(0));
         }
         let expected = removed_by_the_rule(limit.size_limit, limit.file_limit, &files);
-        let is_right =
-            victims.len() <= expected.len() && victims.iter().zip(&expected).all(|(victim, path)| victim == path);
+        let is_right = expected.starts_with(&victims) || expected.starts_with(&asked);
         assert!(is_right, "evicts {victims:?}, and the rule wants {expected:?} of {files:?}");
     }
 
@@ -216,6 +218,8 @@ impl Model {
         let Some(at) = self.lane_of.get(&lane).copied() else { return };
         let download = &mut self.downloads[at];
         if let Some(reason) = result.reason() {
+            // Without that look the core does not know the stamps of what it has published.
+            self.is_undisturbed &= !matches!(subject, Subject::Stat(path) if *path == download.name);
             if reason != Reason::Fault(FaultKind::Skipped) {
                 download.file_reasons.push(reason);
             }

@@ -30,6 +30,7 @@ pub(crate) struct Model {
     /// The admissions asked for, refused and joined ones too: each has a URL of its own.
     pub(crate) asked: Vec<Asked>,
     pub(crate) downloads: Vec<Watched>,
+    places: BTreeMap<DownloadId, usize>,
     pub(crate) exchanges: BTreeMap<BodyId, Exchange>,
     files: BTreeMap<FileId, bool>,
     /// The download that a lane of file actions works for, once that has shown.
@@ -84,8 +85,18 @@ pub(crate) struct Watched {
     net_reasons: Vec<Reason>,
     pub(crate) bodies: Vec<BodyId>,
     progress: Option<(u64, Option<u64>)>,
-    retry: Option<(Instant, Duration)>,
+    retry: Option<Retry>,
     attempts: u32,
+}
+
+/// A retry that was announced.
+#[derive(Debug, Clone, Copy)]
+struct Retry {
+    /// The least time at which it can have been decided.
+    from: Instant,
+    /// When it was told.
+    told: Instant,
+    delay: Duration,
 }
 
 impl Model {
@@ -94,6 +105,7 @@ impl Model {
             setting,
             asked: Vec::new(),
             downloads: Vec::new(),
+            places: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             files: BTreeMap::new(),
             lane_of: BTreeMap::new(),
@@ -149,8 +161,8 @@ impl Model {
     }
 
     fn find(&self, id: DownloadId) -> usize {
-        match self.downloads.iter().position(|download| download.id == id) {
-            Some(at) => at,
+        match self.places.get(&id) {
+            Some(at) => *at,
             None => panic!("{id:?} was never admitted"),
         }
     }
@@ -176,7 +188,7 @@ impl Model {
                     let newest = &self.downloads[newest];
                     assert!(is_leaving || newest.cancel_accepted, "a second download beside {newest:?}");
                 }
-                assert!(self.downloads.iter().all(|download| download.id != *id), "{id:?} was used twice");
+                assert!(self.places.insert(*id, self.downloads.len()).is_none(), "{id:?} was used twice");
                 self.asked[admission].download = Some(self.downloads.len());
                 self.downloads.push(Watched::new(*id, name, replaces, now));
             }
