@@ -6,7 +6,6 @@
 mod subjects;
 
 use std::error::Error;
-use std::fs;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -59,12 +58,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     outcome?;
     let seconds = began.elapsed().as_secs_f64();
     let Totals { bytes, chunks, polls } = totals;
-    // The origin runs on other threads, so that this is the transport's share.
-    let on_cpu = fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let on_cpu = on_cpu.and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
     println!(
-        "{bytes} bytes in {seconds:.3} s, {:.3} s of CPU on this thread, {chunks} chunks ({} bytes each), {polls} polls, {} connections",
-        on_cpu.map_or(f64::NAN, |nanos| nanos / 1e9),
+        "{bytes} bytes in {seconds:.3} s, {chunks} chunks ({} bytes each), {polls} polls, {} connections",
         bytes / chunks.max(1),
         origin.records().connections.total,
     );

@@ -24,6 +24,16 @@ pub struct Case {
     pub(crate) check: fn(&Bench),
 }
 
+impl Case {
+    /// Runs this case alone, in a thread of its own.
+    ///
+    /// A panic of the transport is a failure of the case. So is a case that does not end within two minutes, whose thread
+    /// is left behind.
+    pub fn run(&'static self, scheme: Scheme, subject: impl Subject + 'static) -> Verdict {
+        run_case(self, scheme, Arc::new(subject))
+    }
+}
+
 /// How a case ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -69,12 +79,9 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
     crate::cases::ALL.iter().copied().flatten()
 }
 
-/// Runs all cases, each on a subject of its own and in a thread of its own, one after another.
-///
-/// A panic of the transport is a failure of the case. So is a case that does not end within two minutes, whose thread is
-/// left behind.
+/// Runs all cases, each on a subject of its own, one after another: see [`Case::run`].
 pub fn run<S: Subject + 'static>(scheme: Scheme, fresh: impl Fn() -> S) -> Report {
-    let results = cases().map(|case| (case, run_case(case, scheme, Arc::new(fresh())))).collect();
+    let results = cases().map(|case| (case, case.run(scheme, fresh()))).collect();
     Report { results }
 }
 

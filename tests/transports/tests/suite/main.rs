@@ -1,5 +1,6 @@
-//! The suite on the transports of this repository.
+//! The suite on the transports of this repository, and tests of the suite itself.
 
+mod planted;
 mod subjects;
 
 use std::collections::BTreeSet;
