@@ -4,15 +4,19 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use dlmanager_core::{Completion, FileAction};
+use dlmanager_core::{Completion, DeleteItem, Deleted, Fault, FileAction, FileStat, ScanEntry, StorePath};
 
 use crate::create::{self, CreateError};
 use crate::engine::Engine;
+use crate::root::Root;
 
 #[cfg(not(unix))]
 type System = crate::portable::PortableRoot;
 #[cfg(unix)]
 type System = crate::unix::UnixRoot;
+
+/// Entries read in one go.
+const ENTRIES_A_BATCH: usize = 1024;
 
 /// A directory on disk, with what is open in it.
 ///
@@ -40,8 +44,22 @@ impl Directory {
     /// written into it, by its permissions or because the file system is read-only.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, CreateError> {
         let path = path.as_ref();
-        let root = create::create::<System>(path)?;
-        Ok(Self { shared: Arc::new(Shared { path: path.into(), engine: Engine::new(root) }) })
+        Ok(Self::new(path, create::create::<System>(path)?))
+    }
+
+    /// Opens a directory that is there, to look at it and to delete from it; whether it can be written does not matter.
+    ///
+    /// # Errors
+    ///
+    /// Nothing stands there ([`NotFound`](dlmanager_core::FaultKind::NotFound)), something else does
+    /// ([`WrongType`](dlmanager_core::FaultKind::WrongType)), or it cannot be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Fault> {
+        let path = path.as_ref();
+        Ok(Self::new(path, System::open(path)?))
+    }
+
+    fn new(path: &Path, root: System) -> Self {
+        Self { shared: Arc::new(Shared { path: path.into(), engine: Engine::new(root) }) }
     }
 
     /// The path that it was opened with.
@@ -55,10 +73,99 @@ impl Directory {
     pub fn execute(&self, action: FileAction) -> Completion {
         self.shared.engine.execute(action.op)
     }
+
+    /// Looks at a name; `None` where nothing stands there.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be looked at.
+    pub fn stat(&self, path: &StorePath) -> Result<Option<FileStat>, Fault> {
+        self.shared.engine.root().stat(path)
+    }
+
+    /// Calls `each` with every entry of the directory itself, in no particular order; the work folder and entries whose
+    /// names are not UTF-8 are left out.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read to its end; some of its entries were seen then.
+    pub fn for_each_entry(&self, mut each: impl FnMut(ScanEntry)) -> Result<(), Fault> {
+        let root = self.shared.engine.root();
+        let mut scan = root.scan()?;
+        loop {
+            let batch = root.scan_batch(&mut scan, ENTRIES_A_BATCH)?;
+            batch.entries.into_iter().for_each(&mut each);
+            if batch.done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes a name, if it is as expected, for somebody who insists: other than a deletion by
+    /// [`execute`](Self::execute) this one makes the directory itself writable for the moment, too.
+    pub fn delete(&self, item: &DeleteItem) -> Deleted {
+        self.shared.engine.root().delete_insisting(item)
+    }
 }
 
 impl fmt::Debug for Directory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Directory").field("path", &self.shared.path).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use dlmanager_core::{Expect, FaultKind, FileKind};
+
+    use super::*;
+
+    fn entry(name: &str) -> StorePath {
+        StorePath::entry(name).unwrap()
+    }
+
+    #[test]
+    fn only_a_directory_that_is_there_is_opened_and_nothing_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let kind = |path: &Path| Directory::open(path).map(drop).map_err(|fault| fault.kind());
+        assert_eq!(kind(folder.path()), Ok(()));
+        assert_eq!(kind(&folder.path().join("missing")), Err(FaultKind::NotFound));
+        assert!(!folder.path().join("missing").exists());
+        fs::write(folder.path().join("file"), b"x").unwrap();
+        assert_eq!(kind(&folder.path().join("file")), Err(FaultKind::WrongType));
+    }
+
+    #[test]
+    fn what_stands_there_is_seen_and_only_what_is_as_expected_is_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path()).unwrap();
+        // More than are read in one go.
+        let names: Vec<String> = (0..ENTRIES_A_BATCH + 10).map(|number| number.to_string()).collect();
+        for name in &names {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        fs::create_dir(folder.path().join("folder")).unwrap();
+        fs::create_dir(folder.path().join(dlmanager_core::WORK_FOLDER)).unwrap();
+        let mut seen = BTreeMap::new();
+        directory.for_each_entry(|entry| seen.extend([(entry.path, entry.stat)])).unwrap();
+        assert_eq!(seen.len(), names.len() + 1);
+        assert_eq!(seen[&entry("folder")].kind, FileKind::Folder);
+        for name in &names {
+            let stat = seen[&entry(name)];
+            assert_eq!((stat.kind, stat.length), (FileKind::Regular, name.len() as u64));
+            assert_eq!(directory.stat(&entry(name)), Ok(Some(stat)));
+        }
+        assert_eq!(directory.stat(&entry("missing")), Ok(None));
+
+        let stat = seen[&entry("0")];
+        let expect = Expect::Unchanged { length: stat.length, accessed: stat.accessed, modified: stat.modified };
+        let item = DeleteItem { path: entry("0"), expect };
+        fs::write(folder.path().join("0"), "longer").unwrap();
+        assert_eq!(directory.delete(&item), Deleted::Changed);
+        assert_eq!(directory.delete(&DeleteItem { expect: Expect::File, ..item.clone() }), Deleted::Deleted);
+        assert_eq!(directory.delete(&item), Deleted::Gone);
     }
 }

@@ -19,6 +19,10 @@ impl<R: Root> Engine<R> {
         Self { root, handles: Handles::default() }
     }
 
+    pub(crate) const fn root(&self) -> &R {
+        &self.root
+    }
+
     pub(crate) fn execute(&self, op: FileOp) -> Completion {
         match op {
             FileOp::MakeDir { ticket, path } => ticket.done(self.root.make_dir(&path)),

@@ -29,7 +29,7 @@
 //! - *A flush reaches the disk* as far as the system can be told: `fdatasync` on Linux, `F_FULLFSYNC` on macOS. Folders
 //!   of file systems that cannot flush folders count as flushed.
 //! - *Deleting* looks at the name just before. A folder below the directory that its owner may not write is made writable
-//!   for the moment; the directory itself is not.
+//!   for the moment; the directory itself only by [`Directory::delete`].
 //!
 //! # Systems
 //!

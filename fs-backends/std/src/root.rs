@@ -25,6 +25,10 @@ pub(crate) trait Root: Sized + Send + Sync {
     fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault>;
     fn sync_dir(&self, path: &StorePath) -> Result<(), Fault>;
     fn delete(&self, item: &DeleteItem) -> Deleted;
+    /// The same, with the directory itself made writable for the moment where its mode forbids it.
+    fn delete_insisting(&self, item: &DeleteItem) -> Deleted {
+        self.delete(item)
+    }
     fn touch(&self, path: &StorePath, unless_within: Duration) -> Result<Stamp, Fault>;
     fn scan(&self) -> Result<Self::Scan, Fault>;
     fn scan_batch(&self, scan: &mut Self::Scan, entries_max: usize) -> Result<ScanBatch, Fault>;

@@ -78,6 +78,28 @@ fn a_stubborn_folder_lets_go_and_keeps_its_mode() {
 }
 
 #[test]
+fn a_stubborn_directory_lets_go_for_who_insists_and_keeps_its_mode() {
+    as_nobody(
+        "a_stubborn_directory_lets_go_for_who_insists_and_keeps_its_mode",
+        |_| {},
+        |folder| {
+            for mode in [0o555, 0o455, 0o755] {
+                let directory_path = folder.join(format!("{mode:o}"));
+                fs::create_dir(&directory_path).unwrap();
+                let file = File::create(directory_path.join("read-only")).unwrap();
+                file.set_permissions(Permissions::from_mode(0o444)).unwrap();
+                set_mode(&directory_path, mode);
+                let directory = Directory::open(&directory_path).unwrap();
+                let item = DeleteItem { path: path("read-only"), expect: Expect::File };
+                assert_eq!(directory.delete(&item), Deleted::Deleted, "{mode:o}");
+                assert_eq!(directory.delete(&item), Deleted::Gone, "{mode:o}");
+                assert_eq!(mode_of(&directory_path), mode);
+            }
+        },
+    );
+}
+
+#[test]
 fn neither_the_directory_itself_nor_anything_outside_is_made_writable() {
     as_nobody(
         "neither_the_directory_itself_nor_anything_outside_is_made_writable",

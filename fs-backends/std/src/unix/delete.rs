@@ -1,6 +1,6 @@
 //! Deleting a name that is as expected.
 
-use dlmanager_core::{DeleteItem, Deleted, Expect};
+use dlmanager_core::{DeleteItem, Deleted, Expect, StorePath};
 use rustix::fs::AtFlags;
 use rustix::io::{Errno, Result};
 
@@ -9,10 +9,15 @@ use super::tree::Tree;
 use super::{file_stat, on_path};
 use crate::root::is_expected;
 
-pub(super) fn delete(tree: &Tree, item: &DeleteItem) -> Deleted {
+/// Deletes an item; where its folder does not let go, `loosen` is asked to make it do so.
+pub(super) fn delete(
+    tree: &Tree,
+    item: &DeleteItem,
+    loosen: impl FnOnce(&Tree, &StorePath) -> Option<Loosened>,
+) -> Deleted {
     let mut deleted = attempt(tree, item);
     if matches!(deleted, Err(Errno::ACCESS | Errno::PERM))
-        && let Some(_loosened) = Loosened::folder_of(tree, &item.path)
+        && let Some(_loosened) = loosen(tree, &item.path)
     {
         deleted = attempt(tree, item);
     }

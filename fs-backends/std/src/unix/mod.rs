@@ -22,6 +22,7 @@ use rustix::io::Errno;
 use crate::fault;
 use crate::root::{self, Root};
 
+use stubborn::Loosened;
 pub(crate) use tree::Kernel;
 use tree::Tree;
 
@@ -112,7 +113,11 @@ impl Root for UnixRoot {
     }
 
     fn delete(&self, item: &DeleteItem) -> Deleted {
-        delete::delete(&self.tree, item)
+        delete::delete(&self.tree, item, Loosened::folder_of)
+    }
+
+    fn delete_insisting(&self, item: &DeleteItem) -> Deleted {
+        delete::delete(&self.tree, item, Loosened::any_folder_of)
     }
 
     fn touch(&self, path: &StorePath, unless_within: Duration) -> Result<Stamp, Fault> {

@@ -9,7 +9,7 @@ use rustix::fs::Mode;
 
 use super::tree::Tree;
 
-/// A folder below the directory that its owner may write as long as this lives; then it gets back the mode that it had.
+/// A folder that its owner may write as long as this lives; then it gets back the mode that it had.
 pub(super) struct Loosened {
     folder: OwnedFd,
     mode: Mode,
@@ -19,10 +19,19 @@ impl Loosened {
     /// Loosens the folder that holds `path`. `None` where that is the directory itself, whose mode is its user's word, or
     /// where the mode is not what forbids it or is not ours to change.
     pub(super) fn folder_of(tree: &Tree, path: &StorePath) -> Option<Self> {
-        if !path.as_str().contains('/') {
-            return None;
+        if path.as_str().contains('/') { Self::loosen(tree.open_folder_of(path).ok()?) } else { None }
+    }
+
+    /// The same, also where the folder is the directory itself.
+    pub(super) fn any_folder_of(tree: &Tree, path: &StorePath) -> Option<Self> {
+        if path.as_str().contains('/') {
+            Self::folder_of(tree, path)
+        } else {
+            Self::loosen(tree.root.try_clone().ok()?)
         }
-        let folder = tree.open_folder_of(path).ok()?;
+    }
+
+    fn loosen(folder: OwnedFd) -> Option<Self> {
         let mode = Mode::from_raw_mode(rustix::fs::fstat(&folder).ok()?.st_mode);
         if mode.contains(Mode::WUSR | Mode::XUSR) {
             return None;
