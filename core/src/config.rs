@@ -15,7 +15,8 @@ pub struct Config {
 
     /// How often a download is tried again after a failure that may pass.
     pub retries_max: u32,
-    /// Greatest number of requests for one download, redirects and retries included, whatever progress they make.
+    /// Greatest number of requests for one download, redirects and retries included, whatever progress they make; at
+    /// least 1.
     pub requests_max: u32,
     /// The first retry waits up to this long; each further one up to twice as long as the one before.
     pub backoff_min: Duration,
@@ -51,8 +52,9 @@ pub struct Config {
     pub gather_time: Duration,
     /// The most that is asked of a body at once, in bytes; at least 1.
     pub read_bytes_max: usize,
-    /// While a download holds this many bytes that are not yet written, its body is not read on; at least 1. A download
-    /// holds less than this plus [`read_bytes_max`](Self::read_bytes_max), whatever servers send and however slow the disk is.
+    /// While the bytes of a download that are not yet written keep this much memory alive, its body is not read on; at
+    /// least 1. So a download keeps less than this and one [`Chunk::pinned`](crate::Chunk::pinned) more alive, whatever servers
+    /// send and however slow the disk is.
     pub held_bytes_max: usize,
 
     /// The least time between two progress notices of a download.

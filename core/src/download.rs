@@ -53,8 +53,11 @@ use crate::{
 mod edges;
 mod holdings;
 mod queries;
+mod state;
 
 use holdings::{Body, OpenFile, Transfer};
+use state::{Publishing, Round};
+pub(crate) use state::{State, Then};
 
 /// How often a name that is taken and free again in turn is tried.
 const RENAMES_MAX: u32 = 8;
@@ -120,60 +123,8 @@ pub(crate) struct Download {
     epoch: u32,
     /// The `MakeDir` of the work folder.
     making_work_folder: Option<ActionId>,
-    /// What stands under the final name and is being touched.
-    touching: Option<FileStat>,
     /// The unfinished file whose `Delete` is unanswered.
     deleting: Option<StorePath>,
-}
-
-#[derive(Debug)]
-pub(crate) enum State {
-    Queued { checked: bool },
-    Checking,
-    Connecting { deadline: Instant, connected: bool },
-    Redirecting { left: u64, deadline: Instant },
-    Receiving,
-    Verifying,
-    Publishing(Publishing),
-    Waiting { until: Instant },
-    Draining(Then),
-    Evicting(Outcome),
-    Gone(Outcome),
-}
-
-/// What follows once nothing is held.
-#[derive(Debug)]
-pub(crate) enum Then {
-    Finish(Outcome),
-    Retry { until: Instant },
-    Follow,
-}
-
-/// The answers of publishing, as far as they have come.
-#[derive(Debug, Default)]
-pub(crate) struct Publishing {
-    round: Round,
-    renames: u32,
-    renamed: Option<Result<(), Fault>>,
-    /// The first step before the rename that failed.
-    failed: Option<(FileStep, Fault)>,
-    directory_fault: Option<Fault>,
-    /// What stands under the final name.
-    there: Option<Result<Option<FileStat>, Fault>>,
-    /// What stands under the unfinished file's name.
-    partial_there: Option<Result<Option<FileStat>, Fault>>,
-    looking_at_partial: Option<ActionId>,
-}
-
-#[derive(Debug, Default)]
-enum Round {
-    /// The rename, with what comes before and behind it.
-    #[default]
-    Chain,
-    /// Something else has the name: what is it?
-    Taken,
-    /// The rename faulted in a way that leaves open whether it was done.
-    Doubt(Fault),
 }
 
 /// What a state decides by, after what it says of the holdings was noted.
@@ -198,6 +149,7 @@ enum File {
     Done,
     Faulted(FileStep, Fault),
     Looked(ActionId, Result<Option<FileStat>, Fault>),
+    Touched(Result<Stamp, Fault>),
     Renamed(Result<(), Fault>),
     DirectorySynced(Result<(), Fault>),
 }
@@ -232,7 +184,7 @@ impl Download {
     fn step(&mut self, state: State, step: Step, cx: &mut Context<'_>) -> State {
         match state {
             State::Queued { checked } => self.queued(checked, &step, cx),
-            State::Checking => self.checking(step, cx),
+            State::Checking { found } => self.checking(found, step, cx),
             State::Connecting { deadline, connected } => self.connecting(deadline, connected, step, cx),
             State::Redirecting { left, deadline } => self.redirecting(left, deadline, step, cx),
             State::Receiving => self.receiving(step, cx),
@@ -249,7 +201,7 @@ impl Download {
     fn cancel(&mut self, state: State, cx: &mut Context<'_>) -> State {
         match state {
             State::Queued { .. }
-            | State::Checking
+            | State::Checking { .. }
             | State::Connecting { .. }
             | State::Redirecting { .. }
             | State::Receiving
@@ -277,34 +229,41 @@ impl Download {
                 self.whole_deadline = self.whole_deadline.or_else(|| Some(cx.now + cx.config.timeout?));
                 let path = StorePath::from(&self.name);
                 self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
-                State::Checking
+                State::Checking { found: None }
             }
             Step::Timer | Step::Swept | Step::Net(_) | Step::File(_) => State::Queued { checked },
         }
     }
 
-    fn checking(&mut self, step: Step, cx: &mut Context<'_>) -> State {
+    fn checking(&mut self, found: Option<FileStat>, step: Step, cx: &mut Context<'_>) -> State {
         match step {
             Step::File(File::Looked(_, Ok(None))) => self.connect(cx),
             Step::File(File::Looked(_, Ok(Some(stat)))) => match (stat.kind, self.request.if_present) {
-                (FileKind::Regular, IfPresent::Skip) => self.present(stat, cx),
+                (FileKind::Regular, IfPresent::Skip) => {
+                    self.touch(cx);
+                    State::Checking { found: Some(stat) }
+                }
                 (FileKind::Regular, IfPresent::Replace) => self.connect(cx),
                 (kind, _) => self.fail(DownloadError::NotAFile { name: self.name.clone(), kind }, cx),
             },
             Step::File(File::Looked(_, Err(fault))) => {
                 self.fail(DownloadError::File { step: FileStep::Look, fault }, cx)
             }
+            Step::File(File::Touched(touched)) => match found.filter(|_| !is_gone(&touched)) {
+                Some(stat) => self.present(stat, touched, cx),
+                None => self.connect(cx),
+            },
             Step::File(File::Done | File::Faulted(..) | File::Renamed(_) | File::DirectorySynced(_))
             | Step::Granted
             | Step::Timer
             | Step::Swept
-            | Step::Net(_) => State::Checking,
+            | Step::Net(_) => State::Checking { found },
         }
     }
 
     fn connect(&mut self, cx: &mut Context<'_>) -> State {
         let requests_max = cx.config.requests_max;
-        if self.requests >= requests_max {
+        if self.requests >= requests_max.max(1) {
             // Only a redirect comes here: other attempts end before they wait for another.
             let cause = Box::new(DownloadError::Status { status: self.redirect_status });
             return self.fail(DownloadError::TooManyRequests { requests_max, cause }, cx);
@@ -406,7 +365,7 @@ impl Download {
             },
             Step::Net(Net::Chunk(Err(fault))) => self.fail(DownloadError::Network(fault), cx),
             Step::File(File::Done) => {
-                self.ask(cx);
+                self.go_on(cx);
                 State::Receiving
             }
             Step::File(File::Faulted(step, fault)) => self.fail(DownloadError::File { step, fault }, cx),
@@ -417,7 +376,7 @@ impl Download {
                 State::Receiving
             }
             Step::Net(Net::Connected(_) | Net::Head(_) | Net::Dropped)
-            | Step::File(File::Looked(..) | File::Renamed(_) | File::DirectorySynced(_))
+            | Step::File(File::Looked(..) | File::Touched(_) | File::Renamed(_) | File::DirectorySynced(_))
             | Step::Granted
             | Step::Swept => State::Receiving,
         }
@@ -443,7 +402,7 @@ impl Download {
         match step {
             Step::File(File::Done) => self.verify(cx),
             Step::File(File::Faulted(step, fault)) => self.fail(DownloadError::File { step, fault }, cx),
-            Step::File(File::Looked(..) | File::Renamed(_) | File::DirectorySynced(_))
+            Step::File(File::Looked(..) | File::Touched(_) | File::Renamed(_) | File::DirectorySynced(_))
             | Step::Granted
             | Step::Timer
             | Step::Swept
@@ -485,6 +444,7 @@ impl Download {
                 publishing.partial_there = Some(result);
             }
             Step::File(File::Looked(_, result)) => publishing.there = Some(result),
+            Step::File(File::Touched(result)) => publishing.touched = Some(result),
             Step::File(File::Done | File::Faulted(..) | File::DirectorySynced(_))
             | Step::Granted
             | Step::Timer
@@ -499,22 +459,33 @@ impl Download {
         match core::mem::take(&mut publishing.round) {
             Round::Chain => self.conclude_chain(publishing, cx),
             Round::Taken => match publishing.there.take() {
-                Some(Ok(Some(stat))) if stat.kind == FileKind::Regular => self.present(stat, cx),
+                Some(Ok(Some(stat))) if stat.kind == FileKind::Regular => {
+                    self.touch(cx);
+                    State::Publishing(Publishing { round: Round::Touching(stat), ..publishing })
+                }
                 Some(Ok(Some(stat))) => {
                     self.fail(DownloadError::NotAFile { name: self.name.clone(), kind: stat.kind }, cx)
                 }
-                // It is free again.
-                Some(Ok(None)) if publishing.renames < RENAMES_MAX => {
-                    publishing.renames += 1;
-                    self.epoch += 1;
-                    self.rename(cx);
-                    State::Publishing(publishing)
-                }
-                Some(Ok(None)) | None => self.unpublished(Fault::new(FaultKind::Exists), Published::No, cx),
+                Some(Ok(None)) | None => self.rename_again(publishing, cx),
                 Some(Err(fault)) => self.unpublished(fault, Published::No, cx),
+            },
+            Round::Touching(stat) => match publishing.touched.take() {
+                Some(touched) if !is_gone(&touched) => self.present(stat, touched, cx),
+                Some(_) | None => self.rename_again(publishing, cx),
             },
             Round::Doubt(fault) => self.resolve(publishing, fault, cx),
         }
+    }
+
+    /// The name that was taken is free again.
+    fn rename_again(&mut self, mut publishing: Publishing, cx: &mut Context<'_>) -> State {
+        publishing.renames += 1;
+        if publishing.renames > RENAMES_MAX {
+            return self.unpublished(Fault::new(FaultKind::Exists), Published::No, cx);
+        }
+        self.epoch += 1;
+        self.rename(cx);
+        State::Publishing(publishing)
     }
 
     fn conclude_chain(&mut self, mut publishing: Publishing, cx: &mut Context<'_>) -> State {
@@ -530,7 +501,7 @@ impl Download {
         }
         let path = StorePath::from(&self.name);
         publishing.there = None;
-        if fault.kind() == FaultKind::Exists && self.request.if_present == IfPresent::Skip {
+        if fault.kind() == FaultKind::Exists && !self.clobbers() {
             self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
             return State::Publishing(Publishing { round: Round::Taken, ..publishing });
         }
@@ -547,13 +518,17 @@ impl Download {
         let length = self.transfer.as_deref().map_or(0, |transfer| transfer.meter.received());
         let (there, partial) = (publishing.there.take(), publishing.partial_there.take());
         match (there, partial) {
+            // A rename by link and unlink, where there is no other without clobbering, may have done the first alone.
+            (Some(Ok(Some(stat))), Some(Ok(Some(_)))) if !self.clobbers() && is_published_as(&stat, length) => {
+                self.unpublished(fault, Published::Unknown, cx)
+            }
             (_, Some(Ok(Some(_)))) => self.unpublished(fault, Published::No, cx),
             // Both are gone: an error of the rename itself says that it was not done, a lost answer says nothing.
             (Some(Ok(None)), Some(Ok(None))) if fault.kind() != FaultKind::Aborted => {
                 self.unpublished(fault, Published::No, cx)
             }
             (Some(Ok(Some(stat))), Some(Ok(None))) => {
-                if stat.kind != FileKind::Regular || stat.length != length {
+                if !is_published_as(&stat, length) {
                     return self.unpublished(fault, Published::No, cx);
                 }
                 self.partial = None;
@@ -598,9 +573,17 @@ impl Download {
         self.fail(DownloadError::Publish { fault, published }, cx)
     }
 
-    /// A file has the name already: it is left as it is, and stamped as accessed.
-    fn present(&mut self, stat: FileStat, cx: &mut Context<'_>) -> State {
-        self.touch(cx, stat);
+    /// A file has the name already, and is left as it is.
+    fn present(&mut self, mut stat: FileStat, touched: Result<Stamp, Fault>, cx: &mut Context<'_>) -> State {
+        match touched {
+            Ok(accessed) => stat.accessed = accessed,
+            Err(fault) => {
+                cx.effects.notice(Notice::Warning(crate::Warning::NotTouched { name: self.name.clone(), fault }));
+            }
+        }
+        if cx.bounded {
+            cx.effects.seen.push((StorePath::from(&self.name), stat));
+        }
         self.drain(Then::Finish(Outcome::Present { length: stat.length }), cx)
     }
 
@@ -613,8 +596,7 @@ impl Download {
 
     /// Begins to give back what is held.
     fn drain(&mut self, then: Then, cx: &mut Context<'_>) -> State {
-        let touching = self.touching.is_some();
-        if self.unanswered > 0 && !touching {
+        if self.unanswered > 0 {
             cx.effects.abort_all(Owner::Download(self.key));
         }
         self.epoch += 1;
@@ -683,6 +665,16 @@ impl Download {
         cx.effects.notice(Notice::Retrying { id: self.id, attempt: self.attempts.failures(), delay, cause: error });
         Then::Retry { until: cx.now + delay }
     }
+}
+
+/// Whether this can be the file that was published.
+const fn is_published_as(stat: &FileStat, length: u64) -> bool {
+    matches!(stat.kind, FileKind::Regular) && stat.length == length
+}
+
+/// Whether the file that was to be touched is not there any more.
+fn is_gone(touched: &Result<Stamp, Fault>) -> bool {
+    matches!(touched, Err(fault) if fault.kind() == FaultKind::NotFound)
 }
 
 /// Whether the error only says that something before it failed.

@@ -20,19 +20,10 @@ pub(crate) struct Effects {
     outputs: VecDeque<Output>,
     unanswered: Arena<Unanswered>,
     serials: u64,
-    /// Whether the work folder is there, as far as is known.
-    pub(crate) work_folder: WorkFolder,
+    /// The work folder was asked for at least once, so it may be there.
+    pub(crate) work_folder_asked: bool,
     /// What downloads learned of files, for the limit.
     pub(crate) seen: Vec<(StorePath, FileStat)>,
-}
-
-/// What is known of the work folder.
-#[derive(Debug, Default)]
-pub(crate) struct WorkFolder {
-    /// It was made, and not found missing since.
-    pub(crate) stands: bool,
-    /// It was asked for at least once, so something may be left of it.
-    pub(crate) asked: bool,
 }
 
 /// Whom an answer belongs to.

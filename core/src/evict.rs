@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::action::{DeleteItem, Deleted, FileKind, FileStat, OpenMode, ScanBatch};
+use crate::action::{DeleteItem, Deleted, Expect, FileKind, FileStat, OpenMode, ScanBatch};
 use crate::arena::Key;
 use crate::effects::{Effects, Kinded, Owner, Reply};
 use crate::{
@@ -34,6 +34,10 @@ pub(crate) struct Evictor {
     closing_scan: Option<ActionId>,
     /// Nobody will ask for anything more.
     stopping: bool,
+    /// Makes the name under which the mark is written.
+    random: u64,
+    /// Why it is not known whether the mark was made.
+    mark_fault: Option<Fault>,
     lane: Lane,
     epoch: u32,
     /// The passes that are due: each for a download that ended, or because it was asked for.
@@ -57,13 +61,22 @@ enum Ownership {
         found: Option<String>,
     },
     /// The mark is being made.
-    Marking {
-        unanswered: u32,
-        opened: Option<ActionId>,
+    Marking(Marking),
+    /// The mark was made under its own name, or not: the file that it was written to goes.
+    Unmarking {
         fault: Option<Fault>,
     },
     Ours,
     Refused(DirectoryError),
+}
+
+#[derive(Debug)]
+struct Marking {
+    unanswered: u32,
+    /// The name that it is written under, until it is whole.
+    written_as: StorePath,
+    renamed: Option<Result<(), Fault>>,
+    fault: Option<Fault>,
 }
 
 #[derive(Debug)]
@@ -92,7 +105,7 @@ struct Pass {
 
 impl Evictor {
     /// Begins with the scan.
-    pub(crate) fn new(config: LimitConfig, durability: Durability, effects: &mut Effects) -> Self {
+    pub(crate) fn new(config: LimitConfig, durability: Durability, random: u64, effects: &mut Effects) -> Self {
         let mut evictor = Self {
             limit: PersistLimit::new(config.size_limit, config.file_limit),
             config,
@@ -101,6 +114,8 @@ impl Evictor {
             scan: Scan::Running { id: effects.file(), asked: false },
             closing_scan: None,
             stopping: false,
+            random,
+            mark_fault: None,
             lane: effects.lane(),
             epoch: 0,
             due: VecDeque::new(),
@@ -125,7 +140,11 @@ impl Evictor {
     pub(crate) const fn refusal(&self) -> Option<&DirectoryError> {
         match &self.ownership {
             Ownership::Refused(error) => Some(error),
-            Ownership::Scanning | Ownership::Looking { .. } | Ownership::Marking { .. } | Ownership::Ours => None,
+            Ownership::Scanning
+            | Ownership::Looking { .. }
+            | Ownership::Marking(_)
+            | Ownership::Unmarking { .. }
+            | Ownership::Ours => None,
         }
     }
 
@@ -207,6 +226,10 @@ impl Evictor {
                 return;
             }
             self.end_pass(effects);
+            if !self.swept.is_empty() {
+                // Who waited ends first: from then on his file is one like the others, which the next pass has to see.
+                return;
+            }
         }
     }
 
@@ -224,8 +247,10 @@ impl Evictor {
             self.closing_scan = None;
             return;
         }
-        if let Ownership::Marking { .. } = self.ownership {
-            return self.marked(action, reply, effects);
+        match &self.ownership {
+            Ownership::Marking(_) => return self.marking(reply, effects),
+            Ownership::Unmarking { .. } => return self.unmarked(effects),
+            Ownership::Scanning | Ownership::Looking { .. } | Ownership::Ours | Ownership::Refused(_) => {}
         }
         match reply {
             Reply::Scan(result) => self.scanned(result, effects),
@@ -234,7 +259,11 @@ impl Evictor {
                     let found = found.take();
                     self.looked(found, result, effects);
                 }
-                Ownership::Scanning | Ownership::Marking { .. } | Ownership::Ours | Ownership::Refused(_) => {
+                Ownership::Scanning
+                | Ownership::Marking(_)
+                | Ownership::Unmarking { .. }
+                | Ownership::Ours
+                | Ownership::Refused(_) => {
                     self.looked_again(action, &result);
                 }
             },
@@ -292,13 +321,10 @@ impl Evictor {
             // Looked for after the scan has found something, so that a mark made meanwhile is not missed: whoever marks
             // does so before he puts a file there.
             Ownership::Scanning if batch.done || example.is_some() => {
-                self.ownership = Ownership::Looking { found: example };
-                let path = StorePath::owner_mark();
-                self.epoch += 1;
-                self.file_op(effects, |ticket| FileOp::Stat { ticket, path });
+                self.look_for_mark(example, effects);
             }
             Ownership::Scanning | Ownership::Ours => self.scan_on(effects),
-            Ownership::Looking { .. } | Ownership::Marking { .. } => {}
+            Ownership::Looking { .. } | Ownership::Marking(_) | Ownership::Unmarking { .. } => {}
             Ownership::Refused(_) => self.end_scan(Scan::Broken, effects),
         }
     }
@@ -314,79 +340,121 @@ impl Evictor {
 
     fn looked(&mut self, found: Option<String>, result: Result<Option<FileStat>, Fault>, effects: &mut Effects) {
         match (result, found) {
-            (Ok(Some(stat)), _) if stat.kind == FileKind::Regular => self.accept(effects),
+            (Ok(Some(stat)), _) if stat.kind == FileKind::Regular && stat.length == OWNER_TEXT.len() as u64 => {
+                self.accept(effects);
+            }
             (Ok(Some(_)), _) => {
-                let fault = Fault::new(FaultKind::WrongType).with_detail(crate::OWNER_MARK);
+                let detail = "is there, and is not what this version of dlmanager writes";
+                let fault =
+                    Fault::new(FaultKind::WrongType).with_detail(alloc::format!("{} {detail}", crate::OWNER_MARK));
                 self.refuse(DirectoryError::Fault(fault), effects);
             }
-            (Ok(None), None) => self.mark(effects),
+            (Ok(None), None) => match self.mark_fault.take() {
+                None => self.mark(effects),
+                Some(fault) => self.refuse(DirectoryError::Fault(fault), effects),
+            },
             (Ok(None), Some(_)) if self.config.adopt => self.accept(effects),
             (Ok(None), Some(example)) => self.refuse(DirectoryError::NotOurs { example }, effects),
             (Err(fault), _) => self.refuse(DirectoryError::Fault(fault), effects),
         }
     }
 
-    /// The directory is empty: all that will be put there is ours, and the mark says so to those who come later.
+    /// The directory is empty: all that will be put there is ours, and the mark says so to those who come later. It gets its
+    /// name once it is whole, so that a mark which could not be made is none.
     fn mark(&mut self, effects: &mut Effects) {
         self.epoch += 1;
         let file = effects.file();
-        effects.work_folder.asked = true;
+        effects.work_folder_asked = true;
         let folder = StorePath::work_folder();
         self.file_op(effects, |ticket| FileOp::MakeDir { ticket, path: folder });
-        let path = StorePath::owner_mark();
-        let mode = OpenMode::CreateNew;
-        let opened = self.file_op(effects, |ticket| FileOp::Open { ticket, file, path, mode });
+        let written_as = StorePath::in_work_folder(&alloc::format!("owner.{:016x}.part", self.random));
+        let (path, mode) = (written_as.clone(), OpenMode::CreateNew);
+        self.file_op(effects, |ticket| FileOp::Open { ticket, file, path, mode });
         let data = vec![Bytes::from_static(OWNER_TEXT)];
         self.file_op(effects, |ticket| FileOp::Write { ticket, file, offset: 0, data });
-        let mut unanswered = 4;
+        let mut unanswered = 5;
         if self.durability != Durability::None {
             unanswered += 1;
             self.file_op(effects, |ticket| FileOp::Sync { ticket, file });
         }
+        let (from, to) = (written_as.clone(), StorePath::owner_mark());
+        self.file_op(effects, |ticket| FileOp::Rename { ticket, from, to, clobber: false });
+        if self.durability == Durability::Full {
+            for path in [StorePath::owner_mark(), StorePath::work_folder()] {
+                unanswered += 1;
+                self.file_op(effects, |ticket| FileOp::SyncDir { ticket, path });
+            }
+        }
         self.file_op(effects, |ticket| FileOp::Close { ticket, file });
-        self.ownership = Ownership::Marking { unanswered, opened: Some(opened), fault: None };
+        self.ownership = Ownership::Marking(Marking { unanswered, written_as, renamed: None, fault: None });
     }
 
-    fn marked(&mut self, action: ActionId, reply: Reply, effects: &mut Effects) {
-        let Ownership::Marking { unanswered, opened, fault } = &mut self.ownership else { return };
+    fn marking(&mut self, reply: Reply, effects: &mut Effects) {
+        let Ownership::Marking(marking) = &mut self.ownership else { return };
+        marking.unanswered = marking.unanswered.saturating_sub(1);
         let failed = match reply {
+            Reply::Rename(result) => {
+                marking.renamed = Some(result);
+                None
+            }
             Reply::MakeDir(Err(failed))
             | Reply::Open(Err(failed))
             | Reply::Write(Err(failed))
-            | Reply::Sync(Err(failed)) => Some(failed),
+            | Reply::Sync(Err(failed))
+            | Reply::SyncDir(Err(failed)) => Some(failed),
             Reply::MakeDir(Ok(()))
             | Reply::Open(Ok(()))
             | Reply::Write(Ok(_))
             | Reply::Sync(Ok(()))
+            | Reply::SyncDir(Ok(()))
             | Reply::Fetch(_)
             | Reply::ReadBody(_)
             | Reply::DropBody(_)
             | Reply::Scan(_)
             | Reply::Stat(_)
             | Reply::Finish(_)
-            | Reply::Rename(_)
-            | Reply::SyncDir(_)
             | Reply::Delete(_)
             | Reply::Touch(_)
             | Reply::Close(_) => None,
         };
-        *unanswered = unanswered.saturating_sub(1);
-        if let Some(failed) = failed {
-            // Another process was faster: the mark is there.
-            let mark_exists = *opened == Some(action) && failed.kind() == FaultKind::Exists;
-            if mark_exists {
-                *opened = None;
-            } else if failed.kind() != FaultKind::Skipped {
-                fault.get_or_insert(failed);
-            }
+        if let Some(failed) = failed.filter(|failed| failed.kind() != FaultKind::Skipped) {
+            marking.fault.get_or_insert(failed);
         }
-        if *unanswered > 0 {
+        if marking.unanswered > 0 {
             return;
         }
+        let fault = match marking.renamed.take() {
+            // Should its name not be flushed, the worst is that a later run takes the files for a stranger's.
+            Some(Ok(())) => return self.accept(effects),
+            // Another process was faster: the mark is there.
+            Some(Err(fault)) if fault.kind() == FaultKind::Exists => None,
+            Some(Err(fault)) => Some(marking.fault.take().unwrap_or(fault)),
+            None => Some(Fault::new(FaultKind::Aborted)),
+        };
+        let items = vec![DeleteItem { path: marking.written_as.clone(), expect: Expect::File }];
+        self.ownership = Ownership::Unmarking { fault };
+        self.epoch += 1;
+        self.file_op(effects, |ticket| FileOp::Delete { ticket, items });
+    }
+
+    fn unmarked(&mut self, effects: &mut Effects) {
+        let Ownership::Unmarking { fault } = &mut self.ownership else { return };
         match fault.take() {
             None => self.accept(effects),
+            Some(fault) if fault.kind() == FaultKind::Aborted && self.mark_fault.is_none() => {
+                // It may have got its name all the same.
+                self.mark_fault = Some(fault);
+                self.look_for_mark(None, effects);
+            }
             Some(fault) => self.refuse(DirectoryError::Fault(fault), effects),
         }
+    }
+
+    fn look_for_mark(&mut self, found: Option<String>, effects: &mut Effects) {
+        self.ownership = Ownership::Looking { found };
+        let path = StorePath::owner_mark();
+        self.epoch += 1;
+        self.file_op(effects, |ticket| FileOp::Stat { ticket, path });
     }
 
     fn accept(&mut self, effects: &mut Effects) {

@@ -120,7 +120,7 @@ impl Manager {
         let mut effects = Effects::default();
         let bound = config.limit.clone().filter(|limit| limit.size_limit > 0 && limit.file_limit > 0);
         Self {
-            evictor: bound.map(|limit| Evictor::new(limit, config.durability, &mut effects)),
+            evictor: bound.map(|limit| Evictor::new(limit, config.durability, rng.next_u64(), &mut effects)),
             queues: Queues::new(config.jobs, config.per_host),
             config,
             nonce,
@@ -251,7 +251,7 @@ impl Manager {
 
     /// Closed, and done: no download is live, no action unanswered, no output left.
     pub fn is_drained(&self) -> bool {
-        let cleaned = !self.effects.work_folder.asked || self.cleanup == Cleanup::Done;
+        let cleaned = !self.effects.work_folder_asked || self.cleanup == Cleanup::Done;
         self.is_quiet() && cleaned && self.effects.unanswered() == 0 && !self.effects.has_outputs()
     }
 
@@ -356,7 +356,7 @@ impl Manager {
                 }
             }
             State::Gone(_) => return self.finish(key),
-            State::Checking
+            State::Checking { .. }
             | State::Connecting { .. }
             | State::Redirecting { .. }
             | State::Receiving
@@ -466,7 +466,7 @@ impl Manager {
     }
 
     fn clean_up(&mut self) {
-        if self.is_quiet() && self.effects.work_folder.asked && self.cleanup == Cleanup::NotYet {
+        if self.is_quiet() && self.effects.work_folder_asked && self.cleanup == Cleanup::NotYet {
             self.cleanup = Cleanup::Asked;
             let lane = self.effects.lane();
             let items = vec![DeleteItem { path: StorePath::work_folder(), expect: Expect::EmptyFolder }];

@@ -165,6 +165,6 @@ pub enum Warning {
         /// Why not.
         fault: Fault,
     },
-    /// The directory could not be read; it is not bounded until it can.
+    /// The directory could not be read to its end: it is not bounded until it is opened anew.
     NotScanned(Fault),
 }

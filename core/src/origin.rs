@@ -61,7 +61,8 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
-        let url = Url::parse(text).map_err(|cause| UrlError::Invalid { url: text.into(), cause: cause.to_string() })?;
+        let url = Url::parse(text)
+            .map_err(|cause| UrlError::Invalid { url: without_user_info(text), cause: cause.to_string() })?;
         Self::new(url)
     }
 
@@ -69,7 +70,7 @@ impl Target {
     pub(crate) fn join(base: &Url, location: &str) -> Result<Self, UrlError> {
         let url = base
             .join(location)
-            .map_err(|cause| UrlError::Invalid { url: location.into(), cause: cause.to_string() })?;
+            .map_err(|cause| UrlError::Invalid { url: without_user_info(location), cause: cause.to_string() })?;
         Self::new(url)
     }
 
@@ -86,6 +87,17 @@ impl Target {
             return Err(UrlError::Invalid { url: url.into(), cause: "it cannot be put into a request".into() });
         }
         Ok(Self { url, authorization })
+    }
+}
+
+/// The text of a URL that may not be one, for people: what may be user info is cut out.
+pub(crate) fn without_user_info(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("//") else { return text.into() };
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    match authority.rsplit_once('@') {
+        Some((_, host)) => alloc::format!("{scheme}//{host}{path}"),
+        None => text.into(),
     }
 }
 

@@ -7,7 +7,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING
 use http::{HeaderMap, HeaderName, StatusCode, Version};
 use url::Url;
 
-use crate::origin::Target;
+use crate::origin::{Target, without_user_info};
 use crate::{Config, DownloadError, Head};
 
 /// What is to be done about a reply.
@@ -104,7 +104,8 @@ fn follow(head: &Head, url: &Url, config: &Config) -> Result<Verdict, DownloadEr
     }
     let text = core::str::from_utf8(location.as_bytes())
         .map_err(|_| DownloadError::BadReply("a redirect whose Location is not text".into()))?;
-    let refuse = |cause: &str| DownloadError::BadRedirect { location: text.into(), cause: cause.into() };
+    let refuse =
+        |cause: &str| DownloadError::BadRedirect { location: without_user_info(text).into(), cause: cause.into() };
     let target = Target::join(url, text).map_err(|error| refuse(&error.to_string()))?;
     if url.scheme() == "https" && target.url.scheme() == "http" && !config.allow_downgrade {
         return Err(refuse("it leads from https to http"));

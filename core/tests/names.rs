@@ -170,6 +170,12 @@ fn urls_that_cannot_be_fetched() {
 fn user_info_is_shown_nowhere() {
     let request = Request::new("ftp://user:secret@example.org/a").unwrap_err();
     assert!(!request.to_string().contains("secret"), "{request}");
+    for url in
+        ["https://user:secret@host:99999/a", "https://user:secret@ho st/a", "https://u:secret@a@:x/", "x//u:secret@h"]
+    {
+        let error = Request::new(url).unwrap_err();
+        assert!(!error.to_string().contains("secret") && !format!("{error:?}").contains("secret"), "{error}");
+    }
     let request = Request::new("http://user:secret@example.org/a").unwrap();
     assert!(!format!("{request:?}").contains("secret"), "{request:?}");
     assert_eq!(request.url().as_str(), "http://example.org/a");

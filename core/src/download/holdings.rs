@@ -8,7 +8,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::{Context, Download, File, Net, State, Step};
-use crate::action::{Chunk, DeleteItem, Deleted, Expect, FetchRequest, FileStat, OpenMode};
+use crate::action::{Chunk, DeleteItem, Deleted, Expect, FetchRequest, OpenMode};
 use crate::arena::Key;
 use crate::backoff::Attempts;
 use crate::effects::{Effects, Kinded, Owner, Reply};
@@ -20,7 +20,7 @@ use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
     ActionId, BodyId, Config, DownloadError, DownloadId, Durability, Fault, FaultKind, FileId, FileName, FileOp,
-    FileStep, IfPresent, Lane, NetOp, Notice, Progress, Request, Stamp, StorePath, Ticket, Warning,
+    FileStep, Lane, NetOp, Notice, Progress, Request, StorePath, Ticket, Warning,
 };
 
 /// A file that is used is stamped as accessed unless it was within this time.
@@ -84,7 +84,6 @@ impl Download {
             lane: effects.lane(),
             epoch: 0,
             making_work_folder: None,
-            touching: None,
             deleting: None,
         }
     }
@@ -113,7 +112,6 @@ impl Download {
                     return done(FileStep::Folder, result);
                 }
                 self.making_work_folder = None;
-                cx.effects.work_folder.stands |= result.is_ok();
                 done(FileStep::Create, result)
             }
             Reply::Stat(result) => Step::File(File::Looked(action, result)),
@@ -122,7 +120,6 @@ impl Download {
                     file.answered = true;
                 }
                 if let Err(fault) = &result {
-                    cx.effects.work_folder.stands &= fault.kind() != FaultKind::NotFound;
                     // Only a lost ticket leaves open whether it was made.
                     if fault.kind() != FaultKind::Aborted {
                         self.partial = None;
@@ -144,27 +141,13 @@ impl Download {
             Reply::Finish(result) => done(FileStep::Verify, result),
             Reply::Rename(result) => Step::File(File::Renamed(result)),
             Reply::SyncDir(result) => Step::File(File::DirectorySynced(result)),
-            Reply::Touch(result) => {
-                self.touched(result, cx);
-                Step::File(File::Done)
-            }
+            Reply::Touch(result) => Step::File(File::Touched(result)),
             Reply::Delete(result) => {
                 self.deleted(result, cx);
                 Step::File(File::Done)
             }
             Reply::Close(Ok(()) | Err(_)) | Reply::Scan(_) => Step::File(File::Done),
         }
-    }
-
-    fn touched(&mut self, result: Result<Stamp, Fault>, cx: &mut Context<'_>) {
-        let Some(mut stat) = self.touching.take() else { return };
-        match result {
-            Ok(accessed) => stat.accessed = accessed,
-            Err(fault) => {
-                cx.effects.notice(Notice::Warning(Warning::NotTouched { name: self.name.clone(), fault }));
-            }
-        }
-        cx.effects.seen.push((StorePath::from(&self.name), stat));
     }
 
     fn deleted(&mut self, result: Result<Vec<Deleted>, Fault>, cx: &mut Context<'_>) {
@@ -199,6 +182,18 @@ impl Download {
         cx.effects.file_op(Owner::Download(self.key), (self.lane, self.epoch), op)
     }
 
+    /// Writes what is worth it, and asks for more.
+    pub(super) fn go_on(&mut self, cx: &mut Context<'_>) {
+        if let Some(Transfer { gather, .. }) = self.transfer.as_deref() {
+            // Small chunks can pin large buffers: then no more is asked for until some are written.
+            let crammed = gather.held() >= cx.config.held_bytes_max && !gather.is_empty() && !gather.is_writing();
+            if crammed || gather.is_full(cx.config.gather_bytes) {
+                self.write(cx);
+            }
+        }
+        self.ask(cx);
+    }
+
     /// Asks for more of the body, where there is room for it.
     pub(super) fn ask(&mut self, cx: &mut Context<'_>) {
         let Some(transfer) = self.transfer.as_deref_mut() else { return };
@@ -228,11 +223,10 @@ impl Download {
         if let Some(file) = &self.file {
             return file.id;
         }
-        if !cx.effects.work_folder.stands {
-            cx.effects.work_folder.asked = true;
-            let path = StorePath::work_folder();
-            self.making_work_folder = Some(self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path }));
-        }
+        // Each time, as another process may have removed the empty folder since.
+        cx.effects.work_folder_asked = true;
+        let folder = StorePath::work_folder();
+        self.making_work_folder = Some(self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path: folder }));
         let (key, random) = (self.name.key(), self.rng.next_u64());
         let path = StorePath::in_work_folder(&alloc::format!("{key:032x}.{random:016x}.part"));
         let id = cx.effects.file();
@@ -261,8 +255,8 @@ impl Download {
         }
     }
 
-    pub(super) fn touch(&mut self, cx: &mut Context<'_>, stat: FileStat) {
-        self.touching = Some(stat);
+    /// A file has the name already: stamps it as accessed.
+    pub(super) fn touch(&mut self, cx: &mut Context<'_>) {
         self.epoch += 1;
         let path = StorePath::from(&self.name);
         self.file_op(cx, |ticket| FileOp::Touch { ticket, path, unless_within: TOUCH_GRANULARITY });
@@ -308,10 +302,7 @@ impl Download {
         if last {
             return Ok(true);
         }
-        if transfer.gather.is_full(cx.config.gather_bytes) {
-            self.write(cx);
-        }
-        self.ask(cx);
+        self.go_on(cx);
         self.report(cx);
         Ok(false)
     }
@@ -319,7 +310,7 @@ impl Download {
     pub(super) fn rename(&mut self, cx: &mut Context<'_>) {
         let Some(from) = self.partial.clone() else { return };
         let to = StorePath::from(&self.name);
-        let clobber = self.request.if_present == IfPresent::Replace;
+        let clobber = self.clobbers();
         self.file_op(cx, |ticket| FileOp::Rename { ticket, from, to, clobber });
         self.follow_rename(cx);
     }

@@ -4,7 +4,7 @@ use alloc::string::ToString;
 
 use super::{Context, Download, State, Then, Transfer};
 use crate::origin::Origin;
-use crate::{ActionId, Config, Instant, Outcome, Phase, Progress};
+use crate::{ActionId, Config, IfPresent, Instant, Outcome, Phase, Progress};
 
 impl Download {
     /// The origin that the next request goes to.
@@ -15,7 +15,7 @@ impl Download {
     pub(crate) const fn phase(&self) -> Phase {
         match self.state {
             State::Queued { .. } => Phase::Queued,
-            State::Checking => Phase::Checking,
+            State::Checking { .. } => Phase::Checking,
             State::Connecting { .. } | State::Redirecting { .. } => Phase::Connecting,
             State::Receiving => Phase::Receiving,
             State::Verifying => Phase::Verifying,
@@ -31,7 +31,7 @@ impl Download {
         match &self.state {
             State::Draining(Then::Finish(outcome)) | State::Evicting(outcome) | State::Gone(outcome) => Some(outcome),
             State::Queued { .. }
-            | State::Checking
+            | State::Checking { .. }
             | State::Connecting { .. }
             | State::Redirecting { .. }
             | State::Receiving
@@ -62,7 +62,7 @@ impl Download {
             State::Receiving => self.transfer.as_deref().and_then(|transfer| transfer.deadline(config)),
             State::Waiting { until } => Some(*until),
             State::Queued { .. }
-            | State::Checking
+            | State::Checking { .. }
             | State::Verifying
             | State::Publishing(_)
             | State::Draining(_)
@@ -79,7 +79,7 @@ impl Download {
 
     pub(super) const fn needs_slot(&self) -> bool {
         let under_way = match self.state {
-            State::Checking | State::Connecting { .. } | State::Redirecting { .. } | State::Receiving => true,
+            State::Checking { .. } | State::Connecting { .. } | State::Redirecting { .. } | State::Receiving => true,
             State::Queued { .. }
             | State::Verifying
             | State::Publishing(_)
@@ -99,7 +99,9 @@ impl Download {
                 assert!(!holds && self.unanswered == 0, "{name} holds nothing and waits for no answer");
                 assert!(self.slot.is_none() && !self.dropping, "{name} has no slot");
             }
-            State::Checking => assert!(!holds && self.unanswered == 1 && self.slot.is_some(), "{name} only looks"),
+            State::Checking { .. } => {
+                assert!(!holds && self.unanswered == 1 && self.slot.is_some(), "{name} only looks");
+            }
             State::Connecting { .. } | State::Redirecting { .. } => {
                 assert!(self.body.is_some() && self.file.is_none() && self.slot.is_some(), "{name} has an exchange");
             }
@@ -113,6 +115,11 @@ impl Download {
             assert!(!transfer.reading || self.unanswered > 0, "{name} waits for the chunk that it asked for");
         }
         assert!(self.file.is_none() || self.partial.is_some() || self.file.as_ref().is_some_and(|file| file.answered));
+    }
+
+    /// Whether a file that has the name is replaced.
+    pub(super) fn clobbers(&self) -> bool {
+        self.request.if_present == IfPresent::Replace
     }
 
     /// Whether this action is the `Fetch` of the exchange.
@@ -131,7 +138,7 @@ impl State {
     pub(super) const fn is_timed(&self) -> bool {
         match self {
             Self::Queued { .. }
-            | Self::Checking
+            | Self::Checking { .. }
             | Self::Connecting { .. }
             | Self::Redirecting { .. }
             | Self::Receiving

@@ -108,8 +108,8 @@ fn the_mark_stands_before_the_first_file() {
     let mut world = World::new(config(25, 1, false));
     world.net.otherwise(Reply::ok(content(1, 10)));
     world.directory.fail_when(|operation| {
-        let is_mark = operation.path.is_some_and(|path| path.as_str() == OWNER_MARK);
-        (is_mark && matches!(operation.op, FileOp::Open { .. })).then(|| Fault::new(FaultKind::Denied).into())
+        let is_mark = matches!(operation.op, FileOp::Rename { to, .. } if to.as_str() == OWNER_MARK);
+        is_mark.then(|| Fault::new(FaultKind::Denied).into())
     });
     let id = world.download("http://h.example/a");
     world.run();

@@ -46,6 +46,10 @@ impl Model {
             FileOp::SyncDir { .. } => {}
             FileOp::Rename { from, to, clobber, .. } => {
                 assert!(from.as_str().starts_with(".dlmanager/"), "{from} gets another name");
+                if to.as_str() == OWNER_MARK {
+                    assert!(self.setting.config.limit.is_some() && !*clobber, "a mark that nothing calls for");
+                    return;
+                }
                 self.works_under(action.lane, to.as_str());
                 let Some(at) = self.lane_of.get(&action.lane).copied() else { panic!("nobody asked for {to}") };
                 let download = &mut self.downloads[at];
@@ -94,6 +98,10 @@ impl Model {
 
     /// A rename has happened: `bytes` now stand under the name.
     pub(crate) fn renamed(&mut self, lane: Lane, to: &str, clobber: bool, bytes: &[u8]) {
+        if to == OWNER_MARK {
+            assert!(!bytes.is_empty(), "an empty mark");
+            return;
+        }
         assert!(clobber || !self.visible.contains_key(to), "{to} was replaced");
         let Some(at) = self.lane_of.get(&lane).copied() else { panic!("{to} was published, and nobody works for it") };
         let Some((file, _)) = self.file_given(at) else {

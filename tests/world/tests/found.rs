@@ -1,0 +1,129 @@
+//! What was found by reading and by random runs, each as the story that shows it.
+
+use std::time::Duration;
+
+use dlmanager_core::{
+    Config, Durability, Fault, FaultKind, FileOp, LimitConfig, Notice, OWNER_MARK, Outcome, Pattern, Warning,
+};
+use dlmanager_scripted::{Reply, content};
+use dlmanager_world::World;
+
+fn bounded(size_limit: u64, file_limit: u64, adopt: bool) -> Config {
+    let limit = LimitConfig { size_limit, file_limit, pattern: Pattern::default(), adopt };
+    Config { limit: Some(limit), durability: Durability::None, ..Config::default() }
+}
+
+fn evicted(world: &World) -> Vec<String> {
+    let name = |notice: &Notice| match notice {
+        Notice::Evicted { path, .. } => Some(path.as_str().to_owned()),
+        _ => None,
+    };
+    world.notices().iter().filter_map(|(_, notice)| name(notice)).collect()
+}
+
+#[test]
+fn downloads_that_end_while_a_pass_is_slow_are_within_the_bound_when_all_have_ended() {
+    let mut world = World::new(bounded(10, 1, true));
+    world.directory.put_file("old-1", &[0; 10]);
+    world.directory.put_file("old-2", &[0; 10]);
+    world.directory.advance(Duration::from_secs(600));
+    let mut first = true;
+    world.directory.delay_when(move |operation| match operation.op {
+        FileOp::Delete { items, .. } if items.iter().any(|item| item.path.as_str() == "old-1") && first => {
+            first = false;
+            Some(Duration::from_secs(60))
+        }
+        _ => None,
+    });
+    let ids: Vec<_> = ["a", "b", "c", "d"]
+        .into_iter()
+        .map(|name| {
+            let url = format!("http://origin.example/{name}");
+            world.net.script(&url, [Reply::ok(content(1, 10))]);
+            world.download(&url)
+        })
+        .collect();
+    world.run();
+    for id in ids {
+        assert!(matches!(world.outcome(id), Some(Outcome::Complete(_))));
+    }
+    assert!(!world.manager.limit().unwrap().is_exceeded());
+    assert_eq!(world.visible().len(), 1, "{:?}", world.visible());
+}
+
+#[test]
+fn a_mark_that_could_not_be_made_is_none_and_the_next_run_eats_nothing() {
+    for failing in ["open", "write", "rename"] {
+        let mut world = World::new(bounded(10, 1, false));
+        world.directory.fail_when(move |operation| {
+            let fails = match operation.op {
+                FileOp::Open { .. } => failing == "open",
+                FileOp::Write { .. } => failing == "write",
+                FileOp::Rename { .. } => failing == "rename",
+                _ => false,
+            };
+            fails.then(|| Fault::new(FaultKind::NoSpace).into())
+        });
+        world.run();
+        let refused = |(_, notice): &(_, Notice)| matches!(notice, Notice::DirectoryRefused { .. });
+        assert!(world.notices().iter().any(refused), "{failing}");
+        world.close();
+        assert_eq!(world.directory.list().len(), 0, "{failing}: nothing was touched: {:?}", world.directory.list());
+
+        let directory = world.directory.clone();
+        directory.clear_rules();
+        for name in ["mine-1", "mine-2", "mine-3"] {
+            directory.put_file(name, &[0; 10]);
+        }
+        let mut world = World::new(bounded(10, 1, false));
+        world.directory = directory;
+        world.manager.remove_old_files(world.now());
+        world.run();
+        assert!(world.notices().iter().any(refused), "{failing}: a stranger's files need to be adopted");
+        assert_eq!(evicted(&world), [""; 0]);
+    }
+}
+
+#[test]
+fn an_empty_mark_is_not_trusted() {
+    let mut world = World::new(bounded(10, 1, false));
+    world.directory.put_folder(".dlmanager");
+    world.directory.put_file(OWNER_MARK, b"");
+    world.directory.put_file("mine-1", &[0; 10]);
+    world.directory.put_file("mine-2", &[0; 10]);
+    world.manager.remove_old_files(world.now());
+    world.run();
+    assert_eq!(world.visible(), ["mine-1", "mine-2"]);
+}
+
+#[test]
+fn a_file_that_goes_while_it_is_being_touched_is_fetched() {
+    let mut world = World::new(Config::default());
+    world.directory.put_file("a", b"old");
+    let directory = world.directory.clone();
+    world
+        .directory
+        .delay_when(|operation| matches!(operation.op, FileOp::Touch { .. }).then_some(Duration::from_secs(1)));
+    world.net.script("http://origin.example/a", [Reply::ok(content(1, 100))]);
+    let id = world.download("http://origin.example/a");
+    world.run_for(Duration::from_millis(500));
+    assert!(directory.remove("a"));
+    world.run();
+    world.assert_complete(id, "a", &content(1, 100));
+    let untouched = |(_, notice): &(_, Notice)| matches!(notice, Notice::Warning(Warning::NotTouched { .. }));
+    assert!(!world.notices().iter().any(untouched));
+}
+
+#[test]
+fn another_process_that_removes_the_empty_work_folder_costs_no_attempt() {
+    let mut world = World::new(Config { retries_max: 0, ..Config::default() });
+    for name in ["a", "b"] {
+        let url = format!("http://origin.example/{name}");
+        world.net.script(&url, [Reply::ok(content(1, 100))]);
+        let id = world.download(&url);
+        world.run();
+        world.assert_complete(id, name, &content(1, 100));
+        world.directory.remove(".dlmanager");
+    }
+    assert_eq!(world.net.requests().len(), 2);
+}
