@@ -104,6 +104,10 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "HOW", default_value = "skip")]
     pub(crate) if_present: IfPresent,
 
+    /// Certificates (PEM) to trust besides the system's; may be repeated
+    #[arg(long = "cacert", value_name = "FILE")]
+    pub(crate) ca_files: Vec<PathBuf>,
+
     /// What is flushed to the disk: nothing; each file before it gets its name; its name as well
     #[arg(long, value_name = "WHAT", default_value = "data")]
     pub(crate) durability: Durability,
@@ -112,7 +116,7 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "WHEN", default_value = "never")]
     pub(crate) resume: Resume,
 
-    /// What carries the bytes ('smol' is not there yet)
+    /// What carries the bytes
     #[arg(long, value_name = "NAME", default_value = "hyper")]
     pub(crate) transport: Transport,
 
@@ -157,10 +161,6 @@ pub(crate) struct NotYet {
     /// The digest that the file must have; only with a single URL
     #[arg(long, value_name = "ALGO:HEX")]
     pub(crate) checksum: Option<String>,
-
-    /// More certificates to trust
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cacert: Option<PathBuf>,
 
     /// Take the file's name from the server
     #[arg(long)]
@@ -262,7 +262,7 @@ pub(crate) enum Resume {
 pub(crate) enum Transport {
     /// hyper on tokio
     Hyper,
-    /// hyper on smol (not there yet)
+    /// hyper on smol
     Smol,
 }
 

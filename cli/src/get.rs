@@ -1,6 +1,6 @@
 //! `dlmanager get`
 
-use dlmanager::{Builder, DownloadManager, Durability, IfPresent};
+use dlmanager::{Builder, DownloadManager, Durability, IfPresent, IoRuntime, TlsConfig, TlsConfigBuilder};
 
 use crate::args::{self, GetArgs};
 use crate::exit::Exit;
@@ -15,7 +15,7 @@ use crate::text;
 pub(crate) fn get(args: &GetArgs) -> Result<Exit, Misuse> {
     let interrupt = Interrupt::install().map_err(|error| Misuse::new(format!("cannot listen to signals: {error}")))?;
     let jobs = plan(args)?;
-    let manager = open(builder(args))?;
+    let manager = open(builder(args, tls(args)?))?;
     let mut report = Report::new(if args.json { Output::Json } else { Output::Paths }, args.quiet, jobs.len());
     let mut run = Run::new(&manager, &interrupt);
     for job in &jobs {
@@ -55,7 +55,13 @@ fn start(job: &Job, args: &GetArgs, manager: &DownloadManager, run: &mut Run<'_>
     }
 }
 
-fn builder(args: &GetArgs) -> Builder {
+/// What is wrong with a certificate file is known before anything is fetched.
+fn tls(args: &GetArgs) -> Result<TlsConfig, Misuse> {
+    let tls = args.ca_files.iter().fold(TlsConfig::builder(), TlsConfigBuilder::ca_file);
+    tls.build().map_err(|error| Misuse::new(format!("--cacert: {error}")))
+}
+
+fn builder(args: &GetArgs, tls: TlsConfig) -> Builder {
     let mut builder = DownloadManager::builder(&args.dir)
         .jobs(args.jobs)
         .per_host(args.per_host)
@@ -68,6 +74,11 @@ fn builder(args: &GetArgs) -> Builder {
             args::Durability::Data => Durability::Data,
             args::Durability::Full => Durability::Full,
         })
+        .runtime(match args.transport {
+            args::Transport::Hyper => IoRuntime::Tokio,
+            args::Transport::Smol => IoRuntime::Smol,
+        })
+        .tls(tls)
         .adopt(args.limit.adopt);
     if let Some(timeout) = args.timeout {
         builder = builder.timeout(timeout);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dlmanager::core::{Config, Instant, Manager, Request};
 use dlmanager::{AdmitError, FileName, HeaderName, HeaderValue, NameRule, Url, UrlError};
 
-use crate::args::{GetArgs, IfPresent, Resume, Transport};
+use crate::args::{GetArgs, IfPresent, Resume};
 use crate::input::{self, Place, Wish};
 use crate::misuse::Misuse;
 
@@ -38,12 +38,10 @@ fn argument(url: &str, name: Option<&str>) -> Wish {
 fn not_yet(args: &GetArgs) -> Vec<String> {
     let asked = [
         (args.not_yet.checksum.is_some(), "--checksum"),
-        (args.not_yet.cacert.is_some(), "--cacert"),
         (args.not_yet.content_disposition, "--content-disposition"),
         (args.not_yet.proxy.is_some(), "--proxy"),
         (args.resume == Resume::WithinRun, "--resume within-run"),
         (args.resume == Resume::AcrossRuns, "--resume across-runs"),
-        (args.transport == Transport::Smol, "--transport smol"),
         (args.if_present == IfPresent::Revalidate, "--if-present revalidate"),
     ];
     asked.into_iter().filter(|(asked, _)| *asked).map(|(_, option)| Misuse::not_yet(option)).collect()
@@ -113,9 +111,6 @@ fn check_wish(wish: &Wish) -> Result<(Url, FileName), String> {
         return Err(Misuse::not_yet("a checksum in the input file"));
     }
     let mut request = Request::new(&wish.url).map_err(|error| url_problem(&error))?;
-    if request.url().scheme() == "https" {
-        return Err(format!("{}: {}", request.url(), Misuse::not_yet("https")));
-    }
     if let Some(name) = &wish.name {
         let name = FileName::new(name).map_err(|error| match error.rule() {
             NameRule::Empty => format!("{error}: a name is relative to --dir, its parts separated by single slashes"),

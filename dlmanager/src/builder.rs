@@ -10,12 +10,17 @@ use dlmanager_core::{Config, Durability, LimitConfig, Manager, Pattern};
 use dlmanager_fs::Directory;
 use http::{HeaderName, HeaderValue};
 
+#[cfg(any(feature = "tokio", feature = "smol"))]
+use crate::TlsConfig;
 use crate::driver::Driver;
 use crate::ending::DirectoryReady;
 use crate::hooks::Callbacks;
+use crate::network::Network;
 use crate::shared::Shared;
 use crate::sync::{self, block_on};
-use crate::{Download, DownloadManager, DownloadedFile, Error, OpenError, Runtime, Store, Transport, runtime};
+use crate::{
+    Download, DownloadManager, DownloadedFile, Error, IoRuntime, OpenError, Runtime, Store, Transport, runtime,
+};
 
 /// What is gathered before it goes to a worker, in bytes, where nothing else is set: more than for a write on the loop's
 /// thread, as each hand-over has its price.
@@ -57,6 +62,7 @@ pub struct Builder {
     headers: Vec<(HeaderName, HeaderValue)>,
     callbacks: Callbacks,
     seed: Option<u64>,
+    network: Network,
     transport: Option<Box<dyn Transport>>,
     store: Option<Arc<dyn Store>>,
 }
@@ -72,6 +78,7 @@ impl Builder {
             headers: Vec::new(),
             callbacks: Callbacks::default(),
             seed: None,
+            network: Network::default(),
             transport: None,
             store: None,
         }
@@ -205,7 +212,20 @@ impl Builder {
         self
     }
 
-    /// A transport of one's own instead of hyper on tokio.
+    /// What the manager's own thread runs on, and the transport that goes with it; tokio unless chosen.
+    pub fn runtime(mut self, runtime: IoRuntime) -> Self {
+        self.network.runtime = Some(runtime);
+        self
+    }
+
+    /// Whom to trust in TLS, and how to show who one is; the system's CAs unless set.
+    #[cfg(any(feature = "tokio", feature = "smol"))]
+    pub fn tls(mut self, tls: TlsConfig) -> Self {
+        self.network.tls = tls;
+        self
+    }
+
+    /// A transport of one's own instead of one that comes with the crate.
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Box::new(transport));
         self
@@ -230,8 +250,8 @@ impl Builder {
     }
 
     /// Opens the manager within the program's own runtime: a `tokio::runtime::Handle`, or any closure that spawns a
-    /// task. All file work then goes to worker threads. The default transport needs tokio; on another executor give one
-    /// with [`transport`](Self::transport).
+    /// task. All file work then goes to worker threads. The transport on tokio needs tokio; on another executor it is the
+    /// one on smol (feature `smol`), whose reactor runs beside any, or one given with [`transport`](Self::transport).
     ///
     /// # Errors
     ///
@@ -243,7 +263,8 @@ impl Builder {
 
     pub(crate) async fn open_on_own_thread(self) -> Result<DownloadManager, OpenError> {
         self.check()?;
-        let runtime = runtime::own_thread().map_err(|error| OpenError::Start(error.to_string()))?;
+        let choice = self.network.runtime.or_else(IoRuntime::preferred);
+        let runtime = runtime::own_thread(choice).map_err(|error| OpenError::Start(error.to_string()))?;
         self.start(runtime, false).await
     }
 
@@ -258,7 +279,7 @@ impl Builder {
         };
         let transport = match self.transport {
             Some(transport) => transport,
-            None => default_transport(&*runtime, &self.config)?,
+            None => self.network.transport(&*runtime, &self.config)?,
         };
         let mut config = self.config;
         let workers_only = workers_only || store.is_slow();
@@ -316,18 +337,4 @@ async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
     let thread = thread::Builder::new().name("dlmanager-open".into()).spawn(move || promise.keep(work()));
     thread.map_err(|error| OpenError::Start(error.to_string()))?;
     result.await.ok_or_else(|| OpenError::Start("the thread that makes the directory panicked".into()))
-}
-
-#[cfg(feature = "tokio")]
-fn default_transport(runtime: &dyn Runtime, config: &Config) -> Result<Box<dyn Transport>, OpenError> {
-    if !runtime.is_tokio() {
-        return Err(OpenError::Start("the default transport needs a tokio runtime: give another one".into()));
-    }
-    let options = dlmanager_hyper::Options { connections_per_origin_max: config.per_host, ..Default::default() };
-    Ok(Box::new(dlmanager_hyper::Hyper::new(options)))
-}
-
-#[cfg(not(feature = "tokio"))]
-fn default_transport(_: &dyn Runtime, _: &Config) -> Result<Box<dyn Transport>, OpenError> {
-    Err(OpenError::Start("there is no default transport without the feature `tokio`: give one".into()))
 }

@@ -58,6 +58,7 @@ mod events;
 mod fetch;
 mod hooks;
 mod manager;
+mod network;
 mod observe;
 mod pool;
 mod record;
@@ -76,6 +77,8 @@ pub use dlmanager_core::{
     StorePath, TimeoutKind, Unmet, UrlError, Warning,
 };
 pub use dlmanager_fs::CreateError;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+pub use dlmanager_tls::{LoadError, TlsConfig, TlsConfigBuilder};
 pub use download::{Download, DownloadedFile, How, Subject};
 pub use driver::{Store, Transport};
 pub use ending::{AllDone, Closed, Sweep};
@@ -85,6 +88,7 @@ pub use fetch::{Fetch, fetch};
 pub use hooks::Hook;
 pub use http::{HeaderName, HeaderValue};
 pub use manager::{DownloadManager, LimitUsage, Swept, Victim};
+pub use network::IoRuntime;
 pub use request::RequestBuilder;
 pub use runtime::{Runtime, Sleep, Task};
 pub use url::Url;

@@ -64,3 +64,18 @@ impl Transport for dlmanager_hyper::Hyper {
         Self::poll(self, context, events);
     }
 }
+
+#[cfg(feature = "smol")]
+impl Transport for dlmanager_smol::Smol {
+    fn start(&mut self, action: NetAction) {
+        Self::start(self, action);
+    }
+
+    fn abort(&mut self, target: ActionId) {
+        Self::abort(self, target);
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>, events: &mut Vec<Event>) {
+        Self::poll(self, context, events);
+    }
+}

@@ -1,5 +1,7 @@
 //! How a runtime waits and spawns.
 
+#[cfg(feature = "smol")]
+mod smol;
 mod timer;
 #[cfg(feature = "tokio")]
 mod tokio;
@@ -8,6 +10,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
+
+use crate::IoRuntime;
 
 /// The manager's loop, as a task to be spawned.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -49,17 +53,19 @@ impl<F: Fn(Task) + Send + Sync + 'static> Runtime for F {
     }
 }
 
-/// The runtime of a manager's own thread, which is made by the call: what it spawns runs there.
-#[cfg(feature = "tokio")]
-pub(crate) fn own_thread() -> std::io::Result<Arc<dyn Runtime>> {
-    Ok(Arc::new(tokio::OwnThread::new()?))
-}
-
-/// The same where there is no tokio: a thread that sleeps until it is woken.
-#[cfg(not(feature = "tokio"))]
-pub(crate) fn own_thread() -> std::io::Result<Arc<dyn Runtime>> {
-    let (tasks, inbox) = std::sync::mpsc::sync_channel::<Task>(1);
-    let run = move || inbox.into_iter().for_each(crate::sync::block_on);
-    std::thread::Builder::new().name("dlmanager".into()).spawn(run)?;
-    Ok(Arc::new(move |task| drop(tasks.send(task))))
+/// The runtime of a manager's own thread, which is made by the call: what it spawns runs there. Without a choice it is a
+/// thread that sleeps until it is woken.
+pub(crate) fn own_thread(choice: Option<IoRuntime>) -> std::io::Result<Arc<dyn Runtime>> {
+    match choice {
+        #[cfg(feature = "tokio")]
+        Some(IoRuntime::Tokio) => Ok(Arc::new(tokio::OwnThread::new()?)),
+        #[cfg(feature = "smol")]
+        Some(IoRuntime::Smol) => Ok(Arc::new(smol::OwnThread::new()?)),
+        _ => {
+            let (tasks, inbox) = std::sync::mpsc::sync_channel::<Task>(1);
+            let run = move || inbox.into_iter().for_each(crate::sync::block_on);
+            std::thread::Builder::new().name("dlmanager".into()).spawn(run)?;
+            Ok(Arc::new(move |task| drop(tasks.send(task))))
+        }
+    }
 }

@@ -1,0 +1,72 @@
+//! Which of the transports that come with the crate a manager uses.
+
+use dlmanager_core::Config;
+
+use crate::{OpenError, Runtime, Transport};
+
+/// What a manager's own thread runs on, and the transport that goes with it. Each is there with the feature of its
+/// name; both can be used in one program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IoRuntime {
+    /// hyper on tokio, which is the choice unless another is made.
+    #[cfg(feature = "tokio")]
+    Tokio,
+    /// hyper's connection API on smol.
+    #[cfg(feature = "smol")]
+    Smol,
+}
+
+impl IoRuntime {
+    /// What a manager uses where nothing is chosen: tokio before smol, `None` without either.
+    pub(crate) fn preferred() -> Option<Self> {
+        let all: &[Self] = &[
+            #[cfg(feature = "tokio")]
+            Self::Tokio,
+            #[cfg(feature = "smol")]
+            Self::Smol,
+        ];
+        all.first().copied()
+    }
+}
+
+/// The settings of a transport that comes with the crate.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Network {
+    pub(crate) runtime: Option<IoRuntime>,
+    #[cfg(any(feature = "tokio", feature = "smol"))]
+    pub(crate) tls: crate::TlsConfig,
+}
+
+impl Network {
+    /// The transport that was chosen, or the one that goes with the runtime.
+    pub(crate) fn transport(self, runtime: &dyn Runtime, config: &Config) -> Result<Box<dyn Transport>, OpenError> {
+        let choice = match self.runtime {
+            Some(choice) => Some(choice),
+            #[cfg(feature = "tokio")]
+            None if runtime.is_tokio() => Some(IoRuntime::Tokio),
+            #[cfg(feature = "smol")]
+            None => Some(IoRuntime::Smol),
+            #[cfg(not(feature = "smol"))]
+            None => None,
+        };
+        match choice {
+            #[cfg(feature = "tokio")]
+            Some(IoRuntime::Tokio) if runtime.is_tokio() => {
+                let connections_per_origin_max = config.per_host;
+                let options = dlmanager_hyper::Options { connections_per_origin_max, ..Default::default() };
+                Ok(Box::new(dlmanager_hyper::Hyper::with_tls(self.tls, options)))
+            }
+            #[cfg(feature = "smol")]
+            Some(IoRuntime::Smol) => {
+                let connections_per_origin_max = config.per_host;
+                let options = dlmanager_smol::Options { connections_per_origin_max, ..Default::default() };
+                Ok(Box::new(dlmanager_smol::Smol::with_tls(self.tls, options)))
+            }
+            _ => {
+                let _ = (runtime, config);
+                Err(OpenError::Start("no transport of this build runs on that runtime: give one".into()))
+            }
+        }
+    }
+}
