@@ -6,7 +6,7 @@ use crate::setting::{Backend, Setting, TRANSPORTS};
 use crate::wait;
 
 /// Each wait within a case has a deadline of its own; this is for what was overlooked.
-const CASE_DEADLINE: Duration = Duration::from_secs(400);
+const CASE_DEADLINE: Duration = Duration::from_secs(1200);
 
 /// A behaviour of the Python library, as it is here.
 #[derive(Debug)]

@@ -36,6 +36,22 @@ pub(super) fn n15_fetch_stands_alone(setting: &Setting) {
     within(move || replacing.wait()).unwrap();
     bench.place.assert_holds(&[("any/path/b.bin", TEN)]);
 
+    let gate = Gate::new();
+    bench.origin.serve("/gated", Reply::body(TEN).gate_at(At::Body(5), &gate));
+    let started = || bench.fetch(bench.origin.url("/gated"), &bench.place.path().join("gated")).start().unwrap();
+    let canceled = started();
+    assert!(gate.wait_reached(1, DEADLINE));
+    assert!(canceled.is_running() && !canceled.is_canceled());
+    canceled.cancel().unwrap();
+    assert_eq!(end(&canceled), Err(Error::Canceled));
+    let kept = started();
+    assert!(gate.wait_reached(2, DEADLINE));
+    bench.place.assert_visible(&[("any/path/b.bin", TEN)]);
+    gate.open();
+    assert_eq!(end(&kept).unwrap().length, 10);
+    bench.place.assert_visible(&[("any/path/b.bin", TEN), ("gated", TEN)]);
+    bench.place.remove_file("gated");
+
     let missing = bench.fetch(bench.origin.url("/missing"), &bench.place.path().join("c"));
     let error = within(move || missing.wait()).unwrap_err();
     assert!(matches!(error, FetchError::Download(Error::Failed(DownloadError::Status { status: 404 }))), "{error}");
