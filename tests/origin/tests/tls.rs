@@ -168,6 +168,22 @@ fn a_client_that_leaves_while_the_origin_writes_is_noticed() {
 }
 
 #[test]
+fn a_client_that_says_close_notify_has_left_though_its_socket_is_open() {
+    let authority = authority();
+    let origin = Origin::start_tls(&Tls::new(&authority)).unwrap();
+    origin.serve("/a", Reply::body("x").stall_at(At::Start));
+    let mut client = connect(&origin, &config(&authority));
+    ask(&mut client, "/a");
+    origin.wait_for(DEADLINE, |seen| seen.requests.len() == 1).unwrap();
+    client.conn.send_close_notify();
+    client.flush().unwrap();
+    let seen = origin.wait_for(DEADLINE, |seen| seen.requests[0].sent.is_some()).unwrap();
+    assert_eq!(seen.requests[0].sent.unwrap().ended, Ended::ClientLeft);
+    // And is told goodbye.
+    rest(&mut client).1.unwrap();
+}
+
+#[test]
 fn a_refused_certificate_is_recorded_with_the_clients_alert() {
     let authority = authority();
     let origin = Origin::start_tls(&Tls::new(&authority).certificate(ServerCertificate::Expired)).unwrap();

@@ -181,6 +181,13 @@ fn the_error_is_found_below_others() {
 }
 
 #[test]
+fn a_name_is_the_same_in_each_of_its_forms() {
+    assert_eq!(server_name("a.example.").unwrap(), server_name("a.example").unwrap());
+    assert_eq!(server_name("[::1]").unwrap(), server_name("0:0::1").unwrap());
+    assert_ne!(server_name("a.example").unwrap(), server_name("b.example").unwrap());
+}
+
+#[test]
 fn what_no_certificate_can_bear_is_no_name() {
     for host in ["", ".", "a..b", "a b", "ü.example", "[::1", "1.2.3.4.5/x"] {
         assert!(server_name(host).is_err(), "{host:?}");
