@@ -10,3 +10,4 @@ mod limit;
 mod list;
 mod misuse;
 mod support;
+mod transports;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use assert_cmd::Command;
-use dlmanager_origin::{Body, Origin, Reply};
+use dlmanager_origin::{Authority, Body, Origin, Reply, ServerCertificate, Tls};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -30,6 +30,15 @@ pub(crate) struct Ran {
 impl Bench {
     pub(crate) fn new() -> Self {
         Self { origin: Origin::start().unwrap(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// The same with an origin that speaks TLS, whose CA's certificate is in the file `ca.pem`.
+    pub(crate) fn secured(certificate: ServerCertificate) -> Self {
+        let authority = Authority::new("the tests' own CA").unwrap();
+        let origin = Origin::start_tls(&Tls::new(&authority).certificate(certificate)).unwrap();
+        let bench = Self { origin, folder: tempfile::tempdir().unwrap() };
+        bench.write("ca.pem", &authority.pem());
+        bench
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
