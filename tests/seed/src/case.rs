@@ -29,6 +29,8 @@ pub enum Needs {
     Anything,
     /// It speaks of paths, so there has to be a real directory.
     Folder,
+    /// It speaks of what is fetched without a manager, whose transport has to be one that can be chosen there.
+    Fetch,
     /// It speaks of permissions as Unix has them.
     UnixFolder,
 }
@@ -37,12 +39,18 @@ impl Case {
     /// The settings in which it makes sense on this system; none only where that is another system's matter.
     #[must_use]
     pub fn settings(&self) -> Vec<Setting> {
-        let backends = Backend::ALL.into_iter().filter(|backend| match self.needs {
-            Needs::Anything => true,
-            Needs::Folder => *backend == Backend::Folder,
-            Needs::UnixFolder => *backend == Backend::Folder && cfg!(unix),
-        });
-        backends.flat_map(|backend| TRANSPORTS.iter().map(move |transport| Setting { transport, backend })).collect()
+        let settings = Backend::ALL
+            .into_iter()
+            .flat_map(|backend| TRANSPORTS.iter().map(move |transport| Setting { transport, backend }));
+        let folder = |setting: &Setting| setting.backend == Backend::Folder;
+        settings
+            .filter(|setting| match self.needs {
+                Needs::Anything => true,
+                Needs::Folder => folder(setting),
+                Needs::Fetch => folder(setting) && setting.transport.fetch.is_some(),
+                Needs::UnixFolder => folder(setting) && cfg!(unix),
+            })
+            .collect()
     }
 
     /// Runs it, on a thread of its own.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dlmanager::{Builder, Fetch};
+use dlmanager::{Builder, Fetch, IoRuntime};
 
 /// A transport, and how each way of downloading is told to use it.
 #[derive(Debug)]
@@ -10,11 +10,15 @@ pub struct Transport {
     /// Its name, as the program's `--transport` has it.
     pub name: &'static str,
     pub(crate) manager: fn(Builder) -> Builder,
-    pub(crate) fetch: fn(Fetch) -> Fetch,
+    /// `None` where a fetch without a manager cannot choose it.
+    pub(crate) fetch: Option<fn(Fetch) -> Fetch>,
 }
 
 /// Every transport.
-pub const TRANSPORTS: &[Transport] = &[Transport { name: "hyper", manager: |builder| builder, fetch: |fetch| fetch }];
+pub const TRANSPORTS: &[Transport] = &[
+    Transport { name: "hyper", manager: |builder| builder.runtime(IoRuntime::Tokio), fetch: Some(|fetch| fetch) },
+    Transport { name: "smol", manager: |builder| builder.runtime(IoRuntime::Smol), fetch: None },
+];
 
 /// Where the files are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,14 +41,14 @@ pub(super) fn n02_files_already_there_count_at_once(setting: &Setting) {
     bench.place.put_aged(".hidden", TEN, 9);
     bench.place.put_aged("folder/below", TEN, 9);
     let before = bench.place.everything();
-    let limit = PersistLimit::new(10, 3);
+    let limit = || PersistLimit::new(10, 3);
 
-    let refused = bench.builder().persist_limit(limit).open().unwrap_err();
+    let refused = bench.builder().persist_limit(limit()).open().unwrap_err();
     assert!(matches!(&refused, OpenError::Limit { error: DirectoryError::NotOurs { .. }, .. }), "{refused}");
     assert!(refused.to_string().contains("adopt"), "{refused}");
     assert_eq!(bench.place.everything(), before, "in a stranger's directory nothing is touched");
 
-    let manager = bench.builder().persist_limit(limit).adopt(true).open().unwrap();
+    let manager = bench.builder().persist_limit(limit()).adopt(true).open().unwrap();
     assert_eq!(manager.limit_usage(), Some(LimitUsage { files: 6, bytes: 60 }));
     assert_eq!(bench.place.everything(), before, "nothing goes before a download has ended");
     bench.origin.serve("/new", Reply::body(TEN));
@@ -59,9 +59,9 @@ pub(super) fn n02_files_already_there_count_at_once(setting: &Setting) {
 
     // A directory that was empty is ours from then on, with what others put there.
     let bench = Bench::new(setting);
-    close(&bench.builder().persist_limit(limit).open().unwrap());
+    close(&bench.builder().persist_limit(limit()).open().unwrap());
     bench.place.put_six();
-    let ours = bench.builder().persist_limit(limit).open().unwrap();
+    let ours = bench.builder().persist_limit(limit()).open().unwrap();
     assert_eq!(ours.limit_usage(), Some(LimitUsage { files: 6, bytes: 60 }));
     bench.origin.serve("/new", Reply::body(TEN));
     bench.download(&ours, "/new");
@@ -82,19 +82,18 @@ pub(super) fn n03_a_limit_is_optional_and_made_beforehand(setting: &Setting) {
     close(&manager);
 
     let limit = PersistLimit::new(10, 2);
-    for _ in 0..2 {
-        let bench = Bench::new(setting);
-        bench.place.put_six();
-        let manager = bench.builder().persist_limit(limit).adopt(true).open().unwrap();
-        bench.origin.serve("/new", Reply::body(TEN));
-        bench.download(&manager, "/new");
-        assert_eq!(bench.place.names(), ["f", "new"], "one limit serves several managers");
-    }
+    let bench = Bench::new(setting);
+    bench.place.put_six();
+    let manager = bench.builder().persist_limit(limit).adopt(true).open().unwrap();
+    bench.origin.serve("/new", Reply::body(TEN));
+    bench.download(&manager, "/new");
+    assert_eq!(bench.place.names(), ["f", "new"]);
 }
 
 pub(super) fn n04_no_cookies_and_header_fields_for_their_origin_only(setting: &Setting) {
     let (bench, elsewhere) = (Bench::new(setting), Origin::start().unwrap());
-    let manager = bench.builder().user_agent("seed/1").open().unwrap();
+    let language = (HeaderName::from_static("accept-language"), HeaderValue::from_static("en"));
+    let manager = bench.builder().user_agent("seed/1").header(language.0, language.1).open().unwrap();
     bench.origin.serve("/a", Reply::body(TEN).header("Set-Cookie", "session=1; Path=/"));
     bench.origin.serve("/b", Reply::redirect(302, &elsewhere.url("/c")));
     elsewhere.serve("/c", Reply::body(TEN));
@@ -109,6 +108,8 @@ pub(super) fn n04_no_cookies_and_header_fields_for_their_origin_only(setting: &S
     assert_eq!((here.len(), there.len()), (2, 1));
     assert!(here.iter().chain(&there).all(|request| request.header("Cookie").is_none()), "{here:?}");
     assert!(here.iter().chain(&there).all(|request| request.header("User-Agent") == Some("seed/1")), "{here:?}");
+    assert!(here.iter().all(|request| request.header("Accept-Language") == Some("en")), "{here:?}");
+    assert_eq!(there[0].header("Accept-Language"), None, "{there:?}");
     assert_eq!(here[0].connection, here[1].connection, "the connection is kept");
     assert_eq!(here[1].header("Authorization"), Some("Bearer token"));
     assert_eq!(there[0].header("Authorization"), None, "{there:?}");

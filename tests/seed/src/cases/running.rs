@@ -1,14 +1,16 @@
 //! Downloads that run: how many at once, canceling, waiting, and what is told.
 
+use std::sync::mpsc;
+
 use dlmanager::core::FileOp;
-use dlmanager::{Download, Error, Event, Notice, Outcome};
+use dlmanager::{Download, Error, Event, Hook, Notice, Outcome};
 use dlmanager_origin::{At, Cut, Gate, Reply};
 
 use crate::bench::{Bench, pattern, start};
 use crate::place::TEN;
 use crate::setting::Setting;
 use crate::store::{Hold, is_cleanup, is_eviction, is_first_write};
-use crate::wait::{DEADLINE, all_events, close, end, events_until, is_ready, within};
+use crate::wait::{DEADLINE, all_events, close, end, events_until, is_ready, receive, within};
 
 pub(super) fn n10_one_that_drains_is_never_joined(setting: &Setting) {
     let bench = Bench::new(setting);
@@ -152,6 +154,35 @@ pub(super) fn n14_the_end_is_told_once_and_after_all_that_it_causes(setting: &Se
     nothing_ends_before(setting, rename, "/a", false);
     nothing_ends_before(setting, is_cleanup, "/cut", true);
     nothing_ends_before(setting, is_eviction, "/a", false);
+    a_hook_that_panics_is_reported(setting);
+}
+
+fn a_hook_that_panics_is_reported(setting: &Setting) {
+    let bench = Bench::new(setting);
+    let paths = ["/a", "/b"];
+    for path in paths {
+        bench.origin.serve(path, Reply::body(TEN));
+    }
+    let (tell, told) = mpsc::channel();
+    // As a panic, without the report that goes to standard error.
+    let builder =
+        bench.builder().on_started(|_| std::panic::resume_unwind(Box::new("the hook failed, as it was told to")));
+    let builder =
+        builder.on_finished(move |download, _| tell.send(download.name().to_owned()).expect("the test reads"));
+    let manager = builder.open().unwrap();
+    let events = manager.events();
+    for path in paths {
+        bench.download(&manager, path);
+    }
+    close(&manager);
+    assert_eq!(told.iter().collect::<Vec<_>>(), ["a", "b"], "the other hook is called as before");
+    let panicked = all_events(events).into_iter().filter_map(|event| match event {
+        Event::HookPanicked { hook, download, message } => Some((hook, download.name.to_string(), message)),
+        _ => None,
+    });
+    let expected = (Hook::Started, "a".to_owned(), "the hook failed, as it was told to".to_owned());
+    assert_eq!(panicked.collect::<Vec<_>>(), [expected]);
+    bench.place.assert_holds(&[("a", TEN), ("b", TEN)]);
 }
 
 fn every_outcome_is_told(setting: &Setting) {
@@ -160,7 +191,16 @@ fn every_outcome_is_told(setting: &Setting) {
     bench.origin.serve("/new", Reply::body(TEN));
     bench.origin.serve("/missing", Reply::empty(404));
     bench.origin.serve("/stalled", Reply::body(TEN).stall_at(At::Body(5)));
-    let manager = bench.open_bounded(10, 3);
+    let (tell_start, starts) = mpsc::channel();
+    let (tell_end, ends) = mpsc::channel();
+    let limit = dlmanager::PersistLimit::new(10, 3);
+    let hooked = bench
+        .builder()
+        .on_started(move |download| tell_start.send(download.name().to_owned()).expect("the test reads"))
+        .on_finished(move |download, ended| {
+            tell_end.send((download.name().to_owned(), ended.clone())).expect("the test reads");
+        });
+    let manager = hooked.persist_limit(limit).adopt(true).retries(0).open().unwrap();
     let events = manager.events();
     end(&start(&manager, &bench.origin.url("/f"))).unwrap();
     bench.download(&manager, "/new");
@@ -169,6 +209,14 @@ fn every_outcome_is_told(setting: &Setting) {
     stalled.cancel().unwrap();
     end(&stalled).unwrap_err();
     close(&manager);
+    let names = ["f", "new", "missing", "stalled"];
+    assert_eq!(starts.iter().collect::<Vec<_>>(), names);
+    let ends: Vec<_> = ends.iter().collect();
+    assert_eq!(ends.iter().map(|(name, _)| name).collect::<Vec<_>>(), names);
+    let [(_, Ok(present)), (_, Ok(complete)), (_, Err(failed)), (_, Err(Error::Canceled))] = ends.as_slice() else {
+        panic!("{ends:?}")
+    };
+    assert!(present.is_present() && !complete.is_present() && failed.kind() == "status");
     let seen = all_events(events);
     for (name, outcome) in [("f", "present"), ("new", "complete"), ("missing", "failed"), ("stalled", "canceled")] {
         let notices: Vec<&Notice> = seen.iter().filter_map(|event| notice_of(event, name)).collect();
@@ -203,7 +251,9 @@ fn nothing_ends_before(
     bench.origin.serve("/cut", Reply::body(pattern("/cut", 100_000)).cut_at(At::Body(90_000), Cut::Fin));
     let (hold, hook) = Hold::at(operation);
     let limit = dlmanager::PersistLimit::new(10, 3);
-    let manager = bench.hooked(hook).persist_limit(limit).adopt(true).retries(0).open().unwrap();
+    let (tell, told) = mpsc::channel();
+    let builder = bench.hooked(hook).on_finished(move |_, _| tell.send(()).expect("the test reads"));
+    let manager = builder.persist_limit(limit).adopt(true).retries(0).open().unwrap();
     let mut events = manager.events();
     let name = format!("new{}", &path[1..]);
     let download = manager.request(bench.origin.url(path)).name(&name).start().unwrap();
@@ -214,7 +264,9 @@ fn nothing_ends_before(
     while let Ok(event) = events.try_recv() {
         assert!(!is_end_of(&event, &download), "{event:?}");
     }
+    assert!(told.try_recv().is_err());
     hold.release();
+    receive(&told);
     assert_eq!(within(move || all_done.wait()).is_err(), fails);
     assert!(!download.is_running());
     // When wait returns, all is done.
