@@ -114,7 +114,7 @@ impl Closed {
     ///
     /// # Errors
     ///
-    /// The loop was gone before it could clean up; the next manager in that directory does.
+    /// The loop was gone before it could clean up: what is unfinished stays hidden, in `.dlmanager/`.
     pub fn wait(self) -> Result<(), ManagerGone> {
         block_on(self)
     }

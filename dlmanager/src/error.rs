@@ -19,7 +19,7 @@ pub enum Error {
     #[error(transparent)]
     Failed(#[from] DownloadError),
     /// The manager's loop ended before the download did: its thread or the host's executor is gone. What is unfinished
-    /// stays hidden, and the next manager in that directory cleans it up.
+    /// stays hidden, in `.dlmanager/`.
     #[error(transparent)]
     ManagerGone(#[from] ManagerGone),
 }

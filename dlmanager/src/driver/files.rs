@@ -85,6 +85,8 @@ impl Files {
         for action in actions.drain(..) {
             let (lane, epoch) = (action.lane, action.epoch);
             let closer = action.op.is_closer();
+            // Asked of every action, as the end of a slow file is seen here wherever it runs.
+            let slow = self.is_slow(&action.op);
             if let Some(at_work) = self.lanes.get_mut(&lane) {
                 if at_work.failed.contains(&epoch) && !closer {
                     self.answers.push(skipped(action));
@@ -95,7 +97,7 @@ impl Files {
                 self.answers.push(skipped(action));
             } else if let Some(batch) = self.leaving.iter_mut().find(|batch| batch.lane == lane) {
                 batch.actions.push_back(action);
-            } else if workers_only || heavy.contains(&lane) || self.is_slow(&action.op) {
+            } else if workers_only || heavy.contains(&lane) || slow {
                 self.leaving.push(Batch::new(lane, VecDeque::from([action])));
             } else {
                 let answer = self.run_inline(action);
@@ -178,15 +180,11 @@ impl Files {
                 }
                 answer
             }
-            FileOp::Close { file, .. } => {
-                self.slow.remove(file);
-                execute(&*self.store, action)
-            }
             _ => execute(&*self.store, action),
         }
     }
 
-    /// Whether the action is about a file that is slow to write. Its end is seen here, as it goes to the workers.
+    /// Whether the action is about a file that is slow to write, which ends with its `Close`.
     fn is_slow(&mut self, op: &FileOp) -> bool {
         match op {
             FileOp::Close { file, .. } => self.slow.remove(file),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::mem::forget;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -93,7 +95,10 @@ impl Timers {
             let waker = state.waiting.remove(&(deadline, key));
             drop(state);
             if let Some(waker) = waker {
-                waker.wake();
+                // A host's waker may panic, and other managers wait here as well. Dropping the payload may panic again.
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                    forget(payload);
+                }
             }
             state = lock(&self.state);
         }
