@@ -268,8 +268,9 @@ impl Exchanges {
             },
             Work::Requesting { fetch, mut link, mut responding } => {
                 link.drive(&mut cx);
-                // Only `drive` makes it ready, so nobody has to be woken by it.
-                match responding.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                // Only `drive` makes it ready. Still it has to be able to wake: within tokio its channel says `Pending`
+                // where the budget for this poll is used up, whether it has something or not, and wakes later.
+                match responding.as_mut().poll(&mut cx) {
                     Poll::Pending => {
                         slot.work = Work::Requesting { fetch, link, responding };
                         Next::Rest

@@ -31,11 +31,14 @@
 
 mod connect;
 
-use std::task::Context;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::{Context, Poll};
 
 use dlmanager_core::{ActionId, Event, NetAction};
 use dlmanager_exchange::Exchanges;
 pub use dlmanager_exchange::{Options, TlsConfig};
+use tokio::task::coop;
 
 use crate::connect::Tokio;
 
@@ -82,7 +85,15 @@ impl Hyper {
     ///
     /// Outside the context of a tokio runtime with IO and time enabled.
     pub fn poll(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) {
-        self.0.poll(cx, events);
+        let Self(exchanges) = self;
+        let work = poll_fn(|cx| {
+            exchanges.poll(cx, events);
+            Poll::Ready(())
+        });
+        // Without tokio's budget for a task's poll. What goes beyond it is put off until the runtime next parks within
+        // this `block_on`, and forgotten where that ends before. There is no need for it: a poll does what was asked for
+        // and no more.
+        let _ = pin!(coop::unconstrained(work)).poll(cx);
     }
 }
 

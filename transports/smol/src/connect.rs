@@ -67,3 +67,36 @@ fn tune(stream: &TcpStream, keepalive: Duration) {
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(keepalive));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// On the real reactor: whoever waits for the dead address is woken by the delay, and then by the other connection.
+    #[test]
+    fn a_dead_address_does_not_keep_the_others_from_being_reached() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let alive = listener.local_addr().unwrap();
+        let begun = Instant::now();
+        let delay = || Timer::after(Duration::from_millis(50));
+        let attempt = async |address| match address {
+            Some(address) => Async::<TcpStream>::connect(address).await,
+            None => pending().await,
+        };
+        let connected = smol::block_on(race::first(vec![None, None, Some(alive)], delay, attempt));
+        assert_eq!(connected.unwrap().unwrap().get_ref().peer_addr().unwrap(), alive);
+        assert!(begun.elapsed() >= Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_connection_sends_at_once_and_is_probed() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        tune(&stream, Duration::from_secs(60));
+        assert!(stream.nodelay().unwrap());
+        assert!(SockRef::from(&stream).keepalive().unwrap());
+    }
+}

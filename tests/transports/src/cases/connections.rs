@@ -28,6 +28,8 @@ cases! {
     an_idle_connection_is_closed_when_its_time_is_over: "An idle connection is closed when its time is over",
     without_an_idle_time_no_connection_is_kept: "Without an idle time no connection is kept",
     an_endless_idle_time_is_none: "With an endless idle time connections stay",
+    a_host_is_found_by_its_name: "A host is found by its name, and its connections are its own",
+    many_origins_are_served_at_the_same_time: "Many origins are served at the same time, each over its own connections",
     beyond_the_bound_the_connection_that_was_idle_longest_is_closed: "Of too many idle connections the one that was idle longest is closed",
 }
 
@@ -292,6 +294,45 @@ fn an_endless_idle_time_is_none(bench: &Bench) {
         world.assert_get("/a", &Body::from("hello"));
     }
     assert_eq!(world.origin.records().connections.total, 1);
+    world.end();
+}
+
+fn a_host_is_found_by_its_name(bench: &Bench) {
+    let mut world = bench.world();
+    world.origin.serve("/a", Reply::body("hello"));
+    world.assert_get("/a", &Body::from("hello"));
+    for name in ["localhost", "LocalHost"] {
+        let by_name = world.url("/a").replace("127.0.0.1", name);
+        assert_bytes(&world.get_url(&by_name, 100).1, &Body::from("hello"));
+    }
+    assert_eq!(world.origin.records().connections.total, 2);
+    world.end();
+}
+
+/// So many that they do not get through with one poll where the runtime bounds what a poll may do.
+fn many_origins_are_served_at_the_same_time(bench: &Bench) {
+    const EACH: u64 = 4;
+    let mut world = bench.world();
+    let others: Vec<_> = (0..12).map(|_| bench.origin()).collect();
+    let mut fetched = Vec::new();
+    for at in 0..EACH {
+        for (seed, origin) in (0..).zip(&others) {
+            let (path, body) = (format!("/{at}"), Body::pattern(seed * EACH + at, 200_000));
+            origin.serve(&path, Reply::body(body.clone()));
+            fetched.push((world.fetch_url(&origin.url(&path)), body));
+        }
+    }
+    for (fetched, _) in &fetched {
+        world.head(fetched.id).unwrap();
+    }
+    for (fetched, body) in fetched {
+        assert_bytes(&world.read_all(fetched.body, 10_000).0, &body);
+        world.finish(fetched.body);
+    }
+    for origin in &others {
+        let seen = origin.records();
+        assert_eq!((seen.requests.len(), seen.connections.total), (4, 4));
+    }
     world.end();
 }
 
