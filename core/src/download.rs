@@ -340,10 +340,12 @@ impl Download {
     }
 
     fn receive(&mut self, announced: Announced, cx: &mut Context<'_>) -> State {
+        let mut rewinds = self.told.rewinds;
         if self.told.received > 0 {
+            rewinds = rewinds.saturating_add(1);
             cx.effects.notice(Notice::Rewound { id: self.id, from: self.told.received, to: 0 });
         }
-        let meter = Meter::new(cx.config, cx.now, announced.length);
+        let meter = Meter::new(cx.config, cx.now, announced.length, rewinds);
         self.tell(meter.progress(), cx);
         self.transfer = Some(Box::new(Transfer {
             announced,

@@ -18,13 +18,14 @@ pub(crate) struct Meter {
     speed: Option<u64>,
     sampled: (Instant, u64),
     reported: (Instant, u64),
+    rewinds: u32,
 }
 
 impl Meter {
-    /// A meter for a body that begins now.
-    pub(crate) const fn new(config: &Config, now: Instant, total: Option<u64>) -> Self {
+    /// A meter for a body that begins now, after so many rewinds.
+    pub(crate) const fn new(config: &Config, now: Instant, total: Option<u64>, rewinds: u32) -> Self {
         let interval = config.progress_interval;
-        Self { interval, received: 0, total, speed: None, sampled: (now, 0), reported: (now, 0) }
+        Self { interval, received: 0, total, speed: None, sampled: (now, 0), reported: (now, 0), rewinds }
     }
 
     pub(crate) const fn received(&self) -> u64 {
@@ -59,7 +60,7 @@ impl Meter {
             }
             (Some(_) | None, _) => None,
         };
-        Progress { received: self.received, total: self.total, speed: self.speed, time_left }
+        Progress { received: self.received, total: self.total, speed: self.speed, time_left, rewinds: self.rewinds }
     }
 
     /// When the application is to hear of bytes that it does not know of.
@@ -99,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_steady_rate_is_measured_exactly_and_the_time_left_follows() {
-        let mut meter = Meter::new(&Config::default(), at(0), Some(1_000_000));
+        let mut meter = Meter::new(&Config::default(), at(0), Some(1_000_000), 0);
         for step in 1..=10 {
             meter.add(at(step * 100), 10_000);
         }
@@ -109,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_change_of_rate_is_followed_smoothly() {
-        let mut meter = Meter::new(&Config::default(), at(0), None);
+        let mut meter = Meter::new(&Config::default(), at(0), None, 0);
         meter.add(at(1_000), 1_000_000);
         let mut last = 1_000_000;
         for second in 2..12 {
@@ -124,7 +125,7 @@ mod tests {
 
     #[test]
     fn reports_keep_their_distance_and_the_latest_value_follows() {
-        let mut meter = Meter::new(&Config::default(), at(0), Some(10));
+        let mut meter = Meter::new(&Config::default(), at(0), Some(10), 0);
         meter.add(at(10), 1);
         assert_eq!(meter.report(at(10)), None);
         assert_eq!(meter.report_at(), Some(at(100)));

@@ -96,6 +96,8 @@ pub struct Progress {
     pub speed: Option<u64>,
     /// The time left at that speed.
     pub time_left: Option<Duration>,
+    /// How often bytes that were told of ceased to count, so that who sees only the latest value misses none.
+    pub rewinds: u32,
 }
 
 /// How a download ended.

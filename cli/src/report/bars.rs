@@ -91,7 +91,7 @@ impl Bars {
         let row = Row::of_terminal();
         bar.set_prefix(text::column(&files, row.name()));
         bar.set_position(position);
-        bar.set_message(row.numbers(&Progress { received: bytes, total: None, speed, time_left: left }));
+        bar.set_message(row.numbers(&Progress { received: bytes, total: None, speed, time_left: left, rewinds: 0 }));
     }
 }
 
@@ -195,8 +195,13 @@ mod tests {
         let ids = ids(8);
         for step in 0..=100_u64 {
             for (at, id) in ids.iter().enumerate() {
-                let progress =
-                    Progress { received: step * 1000, total: Some(100_000), speed: Some(50_000), time_left: None };
+                let progress = Progress {
+                    received: step * 1000,
+                    total: Some(100_000),
+                    speed: Some(50_000),
+                    time_left: None,
+                    rewinds: 0,
+                };
                 bars.progress(*id, &format!("file-{at}"), &progress);
             }
         }
@@ -226,7 +231,7 @@ mod tests {
         let terminal = InMemoryTerm::new(20, 80);
         let mut bars = Bars::drawn_on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 1);
         let id = ids(1)[0];
-        let progress = |received, total| Progress { received, total, speed: None, time_left: None };
+        let progress = |received, total| Progress { received, total, speed: None, time_left: None, rewinds: 0 };
         bars.progress(id, "a", &progress(1024, None));
         assert!(rows(&terminal)[0].contains("1.00 KiB") && !rows(&terminal)[0].contains('['));
         bars.progress(id, "a", &progress(2048, Some(4096)));

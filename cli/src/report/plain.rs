@@ -110,8 +110,13 @@ mod tests {
         let mut lines = Vec::new();
         for tenth in 0..=300_u64 {
             let now = begin + Duration::from_millis(tenth * 100);
-            let progress =
-                Progress { received: tenth * 1024, total: Some(300 * 1024), speed: Some(10_240), time_left: None };
+            let progress = Progress {
+                received: tenth * 1024,
+                total: Some(300 * 1024),
+                speed: Some(10_240),
+                time_left: None,
+                rewinds: 0,
+            };
             lines.extend(plain.progress_line(id, "a", &progress, now).map(|line| (tenth, line)));
             if tenth % 7 == 0 {
                 lines.extend(plain.retry_is_due(id, now).then(|| (tenth, "retry".into())));

@@ -271,12 +271,14 @@ fn a_redirect_that_leads_nowhere_is_an_error() {
 
 #[test]
 fn a_redirects_body_is_read_up_to_a_bound_so_that_its_connection_lives() {
-    let long = Reply::redirect("/other").body(content(9, 1_000_000));
-    let mut world = world(long);
-    world.net.script("http://h.example/other", [Reply::ok(content(1, 10))]);
-    let id = world.download(URL);
-    world.run();
-    world.assert_complete(id, "file", &content(1, 10));
+    for (length, reusable) in [(16 * 1024, 2), (16 * 1024 + 1, 1), (1_000_000, 1)] {
+        let mut world = world(Reply::redirect("/other").body(content(9, length)));
+        world.net.script("http://h.example/other", [Reply::ok(content(1, 10))]);
+        let id = world.download(URL);
+        world.run();
+        world.assert_complete(id, "file", &content(1, 10));
+        assert_eq!(world.net.reusable_connections(), reusable, "a redirect of {length} bytes");
+    }
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use dlmanager_core::{
-    Admission, AdmitError, CancelError, Config, DownloadId, FileName, FileOp, Notice, Outcome, Output, Phase, Request,
-    WakeReason,
+    Admission, AdmitError, CancelError, Config, DownloadId, FileName, FileOp, Instant, Notice, Outcome, Output, Phase,
+    Request, WakeReason,
 };
 use dlmanager_scripted::{Reply, content};
 use dlmanager_world::World;
@@ -75,7 +75,7 @@ fn an_exchange_holds_its_slot_until_its_end_is_answered() {
     }
     world.run();
     assert_eq!(world.net.open_exchanges_peak(), 1);
-    assert_eq!(world.now().since(dlmanager_core::Instant::ZERO), SECOND * 21);
+    assert_eq!(world.now().since(Instant::ZERO), SECOND * 21);
 }
 
 #[test]
@@ -232,4 +232,22 @@ fn memory_stays_flat_while_a_fast_server_feeds_a_slow_disk_and_that_is_no_stall(
     world.assert_complete(id, "file", &body);
     assert_eq!(world.net.requests().len(), 1, "a slow disk is not a stalled server");
     assert!(peak > 0 && peak < bound, "{peak} bytes were held, and less than {bound} may be");
+}
+
+#[test]
+fn a_backlog_of_files_that_are_being_published_stops_new_fetches() {
+    for publishing_max in [1_u32, 2, 3] {
+        let mut world = World::new(Config { jobs: 1, publishing_max: publishing_max as usize, ..Config::default() });
+        world.net.otherwise(Reply::ok(content(1, 10)));
+        let is_rename = |op: &FileOp| matches!(op, FileOp::Rename { .. });
+        world.directory.delay_when(move |operation| is_rename(operation.op).then_some(SECOND * 10));
+        let ids: Vec<_> = (0..5).map(|number| world.download(&format!("http://h.example/{number}"))).collect();
+        world.run();
+        for (number, id) in ids.iter().enumerate() {
+            world.assert_complete(*id, &number.to_string(), &content(1, 10));
+        }
+        let asked = world.net.requests().iter().map(|seen| seen.at.since(Instant::ZERO));
+        let expected = (0..5).map(|number| SECOND * 10 * (number / publishing_max));
+        assert!(asked.clone().eq(expected), "{publishing_max}: {:?}", asked.collect::<Vec<_>>());
+    }
 }

@@ -44,6 +44,8 @@ fn a_connection_cut_midway_is_tried_again_and_the_rewind_is_told() {
         _ => None,
     });
     assert_eq!(rewound, Some((60_000, 0)));
+    let rewinds: Vec<_> = world.progress(id).iter().map(|progress| progress.rewinds).collect();
+    assert_eq!((rewinds.first(), rewinds.last()), (Some(&0), Some(&1)));
     assert_eq!(retries(&world).len(), 1);
 }
 

@@ -71,6 +71,7 @@ mod tests {
             total: Some(1024 << 30),
             speed: Some(1023 << 20),
             time_left: Some(Duration::from_secs(86_399)),
+            rewinds: 0,
         };
         for columns in 0..200 {
             let row = Row { columns };

@@ -50,6 +50,10 @@ impl Model {
                     assert!(self.setting.config.limit.is_some() && !*clobber, "a mark that nothing calls for");
                     return;
                 }
+                if to.as_str() == OWNER_MARK {
+                    // The mark may get its name as files do.
+                    return;
+                }
                 self.works_under(action.lane, to.as_str());
                 let Some(at) = self.lane_of.get(&action.lane).copied() else { panic!("nobody asked for {to}") };
                 let download = &mut self.downloads[at];
@@ -100,6 +104,9 @@ impl Model {
     pub(crate) fn renamed(&mut self, lane: Lane, to: &str, clobber: bool, bytes: &[u8]) {
         if to == OWNER_MARK {
             assert!(!bytes.is_empty(), "an empty mark");
+            return;
+        }
+        if to == OWNER_MARK {
             return;
         }
         assert!(clobber || !self.visible.contains_key(to), "{to} was replaced");
