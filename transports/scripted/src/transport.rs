@@ -20,6 +20,7 @@ pub struct ScriptedTransport {
     events_made: u64,
     open: Count,
     open_at: BTreeMap<String, Count>,
+    reusable: usize,
 }
 
 /// A request that was sent.
@@ -48,6 +49,8 @@ struct Exchange {
     /// It gives nothing more from then on, for this reason.
     broken: Option<(Instant, FaultKind)>,
     dropping: bool,
+    /// The end of the body was taken.
+    at_end: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -75,6 +78,7 @@ impl ScriptedTransport {
             events_made: 0,
             open: Count::default(),
             open_at: BTreeMap::new(),
+            reusable: 0,
         }
     }
 
@@ -111,7 +115,8 @@ impl ScriptedTransport {
                 let answer = head.map(|(at, head)| (at, ticket.done(head.map(Box::new))));
                 let due = answer.map(|(at, answer)| self.push(at, body, Event::Completed(answer)));
                 let outstanding = vec![(id, due)];
-                let exchange = Exchange { origin, reply, head_at, offset: 0, outstanding, broken, dropping: false };
+                let exchange =
+                    Exchange { origin, reply, head_at, offset: 0, outstanding, broken, dropping: false, at_end: false };
                 self.exchanges.insert(body, exchange);
             }
             NetOp::ReadBody { ticket, bytes_max, .. } => {
@@ -129,6 +134,7 @@ impl ScriptedTransport {
                 };
                 if let Some((_, Ok(chunk))) = &chunk {
                     exchange.offset += chunk.data.len();
+                    exchange.at_end = chunk.last;
                 }
                 let answer = chunk.map(|(at, chunk)| (at, ticket.done(chunk)));
                 let due = answer.map(|(at, answer)| self.push(at, body, Event::Completed(answer)));
@@ -198,6 +204,11 @@ impl ScriptedTransport {
         self.open_at.get(origin).map_or(0, |count| count.peak)
     }
 
+    /// How many exchanges have ended behind the end of their body, so that a connection would be free for another.
+    pub const fn reusable_connections(&self) -> usize {
+        self.reusable
+    }
+
     fn reply_to(&mut self, url: &str) -> Reply {
         let Some(replies) = self.scripts.get(url) else { return self.otherwise.clone() };
         let asked = self.asked.entry(url.to_owned()).or_default();
@@ -229,6 +240,7 @@ impl ScriptedTransport {
         let (ended, kept) = std::mem::take(&mut exchange.outstanding).into_iter().partition(|(id, _)| chosen(*id));
         exchange.outstanding = kept;
         let ended: Vec<(ActionId, Option<Due>)> = ended;
+        exchange.at_end &= ended.is_empty();
         for (id, due) in ended {
             self.events.retain(|key, (_, event)| {
                 Some(*key) != due && !matches!(event, Event::Connected(connecting) if *connecting == id)
@@ -246,6 +258,7 @@ impl ScriptedTransport {
     fn close(&mut self, body: BodyId) {
         if let Some(exchange) = self.exchanges.remove(&body) {
             self.open.now -= 1;
+            self.reusable += usize::from(exchange.at_end);
             if let Some(count) = self.open_at.get_mut(&exchange.origin) {
                 count.now -= 1;
             }

@@ -248,3 +248,16 @@ fn exchanges_are_counted_by_origin() {
     assert_eq!(setting.net.open_exchanges_peak_at("http://origin.example"), 3);
     assert_eq!(setting.net.open_exchanges_peak_at("http://other.example"), 0);
 }
+
+#[test]
+fn a_connection_is_free_for_another_exchange_only_behind_the_end_of_its_body() {
+    let mut setting = Setting::new([Reply::ok(content(1, 10))]);
+    for (body, taken) in [(1, 10), (2, 9)] {
+        setting.fetch(body_id(body));
+        setting.head();
+        assert_eq!(setting.chunk(body_id(body), taken).unwrap().last, taken == 10);
+        setting.drop_body(body_id(body));
+        setting.answer();
+    }
+    assert_eq!(setting.net.reusable_connections(), 1);
+}
