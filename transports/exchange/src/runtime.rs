@@ -23,7 +23,8 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Makes connections and tells the time.
 ///
 /// Its futures are polled by [`Exchanges::poll`](crate::Exchanges::poll) alone, and dropped when nobody wants their
-/// outcome any more.
+/// outcome any more. A waker that they were given has to be woken, whoever polls next: within tokio, poll the exchanges
+/// as dlmanager-hyper does, outside of the budget for a task's poll.
 pub trait Runtime: Send + 'static {
     /// Connects to the host and the port of an origin, by TCP. Nothing is done before the first poll.
     ///
