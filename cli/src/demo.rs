@@ -153,7 +153,7 @@ fn evicted(stage: &mut Stage<'_>, table: &mut Table) -> Result<()> {
     let body = Body::pattern(6, 20 * MIB);
     stage.origin.serve("/dataset.parquet", Reply::body(body.clone()).rate(16 * MIB));
     stage.know("dataset.parquet", body.clone());
-    let expected = rule(&stage.files()?, ("dataset.parquet", body.len()), LIMIT);
+    let expected = rule(&stage.files()?, ("dataset.parquet", body.len()), &LIMIT);
     if expected.is_empty() {
         bail!("the files of this demonstration are too small for its limit");
     }

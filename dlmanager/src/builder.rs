@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use dlmanager_core::{Config, Durability, LimitConfig, Manager, Pattern};
+use dlmanager_core::{Config, Durability, Manager, Pattern};
 use dlmanager_fs::Directory;
 use http::{HeaderName, HeaderValue};
 
@@ -19,37 +19,13 @@ use crate::network::Network;
 use crate::shared::Shared;
 use crate::sync::{self, block_on};
 use crate::{
-    Download, DownloadManager, DownloadedFile, Error, IoRuntime, OpenError, Runtime, Store, Transport, runtime,
+    Download, DownloadManager, DownloadedFile, Error, IoRuntime, OpenError, PersistLimit, Runtime, Store, Transport,
+    runtime,
 };
 
 /// What is gathered before it goes to a worker, in bytes, where nothing else is set: more than for a write on the loop's
 /// thread, as each hand-over has its price.
 const WORKER_GATHER_BYTES: usize = 256 * 1024;
-
-/// A bound for the directory: while there are more than `file_limit` files and they have `size_limit` bytes or more in
-/// total, the one that was accessed longest ago goes. A limit of 0, in either, is no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PersistLimit {
-    /// The total size in bytes from which on files are evicted; 0 means no limit.
-    pub size_limit: u64,
-    /// This many files are kept whatever their size; 0 means no limit.
-    pub file_limit: u64,
-}
-
-impl PersistLimit {
-    /// How many files are kept where nothing else is said.
-    pub const DEFAULT_FILE_LIMIT: u64 = 5;
-
-    /// A bound of `size_limit` bytes that keeps at least `file_limit` files.
-    pub const fn new(size_limit: u64, file_limit: u64) -> Self {
-        Self { size_limit, file_limit }
-    }
-
-    /// A bound of `size_limit` bytes that keeps at least [`DEFAULT_FILE_LIMIT`](Self::DEFAULT_FILE_LIMIT) files.
-    pub const fn of_size(size_limit: u64) -> Self {
-        Self::new(size_limit, Self::DEFAULT_FILE_LIMIT)
-    }
-}
 
 /// The settings of a [`DownloadManager`], from [`DownloadManager::builder`].
 #[must_use = "open it"]
@@ -58,7 +34,7 @@ pub struct Builder {
     config: Config,
     limit: Option<PersistLimit>,
     adopt: bool,
-    pattern: Pattern,
+    pattern: Option<Pattern>,
     headers: Vec<(HeaderName, HeaderValue)>,
     callbacks: Callbacks,
     seed: Option<u64>,
@@ -74,7 +50,7 @@ impl Builder {
             config: Config::default(),
             limit: None,
             adopt: false,
-            pattern: Pattern::default(),
+            pattern: None,
             headers: Vec::new(),
             callbacks: Callbacks::default(),
             seed: None,
@@ -104,6 +80,12 @@ impl Builder {
     }
 
     /// A bound for the directory. There is none unless set.
+    ///
+    /// What was [registered](PersistLimit::register_dir_content) with it before counts: registering the content of this
+    /// directory is [`adopt`](Self::adopt) with that [`pattern`](Self::pattern), and several registrations are several
+    /// patterns. The limit goes on as the manager's own: what is registered with a clone later does not matter. Files of
+    /// other directories, hidden ones and those in subfolders are out of its reach, and an error of
+    /// [`open`](Self::open); to bound them, keep a limit by itself.
     pub fn persist_limit(mut self, limit: PersistLimit) -> Self {
         self.limit = Some(limit);
         self
@@ -115,9 +97,10 @@ impl Builder {
         self
     }
 
-    /// Only files whose names match this pattern count for the limit; see [`Pattern`](crate::Pattern).
+    /// Only files whose names match this pattern count for the limit; see [`Pattern`](crate::Pattern). All do unless it is
+    /// set, or the limit comes with patterns of its own.
     pub fn pattern(mut self, pattern: &str) -> Self {
-        self.pattern = Pattern::new(pattern);
+        self.pattern = Some(Pattern::new(pattern));
         self
     }
 
@@ -243,8 +226,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// The directory cannot be made or written; a limit is set and the directory holds a stranger's files; the thread
-    /// cannot be started.
+    /// The directory cannot be made or written; a limit is set and the directory holds a stranger's files, or the limit
+    /// comes with files out of its reach; the thread cannot be started.
     pub fn open(self) -> Result<DownloadManager, OpenError> {
         block_on(self.open_on_own_thread())
     }
@@ -286,8 +269,13 @@ impl Builder {
         if workers_only && config.gather_bytes == Config::default().gather_bytes {
             config.gather_bytes = WORKER_GATHER_BYTES;
         }
-        if let Some(PersistLimit { size_limit, file_limit }) = self.limit {
-            config.limit = Some(LimitConfig { size_limit, file_limit, pattern: self.pattern, adopt: self.adopt });
+        if let Some(limit) = self.limit {
+            let (path, pattern, adopt) = (path.clone(), self.pattern, self.adopt);
+            config.limit = Some(if limit.has_registered() {
+                on_a_thread(move || limit.config(&path, pattern, adopt)).await??
+            } else {
+                limit.config(&path, pattern, adopt)?
+            });
         }
         let seed = match self.seed {
             Some(seed) => seed,

@@ -60,6 +60,16 @@ pub enum OpenError {
         /// Why not.
         error: DirectoryError,
     },
+    /// A limit was given with which something is registered that it does not reach as a manager's limit.
+    #[error(
+        "{}: registered with the limit of a manager, which counts the visible files right in its own directory only; \
+         keep another PersistLimit for others",
+        path.display()
+    )]
+    Registered {
+        /// The file, or the directory followed by the pattern.
+        path: PathBuf,
+    },
     /// A setting makes no sense.
     #[error("{0}")]
     Config(&'static str),

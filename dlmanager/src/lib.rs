@@ -57,6 +57,7 @@ mod error;
 mod events;
 mod fetch;
 mod hooks;
+mod limit;
 mod manager;
 mod network;
 mod observe;
@@ -69,7 +70,7 @@ mod state;
 mod sync;
 mod waits;
 
-pub use builder::{Builder, PersistLimit};
+pub use builder::Builder;
 pub use dlmanager_core as core;
 pub use dlmanager_core::{
     AdmitError, CancelError, Complete, DirectoryError, DownloadError, DownloadId, Durability, Fault, FaultKind,
@@ -87,6 +88,7 @@ pub use events::{Event, Events};
 pub use fetch::{Fetch, fetch};
 pub use hooks::Hook;
 pub use http::{HeaderName, HeaderValue};
+pub use limit::PersistLimit;
 pub use manager::{DownloadManager, LimitUsage, Swept, Victim};
 pub use network::IoRuntime;
 pub use request::RequestBuilder;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dlmanager_core::{AdmitError, DeleteItem, Expect, FileName, NameError, Stamp, StorePath, Unmet};
+use dlmanager_core::{AdmitError, DeleteItem, Expect, Fault, FileName, NameError, Stamp, StorePath, Unmet};
 
 use crate::shared::Shared;
 use crate::sync::block_on;
@@ -124,12 +124,13 @@ impl DownloadManager {
     }
 
     /// The files that the limit would have removed now, the first to go first: what
-    /// [`remove_old_files`](Self::remove_old_files) would do. Empty without a limit.
+    /// [`remove_old_files`](Self::remove_old_files) would do. Empty without a limit. Right after opening, a large directory
+    /// is still being read; what is known then is what was read so far.
     pub fn victims(&self) -> Vec<Victim> {
         self.shared().lock().victims()
     }
 
-    /// What counts for the limit; `None` without one.
+    /// What counts for the limit; `None` without one. Right after opening, a large directory is still being read.
     pub fn limit_usage(&self) -> Option<LimitUsage> {
         self.shared().lock().limit_usage()
     }
@@ -162,6 +163,8 @@ pub struct Swept {
     pub usage: LimitUsage,
     /// The size limit is still exceeded, for this reason.
     pub unmet: Option<Unmet>,
+    /// The files that could not be removed, and why; of a manager, since the pass that was told before.
+    pub failures: Vec<(PathBuf, Fault)>,
 }
 
 /// What counts for a limit.

@@ -48,9 +48,9 @@ impl Shared {
     ) -> Arc<Self> {
         Arc::new(Self {
             epoch: std::time::Instant::now(),
+            state: Mutex::new(State::new(core, directory.clone())),
             directory,
             headers,
-            state: Mutex::new(State::new(core)),
             observers: Pool::new("dlmanager-observer", OBSERVERS_MAX),
             hooks: Hooks::new(callbacks),
             telling: AtomicUsize::new(0),

@@ -1,10 +1,11 @@
 //! What the one lock guards, and what has to wait until it is free.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Waker;
 
-use dlmanager_core::{DirectoryError, DownloadId, Instant, Manager, Notice, Outcome};
+use dlmanager_core::{DirectoryError, DownloadId, Fault, Instant, Manager, Notice, Outcome, Warning};
 
 use crate::events::{Event, Subscription};
 use crate::hooks::{Call, Hook};
@@ -16,6 +17,8 @@ use crate::{DownloadedFile, Error, LimitUsage, ManagerGone, Swept, Victim};
 
 pub(crate) struct State {
     pub(crate) core: Manager,
+    /// The directory's.
+    path: PathBuf,
     /// The downloads that have not ended, in the order of their admission.
     pub(crate) records: BTreeMap<DownloadId, Arc<Record>>,
     pub(crate) waits: Waits,
@@ -27,6 +30,8 @@ pub(crate) struct State {
     /// How many passes of eviction have ended that were told.
     pub(crate) sweeps: u64,
     pub(crate) swept: Swept,
+    /// What could not be evicted since the last pass that was told.
+    not_evicted: BTreeMap<PathBuf, Fault>,
     pub(crate) subscriptions: Vec<Arc<Subscription>>,
     pub(crate) the_loop: Option<Waker>,
     /// Who waits for the directory, for a sweep, or for the end.
@@ -62,9 +67,11 @@ pub(crate) struct After {
 }
 
 impl State {
-    pub(crate) fn new(core: Manager) -> Self {
+    /// The core of the directory at `path`.
+    pub(crate) fn new(core: Manager, path: PathBuf) -> Self {
         Self {
             core,
+            path,
             records: BTreeMap::new(),
             waits: Waits::default(),
             phase: Phase::Running,
@@ -73,6 +80,7 @@ impl State {
             directory: None,
             sweeps: 0,
             swept: Swept::default(),
+            not_evicted: BTreeMap::new(),
             subscriptions: Vec::new(),
             the_loop: None,
             wakers: Wakers::default(),
@@ -105,9 +113,13 @@ impl State {
                 self.directory = Some(Err(error.clone()));
                 after.wake(self.wakers.take());
             }
+            Notice::Warning(Warning::NotEvicted { path, fault }) => {
+                self.not_evicted.insert(self.path.join(path.as_str()), fault.clone());
+            }
             Notice::Swept { files, bytes, unmet } => {
                 self.sweeps += 1;
-                self.swept = Swept { usage: LimitUsage { files: *files, bytes: *bytes }, unmet: *unmet };
+                let failures = std::mem::take(&mut self.not_evicted).into_iter().collect();
+                self.swept = Swept { usage: LimitUsage { files: *files, bytes: *bytes }, unmet: *unmet, failures };
                 after.wake(self.wakers.take());
             }
             Notice::Redirected { .. }

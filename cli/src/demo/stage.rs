@@ -174,7 +174,7 @@ impl Bytes {
 }
 
 /// The names that the rule wants to go once `new` is there, the first to go first.
-pub(super) fn rule(files: &[Entry], new: (&str, u64), limit: PersistLimit) -> Vec<String> {
+pub(super) fn rule(files: &[Entry], new: (&str, u64), limit: &PersistLimit) -> Vec<String> {
     let mut oldest: Vec<&Entry> = files.iter().filter(|file| file.name != new.0).collect();
     oldest.sort_by_key(|file| (file.accessed, &file.name));
     let mut count = oldest.len() as u64 + 1;

@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use dlmanager::{DirectoryError, DownloadManager, LimitUsage, OpenError, PersistLimit, Unmet};
+use dlmanager::core::{Completion, Deleted, FileAction, FileOp};
+use dlmanager::{DirectoryError, DownloadManager, FaultKind, LimitUsage, OpenError, PersistLimit, Store, Unmet};
+use dlmanager_fs_memory::MemoryDirectory;
 use dlmanager_origin::{Origin, Reply};
+use dlmanager_scripted::{Reply as Script, content};
 
-use crate::support::{close, end, names, visible, within};
+use crate::support::{Memory, Scripted, close, end, in_memory, names, visible, within};
 
 /// Six files of 10 bytes, `a` the oldest by access.
 fn six_files(folder: &Path) {
@@ -27,7 +30,7 @@ fn remove_old_files_follows_the_rule() {
         let folder = tempfile::tempdir().unwrap();
         six_files(folder.path());
         let limit = PersistLimit::new(size_limit, file_limit);
-        let manager = DownloadManager::builder(folder.path()).persist_limit(limit).adopt(true).open().unwrap();
+        let manager = DownloadManager::builder(folder.path()).persist_limit(limit.clone()).adopt(true).open().unwrap();
         let expected: Vec<String> = left.chars().map(String::from).collect();
         let mut kept: Vec<String> = visible(folder.path()).into_iter().collect();
         let victims = manager.victims();
@@ -63,7 +66,7 @@ fn a_strangers_directory_is_refused_and_nothing_in_it_is_touched() {
 fn when_wait_returns_the_limit_is_enforced() {
     let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
     let limit = PersistLimit::new(25, 2);
-    let manager = DownloadManager::builder(folder.path()).persist_limit(limit).open().unwrap();
+    let manager = DownloadManager::builder(folder.path()).persist_limit(limit.clone()).open().unwrap();
     for name in ["a", "b", "c", "d"] {
         origin.serve(&format!("/{name}"), Reply::body("0123456789"));
         end(&manager.download(origin.url(&format!("/{name}"))).unwrap()).unwrap();
@@ -99,4 +102,34 @@ fn without_a_limit_nothing_goes() {
     assert_eq!(within(move || sweep.wait()).unwrap(), dlmanager::Swept::default());
     assert!(manager.victims().is_empty());
     assert_eq!(visible(folder.path()).len(), 6);
+}
+
+/// A store that lets nothing be evicted.
+struct Denying(Memory);
+
+impl Store for Denying {
+    fn execute(&self, action: FileAction) -> Completion {
+        match action.op {
+            FileOp::Delete { ticket, items } if items.iter().all(|item| item.path.as_str() == "a") => {
+                ticket.done(Ok(items.iter().map(|_| Deleted::Denied(FaultKind::Denied.into())).collect()))
+            }
+            op => self.0.execute(FileAction { op, ..action }),
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_evicted_is_told_by_the_pass() {
+    let scripted = Scripted::new();
+    scripted.script.lock().unwrap().otherwise(Script::ok(content(1, 10)));
+    let store = Denying(Memory(MemoryDirectory::new()));
+    let builder = in_memory(&scripted, &MemoryDirectory::new()).store(store).persist_limit(PersistLimit::new(10, 1));
+    let manager = builder.open().unwrap();
+    for name in ["a", "b"] {
+        end(&manager.download(format!("http://origin.example/{name}")).unwrap()).unwrap();
+    }
+    let sweep = manager.remove_old_files();
+    let swept = within(move || sweep.wait()).unwrap();
+    assert_eq!(swept.failures, [(manager.dest("a").unwrap(), FaultKind::Denied.into())]);
+    close(&manager);
 }

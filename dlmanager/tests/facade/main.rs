@@ -20,6 +20,8 @@ mod limit;
 #[cfg(feature = "tokio")]
 mod observers;
 mod panics;
+#[cfg(feature = "tokio")]
+mod registering;
 mod retries;
 #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "what only tests over sockets use"))]
 mod support;

@@ -1,0 +1,118 @@
+//! One pass over the files that are registered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dlmanager_core::{self as core, DeleteItem, Deleted, Fault, FaultKind, StorePath, Unmet};
+use dlmanager_fs::Directory;
+
+use super::{File, PersistLimit};
+use crate::Swept;
+
+/// Files that are removed before the rule is asked for the next.
+const BATCH: usize = 64;
+
+pub(super) fn remove_old_files(limit: &mut PersistLimit) -> Swept {
+    let mut pass = Pass::new(limit);
+    while pass.remove_batch() {}
+    let unmet =
+        if pass.rule.is_exceeded() { Some(Unmet::InUse) } else { pass.rule.is_unmet().then_some(Unmet::FileLimit) };
+    let failures = pass.failures;
+    Swept { usage: limit.usage(), unmet, failures }
+}
+
+struct Pass<'a> {
+    limit: &'a mut PersistLimit,
+    /// The rule, which knows each file by its rank among all names: so equals go in the order of their names.
+    rule: core::PersistLimit,
+    files: BTreeMap<StorePath, File>,
+    /// What this pass leaves alone.
+    aside: BTreeSet<StorePath>,
+    /// Files found changed once: the second time they are left alone.
+    changed: BTreeSet<StorePath>,
+    failures: Vec<(PathBuf, Fault)>,
+    /// The folder that was worked in last.
+    folder: Option<(Arc<Path>, Directory)>,
+}
+
+/// What became of a victim.
+enum Removal {
+    Gone,
+    /// It changed, and has its new place in the order.
+    Renewed,
+    Failed(Fault),
+}
+
+impl<'a> Pass<'a> {
+    fn new(limit: &'a mut PersistLimit) -> Self {
+        let mut rule = core::PersistLimit::new(limit.size_limit, limit.file_limit);
+        let mut files = BTreeMap::new();
+        if rule.is_bounded() {
+            for (rank, (file, stat)) in limit.files.iter().enumerate() {
+                if let Some(key) = StorePath::entry(&format!("{rank:020}")) {
+                    rule.register(key.clone(), stat);
+                    files.insert(key, file.clone());
+                }
+            }
+        }
+        let (aside, changed, failures) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        Self { limit, rule, files, aside, changed, failures, folder: None }
+    }
+
+    /// Returns whether there may be more to go.
+    fn remove_batch(&mut self) -> bool {
+        let victims = self.rule.victims(BATCH, |key| self.aside.contains(key));
+        for victim in &victims {
+            let Some(file) = self.files.get(&victim.path).cloned() else { continue };
+            match self.remove(victim, &file) {
+                Removal::Gone => {
+                    self.rule.forget(&victim.path);
+                    self.limit.register(file, None);
+                }
+                // Those behind it have to go all the more.
+                Removal::Renewed => {}
+                Removal::Failed(fault) => {
+                    self.aside.insert(victim.path.clone());
+                    self.failures.push((file.path(), fault));
+                }
+            }
+        }
+        !victims.is_empty()
+    }
+
+    fn remove(&mut self, victim: &DeleteItem, file: &File) -> Removal {
+        let directory = match self.open(&file.folder) {
+            Ok(directory) => directory,
+            Err(fault) if fault.kind() == FaultKind::NotFound => return Removal::Gone,
+            Err(fault) => return Removal::Failed(fault),
+        };
+        let item = DeleteItem { path: file.name.clone(), expect: victim.expect };
+        match directory.delete(&item) {
+            Deleted::Deleted | Deleted::Gone => Removal::Gone,
+            Deleted::Busy => Removal::Failed(FaultKind::Busy.into()),
+            Deleted::Denied(fault) => Removal::Failed(fault),
+            Deleted::Changed if !self.changed.insert(victim.path.clone()) => Removal::Failed(FaultKind::Changed.into()),
+            Deleted::Changed => match directory.stat(&file.name) {
+                Ok(Some(stat)) if self.limit.register(file.clone(), Some(&stat)) => {
+                    self.rule.register(victim.path.clone(), &stat);
+                    Removal::Renewed
+                }
+                // Nothing that counts stands there.
+                Ok(_) => Removal::Gone,
+                Err(fault) => Removal::Failed(fault),
+            },
+        }
+    }
+
+    fn open(&mut self, folder: &Arc<Path>) -> Result<Directory, Fault> {
+        if let Some((path, directory)) = &self.folder
+            && path == folder
+        {
+            return Ok(directory.clone());
+        }
+        let directory = Directory::open(folder)?;
+        self.folder = Some((Arc::clone(folder), directory.clone()));
+        Ok(directory)
+    }
+}
