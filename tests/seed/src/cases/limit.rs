@@ -6,9 +6,10 @@ use dlmanager::core::{Completion, DeleteItem, Deleted, Fault, FaultKind, FileAct
 use dlmanager::{DownloadManager, Event, IfPresent, LimitUsage, Notice, PersistLimit, Store, Swept, Warning};
 use dlmanager_origin::{At, Gate, Reply};
 
+use super::alone;
 use crate::bench::{Bench, start};
 use crate::place::{Place, TEN};
-use crate::setting::Setting;
+use crate::setting::{Backend, Setting};
 use crate::wait::{DEADLINE, all_events, close, end, within};
 
 /// Evicts what has to go, without a download.
@@ -133,6 +134,10 @@ pub(super) fn n37_what_is_missing_or_no_file_is_skipped(setting: &Setting) {
     }
     assert_eq!(bench.place.kind("link"), has_links.then_some(FileKind::Symlink));
     assert_eq!(bench.place.kind("d"), None);
+
+    if setting.backend == Backend::Folder {
+        alone::register_file_skips(setting);
+    }
 }
 
 pub(super) fn n38_a_pattern_chooses_what_counts(setting: &Setting) {
@@ -159,6 +164,10 @@ pub(super) fn n38_a_pattern_chooses_what_counts(setting: &Setting) {
             .collect();
         assert_eq!(there, left, "{pattern}");
     }
+
+    if setting.backend == Backend::Folder {
+        alone::a_pattern_is_a_glob(setting);
+    }
 }
 
 pub(super) fn n39_old_files_are_removed_on_request(setting: &Setting) {
@@ -181,6 +190,10 @@ pub(super) fn n39_old_files_are_removed_on_request(setting: &Setting) {
         })
         .collect();
     assert_eq!(evicted, ["a", "b", "c"]);
+
+    if setting.backend == Backend::Folder {
+        alone::the_rows_of_the_python_librarys_tests_hold(setting);
+    }
 }
 
 #[cfg(unix)]
@@ -206,7 +219,22 @@ pub(super) fn n40_a_stubborn_folder_lets_go(setting: &Setting) {
     }
     let mode = fs::metadata(bench.place.path().join("stubborn")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o555, "the folder has its mode back");
-    fs::set_permissions(bench.place.path().join("stubborn"), Permissions::from_mode(0o755)).unwrap();
+
+    let folder = bench.place.path().join("alone");
+    fs::create_dir(&folder).unwrap();
+    for name in ["a", "b"] {
+        fs::write(folder.join(name), TEN).unwrap();
+        fs::set_permissions(folder.join(name), Permissions::from_mode(0o444)).unwrap();
+    }
+    fs::set_permissions(&folder, Permissions::from_mode(0o555)).unwrap();
+    let mut alone = PersistLimit::new(10, 1);
+    assert_eq!(alone.register_dir_content(&folder, "*").unwrap(), 2);
+    assert_eq!(alone.remove_old_files().failures, []);
+    assert_eq!(folder.read_dir().unwrap().count(), 1);
+    assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o555);
+    for name in ["stubborn", "alone"] {
+        fs::set_permissions(bench.place.path().join(name), Permissions::from_mode(0o755)).unwrap();
+    }
 }
 
 #[cfg(not(unix))]
@@ -267,6 +295,10 @@ pub(super) fn n41_a_file_is_looked_at_again_before_it_goes(setting: &Setting) {
         panic!("{warned:?}")
     };
     assert_eq!((path.as_str(), fault.kind()), ("a", FaultKind::Denied));
+
+    if setting.backend == Backend::Folder {
+        alone::looked_at_again(setting);
+    }
 }
 
 /// A directory in which one file may not be removed.

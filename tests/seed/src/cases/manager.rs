@@ -9,6 +9,7 @@ use dlmanager::{
 };
 use dlmanager_origin::{At, Gate, Origin, Reply};
 
+use super::alone;
 use crate::bench::{Bench, observer, pattern, start};
 use crate::place::TEN;
 use crate::program;
@@ -88,6 +89,11 @@ pub(super) fn n03_a_limit_is_optional_and_made_beforehand(setting: &Setting) {
     bench.origin.serve("/new", Reply::body(TEN));
     bench.download(&manager, "/new");
     assert_eq!(bench.place.names(), ["f", "new"]);
+    close(&manager);
+
+    if setting.backend == Backend::Folder {
+        alone::made_beforehand(setting);
+    }
 }
 
 pub(super) fn n04_no_cookies_and_header_fields_for_their_origin_only(setting: &Setting) {

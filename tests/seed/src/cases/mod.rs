@@ -2,6 +2,7 @@
 
 use crate::case::{Case, Needs};
 
+mod alone;
 mod download;
 mod files;
 mod limit;
@@ -27,7 +28,7 @@ cases! {
     2 Anything manager::n02_files_already_there_count_at_once
         "files already there count at once and may go after the first download that ended, in a directory that is ours or adopted; a stranger's is refused";
     3 Anything manager::n03_a_limit_is_optional_and_made_beforehand
-        "there is no limit by default; one is made beforehand";
+        "there is no limit by default; one is made beforehand, stands alone with several directories and patterns, or is given to a manager";
     4 Anything manager::n04_no_cookies_and_header_fields_for_their_origin_only
         "connections are kept; there is no cookie jar; header fields, a manager's or a request's, go to the URL's own origin only";
     5 Anything manager::n05_dest_tells_where_a_file_would_be
@@ -99,7 +100,7 @@ cases! {
     38 Anything limit::n38_a_pattern_chooses_what_counts
         "a glob chooses what counts; * matches no hidden file; taking over what is there is adoption";
     39 Anything limit::n39_old_files_are_removed_on_request
-        "remove_old_files() runs a pass by itself";
+        "remove_old_files() runs a pass by itself, of a manager and of a limit that stands alone";
     40 UnixFolder limit::n40_a_stubborn_folder_lets_go
         "a read-only file, or one in a read-only folder below the directory, is removed all the same";
     41 Anything limit::n41_a_file_is_looked_at_again_before_it_goes
@@ -108,7 +109,6 @@ cases! {
 
 /// What a number promises beyond its case, and the library does not offer yet.
 pub const WAITING: &[(u8, &str)] = &[
-    (3, "a limit of several directories or patterns"),
     (4, "a transport value shared by managers, with its pool and bounds"),
     (8, "another checksum for a name that runs is an error"),
     (15, "a fetch on a transport of one's choice"),
@@ -116,7 +116,4 @@ pub const WAITING: &[(u8, &str)] = &[
     (23, "the partial of a failed download is kept for resume"),
     (26, "206, once a part is asked for"),
     (32, "the program's Ctrl-C keeps partials"),
-    (37, "register_file of a limit that stands alone"),
-    (38, "register_dir_content of a limit that stands alone"),
-    (39, "remove_old_files of a limit that stands alone"),
 ];
