@@ -6,7 +6,8 @@ use dlmanager_core::{Fault, FaultKind};
 use rustls::pki_types::ServerName;
 
 /// The name that the server's certificate has to bear, from the host of a URL: a DNS name, an IPv4 address, an IPv6
-/// address with or without its brackets. The dot at the end of an absolute DNS name is dropped.
+/// address with or without its brackets. An absolute DNS name, with a dot at its end, is the same as
+/// one without.
 ///
 /// # Errors
 ///
@@ -16,7 +17,6 @@ pub fn server_name(host: &str) -> Result<ServerName<'static>, Fault> {
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Ok(ServerName::IpAddress(address.into()));
     }
-    let name = host.strip_suffix('.').unwrap_or(host);
-    ServerName::try_from(name.to_owned())
+    ServerName::try_from(host.to_owned())
         .map_err(|_| Fault::new(FaultKind::Tls).with_detail(format!("no certificate can bear the name {host:?}")))
 }

@@ -182,7 +182,7 @@ fn the_error_is_found_below_others() {
 
 #[test]
 fn a_name_is_the_same_in_each_of_its_forms() {
-    assert_eq!(server_name("a.example.").unwrap(), server_name("a.example").unwrap());
+    assert_eq!(server_name("a.example.").unwrap().to_str(), "a.example");
     assert_eq!(server_name("[::1]").unwrap(), server_name("0:0::1").unwrap());
     assert_ne!(server_name("a.example").unwrap(), server_name("b.example").unwrap());
 }
