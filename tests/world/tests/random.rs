@@ -126,6 +126,7 @@ const EXPECTED: &[&str] = &[
     "swept, unmet Some(FileLimit)",
     "swept, unmet Some(InUse)",
     "the limit checked at the end",
+    "the limit checked when all had ended",
     "directory refused",
     "warning",
     "a stranger",

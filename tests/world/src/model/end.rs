@@ -29,12 +29,25 @@ impl Model {
         let left: Vec<String> = directory.list().into_keys().filter(|path| path.starts_with(WORK_FOLDER)).collect();
         let is_owned = self.setting.config.limit.is_some();
         for path in &left {
-            let is_mark = path == OWNER_MARK && (is_owned || self.setting.is_marked);
+            // A directory that was refused is not marked by the way.
+            let may_be_marked = self.setting.is_marked || (is_owned && !self.refused) || self.mark_may_stand;
+            let is_mark = path == OWNER_MARK && may_be_marked;
             assert!(is_mark || path == WORK_FOLDER || self.litter.contains(path), "{path} is left behind");
         }
         if is_faultless && left == [WORK_FOLDER] {
             panic!("the work folder is left behind, empty");
         }
+    }
+
+    /// Checks that the limit holds when everything has ended, by itself: the end of each download brings a pass, unless its
+    /// file was present, and spares what was published just then.
+    pub(crate) fn check_limit_by_itself(&self, directory: &MemoryDirectory) -> bool {
+        let Some(limit) = self.setting.config.limit.as_ref().filter(|_| !self.refused) else { return false };
+        let Some(last) = &self.ended_last else { return false };
+        let files = self.ruled_files(directory, |path| path == last);
+        let excess = removed_by_the_rule(limit.size_limit, limit.file_limit, &files);
+        assert!(excess.is_empty(), "all has ended, and the rule still wants {excess:?} of {files:?}");
+        true
     }
 
     /// Checks that the limit holds, after a pass that nothing hindered.

@@ -46,8 +46,12 @@ pub(crate) struct Model {
     evictions: BTreeMap<String, usize>,
     evicted_told: BTreeMap<String, usize>,
     swept: Option<(u64, u64)>,
+    /// The name of the download that ended last, unless its file was present.
+    ended_last: Option<String>,
     pub(crate) closed: bool,
     refused: bool,
+    /// The mark was given its name, and the answer was lost.
+    pub(crate) mark_may_stand: bool,
     /// The least time at which what was polled can have been decided.
     decided_from: Instant,
     is_drained: bool,
@@ -116,8 +120,10 @@ impl Model {
             evictions: BTreeMap::new(),
             evicted_told: BTreeMap::new(),
             swept: None,
+            ended_last: None,
             closed: false,
             refused: false,
+            mark_may_stand: false,
             decided_from: Instant::ZERO,
             is_drained: true,
         }

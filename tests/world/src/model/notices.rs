@@ -62,6 +62,8 @@ impl Model {
                 report.outcome(outcome);
                 self.check_outcome(now, at, outcome);
                 self.downloads[at].outcome = Some(outcome.clone());
+                let is_present = matches!(outcome, Outcome::Present { .. });
+                self.ended_last = (!is_present).then(|| self.downloads[at].name.clone());
             }
             (Notice::DirectoryRefused { .. }, _) => {
                 assert!(self.setting.config.limit.is_some(), "refused without a limit");

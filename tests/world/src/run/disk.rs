@@ -148,6 +148,7 @@ impl Run<'_> {
             let twin = self.twin(&action);
             let _ = self.perform(twin, subject);
             self.report.reached(format!("{} done and not told", subject.word()));
+            self.model.mark_may_stand |= matches!(subject, Subject::Rename { to, .. } if to == OWNER_MARK);
         } else if let Subject::Delete(items) = subject {
             items.iter().for_each(|item| self.model.deletion_failed(item));
         } else if let FileOp::Close { .. } = &action.op {

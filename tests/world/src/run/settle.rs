@@ -12,6 +12,9 @@ impl Run<'_> {
         self.run_until_all_ended();
         let is_faultless = self.file_faults == 0;
         if !self.model.closed {
+            if is_faultless && self.model.is_undisturbed && self.model.check_limit_by_itself(&self.directory) {
+                self.report.reached("the limit checked when all had ended");
+            }
             self.remove_old_files();
             self.drain();
             self.run_until_idle();

@@ -36,7 +36,8 @@ impl Run<'_> {
             236..=239 => self.repeated(),
             240..=243 => self.burst(Going::Well),
             244..=252 => self.burst(Going::Chosen),
-            253..=255 => self.answer_one(Going::Badly),
+            253..=255 if self.model.setting.faults > 0 => self.answer_one(Going::Badly),
+            253..=255 => self.answer_one(Going::Chosen),
         }
         let lags = !self.model.setting.drains_at_once && self.choices.happens(190);
         if !lags {
