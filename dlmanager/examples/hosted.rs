@@ -2,12 +2,17 @@
 //!
 //! The manager's loop is one more task; it never blocks a thread of the runtime, as all file work runs on workers.
 
+use std::error::Error;
+
 use dlmanager::{DownloadManager, Event, Notice, PersistLimit};
 use tokio::runtime::Handle;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
+async fn main() -> Result<(), Box<dyn Error>> {
+    run(std::env::args().skip(1)).await
+}
+
+pub(crate) async fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
     let folder = arguments.next().ok_or("a folder is needed")?;
     let limit = PersistLimit::new(1024 * 1024 * 1024, 5);
     let manager = DownloadManager::builder(folder).persist_limit(limit).open_on(Handle::current()).await?;

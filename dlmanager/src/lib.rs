@@ -32,7 +32,7 @@
 //!
 //! The loop itself knows neither sockets nor files: a [`Transport`] and a [`Store`] execute what the
 //! [core](mod@core) asks for. By default those are hyper on tokio and the real directory; [`Builder::transport`] and
-//! [`Builder::store`] take others.
+//! [`Builder::store`] take others. The crate's examples show each of these.
 //!
 //! # What is promised
 //!
@@ -77,7 +77,7 @@ pub use dlmanager_core::{
     FileName, FileStep, IfPresent, NameError, NameRule, Notice, Outcome, Pattern, Phase, Progress, Published,
     StorePath, TimeoutKind, Unmet, UrlError, Warning,
 };
-pub use dlmanager_fs::CreateError;
+pub use dlmanager_fs::{CreateError, Directory};
 #[cfg(any(feature = "tokio", feature = "smol"))]
 pub use dlmanager_tls::{LoadError, TlsConfig, TlsConfigBuilder};
 pub use download::{Download, DownloadedFile, How, Subject};

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use dlmanager::{AdmitError, DownloadManager, Error, ManagerGone, OpenError};
+use dlmanager::{AdmitError, DownloadManager, Error, IoRuntime, ManagerGone, OpenError};
 use dlmanager_fs_memory::MemoryDirectory;
 use dlmanager_origin::{At, Body, Gate, Origin, Reply};
 use dlmanager_scripted::{Reply as Script, content};
@@ -111,8 +111,9 @@ fn settings_that_make_no_sense_are_refused_before_the_directory_is_made() {
 }
 
 #[test]
-fn the_default_transport_is_refused_on_a_runtime_that_is_not_tokios() {
+fn the_transport_on_tokio_is_refused_on_a_runtime_that_is_not_tokios() {
     let folder = tempfile::tempdir().unwrap();
-    let opening = DownloadManager::builder(folder.path()).open_on(|task| smol::spawn(task).detach());
+    let builder = DownloadManager::builder(folder.path()).runtime(IoRuntime::Tokio);
+    let opening = builder.open_on(|task| smol::spawn(task).detach());
     assert!(matches!(within(|| smol::block_on(opening)), Err(OpenError::Start(_))));
 }
