@@ -441,8 +441,8 @@ impl Evictor {
         let Ownership::Unmarking { fault } = &mut self.ownership else { return };
         match fault.take() {
             None => self.accept(effects),
-            Some(fault) if fault.kind() == FaultKind::Aborted && self.mark_fault.is_none() => {
-                // It may have got its name all the same.
+            Some(fault) if self.mark_fault.is_none() => {
+                // It may have got its name all the same: only a look can tell.
                 self.mark_fault = Some(fault);
                 self.look_for_mark(None, effects);
             }

@@ -41,7 +41,7 @@ pub enum Notice {
         /// Why the last attempt failed.
         cause: DownloadError,
     },
-    /// Bytes that were received count no longer.
+    /// Bytes that a progress notice told of count no longer.
     Rewound {
         /// Which one.
         id: DownloadId,

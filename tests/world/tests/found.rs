@@ -5,6 +5,7 @@ use std::time::Duration;
 use dlmanager_core::{
     Config, Durability, Fault, FaultKind, FileOp, LimitConfig, Notice, OWNER_MARK, Outcome, Pattern, Warning,
 };
+use dlmanager_fs_memory::Failure;
 use dlmanager_scripted::{Reply, content};
 use dlmanager_world::World;
 
@@ -82,6 +83,17 @@ fn a_mark_that_could_not_be_made_is_none_and_the_next_run_eats_nothing() {
         assert!(world.notices().iter().any(refused), "{failing}: a stranger's files need to be adopted");
         assert_eq!(evicted(&world), [""; 0]);
     }
+}
+
+#[test]
+fn a_mark_whose_rename_was_done_although_it_faulted_is_found_by_a_look() {
+    let mut world = World::new(bounded(10, 1, false));
+    world.directory.fail_when(|operation| {
+        matches!(operation.op, FileOp::Rename { .. }).then(|| Failure::after(Fault::new(FaultKind::Io)))
+    });
+    world.run();
+    assert!(world.directory.read(OWNER_MARK).is_some());
+    assert!(world.notices().iter().any(|(_, notice)| matches!(notice, Notice::DirectoryReady)));
 }
 
 #[test]
