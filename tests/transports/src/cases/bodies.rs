@@ -140,7 +140,9 @@ fn a_chunk_keeps_no_more_alive_than_it_says_and_small_ones_only_themselves(bench
     }
     let read = world.read(fetched.body, 100);
     let small = world.chunk(read).unwrap();
-    assert_eq!((small.data.len(), small.pinned), (100, 100));
+    // What is left of a large read may be less.
+    assert!((1..=100).contains(&small.data.len()), "{}", small.data.len());
+    assert_eq!(small.pinned, small.data.len());
     world.finish(fetched.body);
     world.end();
 }
