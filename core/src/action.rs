@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
 
 use crate::ticket::{Completion, Ticket, op};
-use crate::{ActionId, BodyId, Fault, FileId, Lane, Stamp, StorePath};
+use crate::{ActionId, Algorithms, BodyId, Fault, FileId, Lane, Stamp, StorePath};
 
 /// Something for the driver to do.
 #[derive(Debug)]
@@ -111,6 +111,13 @@ pub struct FileAction {
 /// The operations of a file backend. No operation follows a symlink within the directory.
 #[derive(Debug)]
 pub enum FileOp {
+    /// Find out what the directory's file system and the machine can do. May make and remove a file at `path`.
+    Probe {
+        /// Completes this action.
+        ticket: Ticket<op::Probe>,
+        /// A name that is free, in a folder that is there.
+        path: StorePath,
+    },
     /// Make a folder and its parents; one that is there is fine.
     MakeDir {
         /// Completes this action.
@@ -135,7 +142,7 @@ pub enum FileOp {
         /// The name.
         path: StorePath,
     },
-    /// Open a file for writing.
+    /// Open a file, for reading and writing.
     Open {
         /// Completes this action.
         ticket: Ticket<op::Open>,
@@ -145,6 +152,17 @@ pub enum FileOp {
         path: StorePath,
         /// What must be there.
         mode: OpenMode,
+    },
+    /// Read at `offset`: `bytes_max` bytes, or fewer where the file ends before.
+    Read {
+        /// Completes this action.
+        ticket: Ticket<op::Read>,
+        /// Which file.
+        file: FileId,
+        /// Where the first byte stands.
+        offset: u64,
+        /// Greatest number of bytes.
+        bytes_max: usize,
     },
     /// Write all of `data` at `offset`, the pieces one behind the other.
     Write {
@@ -156,6 +174,41 @@ pub enum FileOp {
         offset: u64,
         /// The bytes, at least one piece.
         data: Vec<Bytes>,
+    },
+    /// Cut the file to `length` bytes. It is at least as long.
+    Truncate {
+        /// Completes this action.
+        ticket: Ticket<op::Truncate>,
+        /// Which file.
+        file: FileId,
+        /// Its length from then on, in bytes.
+        length: u64,
+    },
+    /// Stamp the open file as modified at `modified` and accessed now.
+    SetTimes {
+        /// Completes this action.
+        ticket: Ticket<op::SetTimes>,
+        /// Which file.
+        file: FileId,
+        /// When its content was made.
+        modified: Stamp,
+    },
+    /// Add the bytes from `from` to `to` to the file's running digests, and yield the digests of its first `to` bytes.
+    ///
+    /// `from` is 0, which begins anew, or where the last `Hash` of this file ended, with the same algorithms. The file has
+    /// these bytes, be it that they are not flushed; where it ends before, that is
+    /// [`FaultKind::Changed`](crate::FaultKind::Changed).
+    Hash {
+        /// Completes this action.
+        ticket: Ticket<op::Hash>,
+        /// Which file.
+        file: FileId,
+        /// Which digests; at least one.
+        algorithms: Algorithms,
+        /// The first byte to add.
+        from: u64,
+        /// The byte behind the last one to add.
+        to: u64,
     },
     /// Flush the file's data, and of its metadata what is needed to read it, to the disk.
     Sync {
@@ -208,6 +261,27 @@ pub enum FileOp {
         /// A stamp younger than this is good enough.
         unless_within: Duration,
     },
+    /// Try to take the exclusive lock of an open file, without waiting, and make sure that `path` is still its name.
+    ///
+    /// A lock that somebody else holds is [`FaultKind::Busy`](crate::FaultKind::Busy), a name that leads elsewhere or nowhere
+    /// [`FaultKind::Changed`](crate::FaultKind::Changed), a file system without locks
+    /// [`FaultKind::Unsupported`](crate::FaultKind::Unsupported); nothing is locked then. The lock belongs to the open
+    /// file, follows it when it is renamed, and ends with the process.
+    Lock {
+        /// Completes this action.
+        ticket: Ticket<op::Lock>,
+        /// Which file.
+        file: FileId,
+        /// The name that it was opened under.
+        path: StorePath,
+    },
+    /// Give the lock of an open file back, also where its `Lock` failed. Never skipped, and idempotent.
+    Unlock {
+        /// Completes this action.
+        ticket: Ticket<op::Unlock>,
+        /// Which file.
+        file: FileId,
+    },
     /// Close a file or end a scan, also where its `Open` failed. Never skipped, and idempotent.
     Close {
         /// Completes this action.
@@ -223,10 +297,39 @@ pub enum OpenMode {
     /// Nothing: the file is made, with mode 0666 less the umask. A name that is taken, by whatever, is
     /// [`FaultKind::Exists`](crate::FaultKind::Exists).
     CreateNew,
-    /// A regular file, whose bytes are kept. Nothing there is [`FaultKind::NotFound`](crate::FaultKind::NotFound), something
-    /// else [`FaultKind::WrongType`](crate::FaultKind::WrongType).
+    /// A regular file with no other name, whose bytes are kept. Nothing there is
+    /// [`FaultKind::NotFound`](crate::FaultKind::NotFound), something else
+    /// [`FaultKind::WrongType`](crate::FaultKind::WrongType): what has a second name may be somebody's.
     Existing,
+    /// As `Existing` where something is there, as `CreateNew` where nothing is.
+    CreateOrExisting,
+    /// A regular file, for reading only, however many names it has.
+    Read,
 }
+
+/// A file that was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// It was made by this.
+    pub created: bool,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+/// What the directory's file system and the machine can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// What tells this start of the machine from all others, where that can be known: what a process wrote before it died
+    /// is still there while this is the same.
+    pub boot: Option<BootId>,
+    /// Whether locks work: a second one on the same file was refused.
+    pub locks: bool,
+}
+
+/// A start of the machine: on Linux `/proc/sys/kernel/random/boot_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct BootId(pub [u8; 16]);
 
 /// What stands under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -346,17 +449,24 @@ impl NetAction {
 macro_rules! each_file_op {
     ($value:expr, $ticket:ident => $then:expr) => {
         match $value {
+            FileOp::Probe { ticket: $ticket, .. } => $then,
             FileOp::MakeDir { ticket: $ticket, .. } => $then,
             FileOp::Scan { ticket: $ticket, .. } => $then,
             FileOp::Stat { ticket: $ticket, .. } => $then,
             FileOp::Open { ticket: $ticket, .. } => $then,
+            FileOp::Read { ticket: $ticket, .. } => $then,
             FileOp::Write { ticket: $ticket, .. } => $then,
+            FileOp::Truncate { ticket: $ticket, .. } => $then,
+            FileOp::SetTimes { ticket: $ticket, .. } => $then,
+            FileOp::Hash { ticket: $ticket, .. } => $then,
             FileOp::Sync { ticket: $ticket, .. } => $then,
             FileOp::Finish { ticket: $ticket, .. } => $then,
             FileOp::Rename { ticket: $ticket, .. } => $then,
             FileOp::SyncDir { ticket: $ticket, .. } => $then,
             FileOp::Delete { ticket: $ticket, .. } => $then,
             FileOp::Touch { ticket: $ticket, .. } => $then,
+            FileOp::Lock { ticket: $ticket, .. } => $then,
+            FileOp::Unlock { ticket: $ticket, .. } => $then,
             FileOp::Close { ticket: $ticket, .. } => $then,
         }
     };
@@ -382,6 +492,6 @@ impl FileOp {
 
     /// Whether this releases something, and so is done whatever failed before it.
     pub const fn is_closer(&self) -> bool {
-        matches!(self, Self::Close { .. })
+        matches!(self, Self::Unlock { .. } | Self::Close { .. })
     }
 }

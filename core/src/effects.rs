@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::action::{Chunk, Deleted, FileStat, Head, ScanBatch};
+use crate::action::{Chunk, Deleted, FileStat, Head, Opened, Probed, ScanBatch};
 use crate::arena::{Arena, Key};
 use crate::ticket::Answer;
 use crate::{
-    Action, ActionId, BodyId, Fault, FaultKind, FileAction, FileId, FileOp, Lane, NetAction, NetOp, Notice, Op, Output,
+    Action, ActionId, BodyId, Digests, Fault, FaultKind, FileAction, FileId, FileOp, Lane, NetAction, NetOp, Notice, Op, Output,
     Stamp, StorePath, Ticket,
 };
 use alloc::boxed::Box;
@@ -74,17 +74,24 @@ replies! {
     Fetch(Box<Head>),
     ReadBody(Chunk),
     DropBody(()),
+    Probe(Probed),
     MakeDir(()),
     Scan(ScanBatch),
     Stat(Option<FileStat>),
-    Open(()),
+    Open(Opened),
+    Read(Bytes),
     Write(Vec<Bytes>),
+    Truncate(()),
+    SetTimes(()),
+    Hash(Digests),
     Sync(()),
     Finish(()),
     Rename(()),
     SyncDir(()),
     Delete(Vec<Deleted>),
     Touch(Stamp),
+    Lock(()),
+    Unlock(()),
     Close(()),
 }
 
@@ -135,7 +142,7 @@ impl Effects {
 
     /// Advises the driver to cut short what the owner waits for, closers left out.
     pub(crate) fn abort_all(&mut self, owner: Owner) {
-        let closer = |kind| matches!(kind, Kind::Close | Kind::DropBody);
+        let closer = |kind| matches!(kind, Kind::Unlock | Kind::Close | Kind::DropBody);
         let mut targets: Vec<ActionId> = self
             .unanswered
             .iter()

@@ -69,6 +69,7 @@ mod action;
 mod arena;
 mod backoff;
 mod config;
+mod digest;
 mod download;
 mod effects;
 mod error;
@@ -97,10 +98,11 @@ mod time;
 mod timers;
 
 pub use action::{
-    Action, Chunk, DeleteItem, Deleted, Expect, FetchRequest, FileAction, FileKind, FileOp, FileStat, Head, NetAction,
-    NetOp, OpenMode, ScanBatch, ScanEntry,
+    Action, BootId, Chunk, DeleteItem, Deleted, Expect, FetchRequest, FileAction, FileKind, FileOp, FileStat, Head, NetAction,
+    NetOp, OpenMode, Opened, Probed, ScanBatch, ScanEntry,
 };
 pub use config::{Config, Durability, LimitConfig};
+pub use digest::{Algorithm, Algorithms, Digest, DigestError, Digests, Hasher};
 pub use error::{AdmitError, CancelError, DirectoryError, DownloadError, FileStep, Published, TimeoutKind};
 pub use event::{Admission, Event, Output, Wait, WakeReason};
 pub use fault::{Fault, FaultKind};

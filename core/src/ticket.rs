@@ -7,8 +7,8 @@ use core::marker::PhantomData;
 
 use bytes::Bytes;
 
-use crate::action::{Chunk, Deleted, FileStat, Head, ScanBatch};
-use crate::{ActionId, Fault, Stamp};
+use crate::action::{Chunk, Deleted, FileStat, Head, Opened, Probed, ScanBatch};
+use crate::{ActionId, Digests, Fault, Stamp};
 
 /// The right and duty to complete one action.
 ///
@@ -143,16 +143,26 @@ operations! {
     ReadBody -> Chunk,
     /// Ends an exchange.
     DropBody -> (),
+    /// Finds out what the file system and the machine can do.
+    Probe -> Probed,
     /// Makes a folder and its parents.
     MakeDir -> (),
     /// Reads a batch of the directory's entries; yields them.
     Scan -> ScanBatch,
     /// Looks at a name; yields what stands there, `None` where nothing does.
     Stat -> Option<FileStat>,
-    /// Opens a file.
-    Open -> (),
+    /// Opens a file; yields whether it was made, and its length.
+    Open -> Opened,
+    /// Reads at an offset; yields the bytes.
+    Read -> Bytes,
     /// Writes at an offset; yields the emptied vector back, to be used again.
     Write -> Vec<Bytes>,
+    /// Cuts a file.
+    Truncate -> (),
+    /// Stamps an open file.
+    SetTimes -> (),
+    /// Adds to a file's running digests; yields them.
+    Hash -> Digests,
     /// Flushes a file to the disk.
     Sync -> (),
     /// Compares a file with what it should be.
@@ -165,6 +175,10 @@ operations! {
     Delete -> Vec<Deleted>,
     /// Stamps a file as accessed now; yields the stamp that it bears afterwards.
     Touch -> Stamp,
+    /// Takes the exclusive lock of an open file.
+    Lock -> (),
+    /// Gives a lock back.
+    Unlock -> (),
     /// Closes a file or ends a scan.
     Close -> (),
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dlmanager_core::{Action, Chunk, Config, Event, FileOp, Head, Instant, Manager, NetOp, Notice, Output, Request};
+use dlmanager_core::{
+    Action, Chunk, Config, Event, FileOp, Head, Instant, Manager, NetOp, Notice, Opened, Output, Request,
+};
 use http::{HeaderMap, StatusCode, Version};
 
 const TOTAL: usize = 4 << 20;
@@ -32,7 +34,7 @@ fn time_taken(config: Config, length: usize, pinned: usize) -> Duration {
             Output::Action(Action::File(action)) => match action.op {
                 FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
                 FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
-                FileOp::Open { ticket, .. } => ticket.done(Ok(())),
+                FileOp::Open { ticket, .. } => ticket.done(Ok(Opened { created: true, length: 0 })),
                 FileOp::Write { ticket, data, .. } => ticket.done(Ok(data)),
                 FileOp::Sync { ticket, .. } => ticket.done(Ok(())),
                 FileOp::Finish { ticket, length, .. } => {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Action, Admission, Chunk, Config, Event, FileKind, FileOp, FileStat, Head, Instant, Manager, NetOp, Notice,
+    Action, Admission, Chunk, Config, Event, FileKind, FileOp, FileStat, Head, Instant, Manager, NetOp, Notice, Opened,
     Outcome, Output, Request, Stamp, WakeReason,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
@@ -27,17 +27,24 @@ fn name(output: &Output) -> &'static str {
             NetOp::DropBody { .. } => "DropBody",
         },
         Output::Action(Action::File(action)) => match action.op {
+            FileOp::Probe { .. } => "Probe",
             FileOp::MakeDir { .. } => "MakeDir",
             FileOp::Scan { .. } => "Scan",
             FileOp::Stat { .. } => "Stat",
             FileOp::Open { .. } => "Open",
+            FileOp::Read { .. } => "Read",
             FileOp::Write { .. } => "Write",
+            FileOp::Truncate { .. } => "Truncate",
+            FileOp::SetTimes { .. } => "SetTimes",
+            FileOp::Hash { .. } => "Hash",
             FileOp::Sync { .. } => "Sync",
             FileOp::Finish { .. } => "Finish",
             FileOp::Rename { .. } => "Rename",
             FileOp::SyncDir { .. } => "SyncDir",
             FileOp::Delete { .. } => "Delete",
             FileOp::Touch { .. } => "Touch",
+            FileOp::Lock { .. } => "Lock",
+            FileOp::Unlock { .. } => "Unlock",
             FileOp::Close { .. } => "Close",
         },
         Output::Action(Action::Abort(_)) => "Abort",
@@ -59,14 +66,14 @@ fn succeed(manager: &mut Manager, output: Output) {
     let completion = match action.op {
         FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
         FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
-        FileOp::Open { ticket, .. } => ticket.done(Ok(())),
+        FileOp::Open { ticket, .. } => ticket.done(Ok(Opened { created: true, length: 0 })),
         FileOp::Write { ticket, data, .. } => ticket.done(Ok(data)),
         FileOp::Sync { ticket, .. } => ticket.done(Ok(())),
         FileOp::Finish { ticket, .. } => ticket.done(Ok(())),
         FileOp::Rename { ticket, .. } => ticket.done(Ok(())),
         FileOp::Close { ticket, .. } => ticket.done(Ok(())),
         FileOp::Touch { ticket, .. } => ticket.done(Ok(Stamp::from_nanos(7))),
-        FileOp::Scan { .. } | FileOp::SyncDir { .. } | FileOp::Delete { .. } => panic!("not expected"),
+        other => panic!("not expected: {other:?}"),
     };
     manager.handle(Instant::ZERO, Event::Completed(completion));
 }

@@ -125,7 +125,7 @@ impl Download {
                         self.partial = None;
                     }
                 }
-                done(FileStep::Create, result)
+                done(FileStep::Create, result.map(|_| ()))
             }
             Reply::Write(result) => {
                 let (emptied, result) = match result {
@@ -146,7 +146,15 @@ impl Download {
                 self.deleted(result, cx);
                 Step::File(File::Done)
             }
-            Reply::Close(Ok(()) | Err(_)) | Reply::Scan(_) => Step::File(File::Done),
+            Reply::Close(Ok(()) | Err(_))
+            | Reply::Unlock(Ok(()) | Err(_))
+            | Reply::Probe(_)
+            | Reply::Scan(_)
+            | Reply::Read(_)
+            | Reply::Truncate(_)
+            | Reply::SetTimes(_)
+            | Reply::Hash(_)
+            | Reply::Lock(_) => Step::File(File::Done),
         }
     }
 

@@ -188,9 +188,15 @@ impl Files {
     fn is_slow(&mut self, op: &FileOp) -> bool {
         match op {
             FileOp::Close { file, .. } => self.slow.remove(file),
-            FileOp::Write { file, .. } | FileOp::Sync { file, .. } | FileOp::Finish { file, .. } => {
-                self.slow.contains(file)
-            }
+            FileOp::Read { file, .. }
+            | FileOp::Write { file, .. }
+            | FileOp::Truncate { file, .. }
+            | FileOp::SetTimes { file, .. }
+            | FileOp::Hash { file, .. }
+            | FileOp::Sync { file, .. }
+            | FileOp::Finish { file, .. }
+            | FileOp::Lock { file, .. }
+            | FileOp::Unlock { file, .. } => self.slow.contains(file),
             _ => false,
         }
     }
@@ -199,15 +205,21 @@ impl Files {
 /// Whether an action takes so long that it never runs on the loop's thread, nor anything of its lane beside it.
 fn is_heavy(op: &FileOp) -> bool {
     match op {
-        FileOp::Sync { .. } | FileOp::SyncDir { .. } | FileOp::Scan { .. } => true,
+        FileOp::Sync { .. } | FileOp::SyncDir { .. } | FileOp::Scan { .. } | FileOp::Hash { .. } => true,
+        // Cutting a large file frees its blocks, and looking for locks goes to the server of a network file system.
+        FileOp::Truncate { .. } | FileOp::Probe { .. } => true,
         FileOp::Delete { items, .. } => items.len() > 1,
         FileOp::MakeDir { .. }
         | FileOp::Stat { .. }
         | FileOp::Open { .. }
+        | FileOp::Read { .. }
         | FileOp::Write { .. }
+        | FileOp::SetTimes { .. }
         | FileOp::Finish { .. }
         | FileOp::Rename { .. }
         | FileOp::Touch { .. }
+        | FileOp::Lock { .. }
+        | FileOp::Unlock { .. }
         | FileOp::Close { .. } => false,
     }
 }

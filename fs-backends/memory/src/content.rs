@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-/// Pieces by their offset, which do not overlap; between them the file reads as zeros.
-#[derive(Debug, Default)]
+/// Pieces by their offset, which do not overlap; between and behind them the file reads as zeros.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Content {
     pieces: BTreeMap<u64, Vec<u8>>,
+    length: u64,
 }
 
 impl Content {
@@ -16,9 +17,37 @@ impl Content {
         content
     }
 
-    /// The end of the last piece.
     pub(crate) fn length(&self) -> u64 {
-        self.pieces.last_key_value().map_or(0, |(offset, piece)| offset + piece.len() as u64)
+        self.length
+    }
+
+    /// Cuts it, or lets it end in zeros; returns how many bytes are kept no more.
+    pub(crate) fn set_length(&mut self, length: u64) -> u64 {
+        let mut freed: u64 = self.pieces.split_off(&length).into_values().map(|piece| piece.len() as u64).sum();
+        if let Some((&start, piece)) = self.pieces.range_mut(..length).next_back() {
+            // What reaches beyond is in memory, so that its length is a usize.
+            let kept = usize::try_from(length - start).unwrap_or(usize::MAX).min(piece.len());
+            freed += (piece.len() - kept) as u64;
+            piece.truncate(kept);
+        }
+        self.length = length;
+        freed
+    }
+
+    /// At most that many bytes from `offset` on, fewer where the file ends before.
+    pub(crate) fn read(&self, offset: u64, bytes_max: usize) -> Vec<u8> {
+        let count = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX).min(bytes_max);
+        let mut bytes = vec![0; count];
+        let end = offset + count as u64;
+        let before = self.pieces.range(..offset).next_back();
+        for (&start, piece) in before.into_iter().chain(self.pieces.range(offset..end)) {
+            // Where piece and bytes begin, each counted from its own start; both lie in memory.
+            let skipped = usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX).min(piece.len());
+            let at = usize::try_from(start.saturating_sub(offset)).unwrap_or(usize::MAX);
+            let length = (piece.len() - skipped).min(count - at);
+            bytes[at..at + length].copy_from_slice(&piece[skipped..skipped + length]);
+        }
+        bytes
     }
 
     /// How many bytes are kept.
@@ -28,12 +57,7 @@ impl Content {
 
     /// All bytes, with the zeros in between.
     pub(crate) fn to_vec(&self) -> Vec<u8> {
-        let mut bytes = vec![0; usize::try_from(self.length()).expect("the file fits into memory")];
-        for (&offset, piece) in &self.pieces {
-            let start = usize::try_from(offset).expect("not after the end");
-            bytes[start..start + piece.len()].copy_from_slice(piece);
-        }
-        bytes
+        self.read(0, usize::try_from(self.length).expect("the file fits into memory"))
     }
 
     /// Writes as much of `bytes` as needs no more than `room` new bytes; returns how many were written and how many of
@@ -60,6 +84,9 @@ impl Content {
                     count
                 }
             };
+        }
+        if written > 0 {
+            self.length = self.length.max(offset + written as u64);
         }
         (written, new)
     }
@@ -92,6 +119,35 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Three writes with gaps, cut and lengthened at each byte, read at each span.
+    #[test]
+    fn what_is_cut_is_gone_and_what_is_read_is_a_part_of_the_whole() {
+        let mut content = Content::default();
+        for (offset, bytes) in [(1, &b"ab"[..]), (5, b"cde"), (9, b"f")] {
+            content.write(offset, bytes, u64::MAX);
+        }
+        let plain = b"\0ab\0\0cde\0f";
+        assert_eq!(content.to_vec(), plain);
+        for length in 0..=12_u64 {
+            let mut cut = content.clone();
+            let freed = cut.set_length(length);
+            assert_eq!(freed, content.allocated() - cut.allocated());
+            let mut expected = plain.to_vec();
+            expected.resize(usize::try_from(length).unwrap(), 0);
+            assert_eq!((cut.to_vec(), cut.length()), (expected.clone(), length));
+            for start in 0..=13_usize {
+                for count in 0..=13_usize {
+                    let part: Vec<u8> = expected.iter().skip(start).take(count).copied().collect();
+                    assert_eq!(cut.read(start as u64, count), part, "{count} from {start} of {length}");
+                }
+            }
+            let mut regrown = cut.clone();
+            regrown.set_length(12);
+            expected.resize(12, 0);
+            assert_eq!(regrown.to_vec(), expected, "what was cut at {length} does not come back");
+        }
+    }
 
     /// All sequences of three writes within a few bytes, against a plain vector.
     #[test]

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dlmanager_core::{Completion, Fault, FileAction, FileOp, Op, Stamp, StorePath, Ticket};
+use dlmanager_core::{Completion, Fault, FileAction, FileId, FileOp, Op, Stamp, StorePath, Ticket};
 
 use crate::rules::{Failure, Operation, Performed, Rules};
-use crate::tree::{Handle, Tree};
+use crate::tree::{Handle, HandleId, Process, Tree};
 
 /// A directory in memory. A clone is a second handle to the same one.
 ///
@@ -16,6 +16,7 @@ use crate::tree::{Handle, Tree};
 #[derive(Clone)]
 pub struct MemoryDirectory {
     shared: Arc<Shared>,
+    process: Process,
 }
 
 struct Shared {
@@ -28,7 +29,7 @@ impl MemoryDirectory {
     /// An empty directory without bounds or rules.
     pub fn new() -> Self {
         let shared = Shared { tree: Mutex::new(Tree::new()), rules: Mutex::default(), operations: AtomicU64::new(0) };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), process: Process(0) }
     }
 
     /// Performs one operation, at once.
@@ -112,27 +113,42 @@ impl MemoryDirectory {
 
     fn perform(&self, op: FileOp, failure: Option<Failure>) -> Completion {
         match op {
+            FileOp::Probe { ticket, path } => answer(ticket, failure, || self.tree().probe(&path)),
             FileOp::MakeDir { ticket, path } => answer(ticket, failure, || self.tree().make_dir(&path)),
             FileOp::Scan { ticket, scan, entries_max } => {
-                answer(ticket, failure, || self.tree().scan(scan, entries_max))
+                answer(ticket, failure, || self.tree().scan(self.id(scan), entries_max))
             }
             FileOp::Stat { ticket, path } => answer(ticket, failure, || self.tree().stat_path(&path)),
             FileOp::Open { ticket, file, path, mode } => {
-                answer(ticket, failure, || self.tree().open_path(file, path, mode))
+                answer(ticket, failure, || self.tree().open_path(self.id(file), path, mode))
+            }
+            FileOp::Read { ticket, file, offset, bytes_max } => {
+                answer(ticket, failure, || self.tree().read(self.id(file), offset, bytes_max))
             }
             FileOp::Write { ticket, file, offset, mut data } => {
                 if let Some(Failure { performed: Performed::Bytes(bytes_max), .. }) = failure {
                     // Whether those bytes had room or not, the failure is the answer.
-                    let _ = self.tree().write(file, offset, &data, bytes_max);
+                    let _ = self.tree().write(self.id(file), offset, &data, bytes_max);
                 }
                 answer(ticket, failure, || {
-                    self.tree().write(file, offset, &data, u64::MAX)?;
+                    self.tree().write(self.id(file), offset, &data, u64::MAX)?;
                     data.clear();
                     Ok(data)
                 })
             }
-            FileOp::Sync { ticket, file } => answer(ticket, failure, || self.tree().sync(file)),
-            FileOp::Finish { ticket, file, length } => answer(ticket, failure, || self.tree().finish(file, length)),
+            FileOp::Truncate { ticket, file, length } => {
+                answer(ticket, failure, || self.tree().truncate(self.id(file), length))
+            }
+            FileOp::SetTimes { ticket, file, modified } => {
+                answer(ticket, failure, || self.tree().set_times(self.id(file), modified))
+            }
+            FileOp::Hash { ticket, file, algorithms, from, to } => {
+                answer(ticket, failure, || self.tree().hash(self.id(file), algorithms, from, to))
+            }
+            FileOp::Sync { ticket, file } => answer(ticket, failure, || self.tree().sync(self.id(file))),
+            FileOp::Finish { ticket, file, length } => {
+                answer(ticket, failure, || self.tree().finish(self.id(file), length))
+            }
             FileOp::Rename { ticket, from, to, clobber } => {
                 answer(ticket, failure, || self.tree().rename_path(&from, &to, clobber))
             }
@@ -141,8 +157,13 @@ impl MemoryDirectory {
             FileOp::Touch { ticket, path, unless_within } => {
                 answer(ticket, failure, || self.tree().touch(&path, unless_within))
             }
+            FileOp::Lock { ticket, file, path } => answer(ticket, failure, || self.tree().lock(self.id(file), &path)),
+            FileOp::Unlock { ticket, file } => {
+                self.tree().unlock(self.id(file));
+                answer(ticket, failure, || Ok(()))
+            }
             FileOp::Close { ticket, file } => {
-                self.tree().close(file);
+                self.tree().close(self.id(file));
                 answer(ticket, failure, || Ok(()))
             }
         }
@@ -155,22 +176,42 @@ impl MemoryDirectory {
 
     fn path_of(&self, op: &FileOp) -> Option<StorePath> {
         match op {
-            FileOp::MakeDir { path, .. }
+            FileOp::Probe { path, .. }
+            | FileOp::MakeDir { path, .. }
             | FileOp::Stat { path, .. }
             | FileOp::Open { path, .. }
             | FileOp::SyncDir { path, .. }
             | FileOp::Touch { path, .. }
             | FileOp::Rename { from: path, .. } => Some(path.clone()),
             FileOp::Delete { items, .. } => items.first().map(|item| item.path.clone()),
-            FileOp::Write { file, .. }
+            FileOp::Read { file, .. }
+            | FileOp::Write { file, .. }
+            | FileOp::Truncate { file, .. }
+            | FileOp::SetTimes { file, .. }
+            | FileOp::Hash { file, .. }
             | FileOp::Sync { file, .. }
             | FileOp::Finish { file, .. }
-            | FileOp::Close { file, .. } => match self.tree().handles.get(file) {
-                Some(Handle::File { path, .. }) => Some(path.clone()),
+            | FileOp::Lock { file, .. }
+            | FileOp::Unlock { file, .. }
+            | FileOp::Close { file, .. } => match self.tree().handles.get(&self.id(*file)) {
+                Some(Handle::File(open)) => Some(open.path.clone()),
                 Some(Handle::Scan { .. }) | None => None,
             },
             FileOp::Scan { .. } => None,
         }
+    }
+
+    /// The same directory for another program.
+    pub(crate) fn of_process(&self, process: Process) -> Self {
+        Self { shared: Arc::clone(&self.shared), process }
+    }
+
+    pub(crate) const fn own_process(&self) -> Process {
+        self.process
+    }
+
+    const fn id(&self, file: FileId) -> HandleId {
+        (self.process, file)
     }
 
     pub(crate) fn tree(&self) -> MutexGuard<'_, Tree> {

@@ -24,7 +24,9 @@
 #![forbid(unsafe_code)]
 
 mod content;
+mod crash;
 mod directory;
+mod files;
 mod foreign;
 mod operations;
 mod rules;

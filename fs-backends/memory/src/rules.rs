@@ -31,7 +31,7 @@ pub(crate) enum Performed {
 }
 
 impl Failure {
-    /// The operation is not performed. (A `Close` closes all the same.)
+    /// The operation is not performed. (A `Close` closes all the same, and an `Unlock` unlocks.)
     pub const fn instead(fault: Fault) -> Self {
         Self { fault, performed: Performed::Nothing }
     }

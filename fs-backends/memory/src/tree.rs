@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dlmanager_core::{FaultKind, FileId, FileKind, FileStat, Stamp, StorePath};
+use dlmanager_core::{BootId, FaultKind, FileId, FileKind, FileStat, Hasher, Stamp, StorePath};
 
 use crate::content::Content;
 
@@ -23,8 +23,10 @@ pub(crate) struct Node {
     pub(crate) body: Body,
     pub(crate) accessed: Stamp,
     pub(crate) modified: Stamp,
-    is_named: bool,
+    names: usize,
     handles: usize,
+    /// The handle that holds the lock.
+    pub(crate) lock: Option<HandleId>,
 }
 
 #[derive(Debug)]
@@ -37,13 +39,17 @@ pub(crate) enum Body {
     Other,
 }
 
+/// One of the programs that work on the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Process(pub(crate) u64);
+
+/// An identifier, which is one for its process only.
+pub(crate) type HandleId = (Process, FileId);
+
 /// What an identifier stands for.
 #[derive(Debug)]
 pub(crate) enum Handle {
-    File {
-        node: NodeId,
-        path: StorePath,
-    },
+    File(OpenFile),
     /// The names up to `after` were delivered.
     Scan {
         after: Vec<u8>,
@@ -51,13 +57,26 @@ pub(crate) enum Handle {
     },
 }
 
+/// An open file.
+#[derive(Debug)]
+pub(crate) struct OpenFile {
+    pub(crate) node: NodeId,
+    pub(crate) path: StorePath,
+    pub(crate) is_writable: bool,
+    /// What of it was hashed.
+    pub(crate) hasher: Option<Hasher>,
+}
+
 /// The directory.
 #[derive(Debug)]
 pub(crate) struct Tree {
     nodes: BTreeMap<NodeId, Node>,
     nodes_made: u64,
-    pub(crate) handles: BTreeMap<FileId, Handle>,
+    pub(crate) handles: BTreeMap<HandleId, Handle>,
+    pub(crate) processes: u64,
     pub(crate) now: Stamp,
+    pub(crate) boot: Option<BootId>,
+    pub(crate) locks_work: bool,
     pub(crate) capacity_bytes: Option<u64>,
     pub(crate) used_bytes: u64,
 }
@@ -75,7 +94,10 @@ impl Tree {
             nodes: BTreeMap::new(),
             nodes_made: 0,
             handles: BTreeMap::new(),
+            processes: 1,
             now: BEGINNING,
+            boot: Some(BootId([1; 16])),
+            locks_work: true,
             capacity_bytes: None,
             used_bytes: 0,
         };
@@ -132,19 +154,16 @@ impl Tree {
 
     /// Puts a node under a name; what had the name loses it.
     pub(crate) fn set(&mut self, place: Place<'_>, id: NodeId) {
-        self.node_mut(id).is_named = true;
-        let replaced = self.entries_mut(place.folder).insert(place.name.to_vec(), id);
-        if let Some(replaced) = replaced.filter(|&replaced| replaced != id) {
-            self.node_mut(replaced).is_named = false;
-            self.collect(replaced);
+        self.node_mut(id).names += 1;
+        if let Some(replaced) = self.entries_mut(place.folder).insert(place.name.to_vec(), id) {
+            self.lose_name(replaced);
         }
     }
 
     /// Takes a name away.
     pub(crate) fn unlink(&mut self, place: Place<'_>) {
         if let Some(id) = self.entries_mut(place.folder).remove(place.name) {
-            self.node_mut(id).is_named = false;
-            self.collect(id);
+            self.lose_name(id);
         }
     }
 
@@ -152,6 +171,7 @@ impl Tree {
     pub(crate) fn rename(&mut self, from: Place<'_>, to: Place<'_>) {
         if let Some(id) = self.entries_mut(from.folder).remove(from.name) {
             self.set(to, id);
+            self.lose_name(id);
         }
     }
 
@@ -161,21 +181,47 @@ impl Tree {
         if let Body::File(content) = &body {
             self.used_bytes += content.allocated();
         }
-        let node = Node { body, accessed: self.now, modified: self.now, is_named: id == ROOT, handles: 0 };
+        let names = usize::from(id == ROOT);
+        let node = Node { body, accessed: self.now, modified: self.now, names, handles: 0, lock: None };
         self.nodes.insert(id, node);
         id
     }
 
-    pub(crate) fn open(&mut self, file: FileId, node: NodeId, path: StorePath) {
+    pub(crate) fn open(&mut self, id: HandleId, node: NodeId, path: StorePath, is_writable: bool) {
         self.node_mut(node).handles += 1;
-        self.handles.insert(file, Handle::File { node, path });
+        self.handles.insert(id, Handle::File(OpenFile { node, path, is_writable, hasher: None }));
     }
 
-    pub(crate) fn close(&mut self, file: FileId) {
-        if let Some(Handle::File { node, .. }) = self.handles.remove(&file) {
+    pub(crate) fn close(&mut self, id: HandleId) {
+        self.unlock(id);
+        if let Some(Handle::File(OpenFile { node, .. })) = self.handles.remove(&id) {
             self.node_mut(node).handles -= 1;
             self.collect(node);
         }
+    }
+
+    pub(crate) fn unlock(&mut self, id: HandleId) {
+        if let Some(Handle::File(OpenFile { node, .. })) = self.handles.get(&id) {
+            let node = *node;
+            self.node_mut(node).lock.take_if(|holder| *holder == id);
+        }
+    }
+
+    /// Closes all that a process has open.
+    pub(crate) fn end_process(&mut self, process: Process) {
+        let is_its = |&&(owner, _): &&HandleId| owner == process;
+        let open: Vec<HandleId> = self.handles.keys().filter(is_its).copied().collect();
+        open.into_iter().for_each(|id| self.close(id));
+    }
+
+    /// How many names lead to it.
+    pub(crate) fn names(&self, id: NodeId) -> usize {
+        self.node(id).names
+    }
+
+    fn lose_name(&mut self, id: NodeId) {
+        self.node_mut(id).names -= 1;
+        self.collect(id);
     }
 
     /// The entries of the directory itself behind a name.
@@ -217,6 +263,20 @@ impl Tree {
         FileStat { kind, length, accessed: node.accessed, modified: node.modified }
     }
 
+    pub(crate) fn content(&self, id: NodeId) -> Result<&Content, FaultKind> {
+        match &self.node(id).body {
+            Body::File(content) => Ok(content),
+            Body::Folder(_) | Body::Symlink(_) | Body::Other => Err(FaultKind::WrongType),
+        }
+    }
+
+    pub(crate) fn content_mut(&mut self, id: NodeId) -> Result<&mut Content, FaultKind> {
+        match &mut self.node_mut(id).body {
+            Body::File(content) => Ok(content),
+            Body::Folder(_) | Body::Symlink(_) | Body::Other => Err(FaultKind::WrongType),
+        }
+    }
+
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[&id]
     }
@@ -247,7 +307,7 @@ impl Tree {
     /// Frees a node that nothing leads to any more, and what stood in it.
     fn collect(&mut self, id: NodeId) {
         let node = self.node(id);
-        if node.is_named || node.handles > 0 {
+        if node.names > 0 || node.handles > 0 {
             return;
         }
         let Some(node) = self.nodes.remove(&id) else { return };
@@ -255,8 +315,7 @@ impl Tree {
             Body::File(content) => self.used_bytes -= content.allocated(),
             Body::Folder(entries) => {
                 for below in entries.into_values() {
-                    self.node_mut(below).is_named = false;
-                    self.collect(below);
+                    self.lose_name(below);
                 }
             }
             Body::Symlink(_) | Body::Other => {}

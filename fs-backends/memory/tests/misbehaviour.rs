@@ -17,7 +17,8 @@ fn execute<O: Op>(directory: &MemoryDirectory, op: impl FnOnce(Ticket<O>) -> Fil
 
 fn kind(completion: Completion) -> Option<FaultKind> {
     let fault = match completion.into_answer() {
-        Answer::Open(result) | Answer::Close(result) | Answer::Sync(result) | Answer::Rename(result) => result.err(),
+        Answer::Open(result) => result.err(),
+        Answer::Close(result) | Answer::Sync(result) | Answer::Rename(result) => result.err(),
         Answer::MakeDir(result) => result.err(),
         Answer::Write(result) => result.err(),
         Answer::Touch(result) => result.err(),

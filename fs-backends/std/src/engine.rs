@@ -2,10 +2,16 @@
 
 use std::sync::PoisonError;
 
-use dlmanager_core::{Completion, DeleteItem, Deleted, Fault, FaultKind, FileId, FileOp, ScanBatch};
+use bytes::Bytes;
+use dlmanager_core::{
+    Completion, DeleteItem, Deleted, Expect, Fault, FaultKind, FileId, FileOp, OpenMode, Opened, Probed, ScanBatch,
+    StorePath,
+};
 
+use crate::boot;
 use crate::fault;
 use crate::handles::Handles;
+use crate::open_file::OpenFile;
 use crate::root::Root;
 
 /// A directory and what is open in it.
@@ -25,18 +31,25 @@ impl<R: Root> Engine<R> {
 
     pub(crate) fn execute(&self, op: FileOp) -> Completion {
         match op {
+            FileOp::Probe { ticket, path } => ticket.done(self.probe(&path)),
             FileOp::MakeDir { ticket, path } => ticket.done(self.root.make_dir(&path)),
             FileOp::Scan { ticket, scan, entries_max } => ticket.done(self.scan(scan, entries_max)),
             FileOp::Stat { ticket, path } => ticket.done(self.root.stat(&path)),
-            FileOp::Open { ticket, file, path, mode } => {
-                ticket.done(self.handles.insert_file(file, || self.root.open_file(&path, mode)))
-            }
+            FileOp::Open { ticket, file, path, mode } => ticket.done(self.open(file, &path, mode)),
+            FileOp::Read { ticket, file, offset, bytes_max } => ticket.done(self.read(file, offset, bytes_max)),
             FileOp::Write { ticket, file, offset, mut data } => {
-                let written = self.handles.file(file).and_then(|file| self.root.write_all_at(&file, offset, &data));
+                let written = self.write(file, offset, &data);
                 ticket.done(written.map(|()| {
                     data.clear();
                     data
                 }))
+            }
+            FileOp::Truncate { ticket, file, length } => ticket.done(self.truncate(file, length)),
+            FileOp::SetTimes { ticket, file, modified } => {
+                ticket.done(self.handles.file(file).and_then(|open| self.root.set_times(&open.file, modified)))
+            }
+            FileOp::Hash { ticket, file, algorithms, from, to } => {
+                ticket.done(self.handles.file(file).and_then(|open| open.hash(&self.root, algorithms, from, to)))
             }
             FileOp::Sync { ticket, file } => ticket.done(self.sync(file)),
             FileOp::Finish { ticket, file, length } => ticket.done(self.finish(file, length)),
@@ -44,11 +57,102 @@ impl<R: Root> Engine<R> {
             FileOp::SyncDir { ticket, path } => ticket.done(self.root.sync_dir(&path)),
             FileOp::Delete { ticket, items } => ticket.done(Ok(self.delete(&items))),
             FileOp::Touch { ticket, path, unless_within } => ticket.done(self.root.touch(&path, unless_within)),
-            FileOp::Close { ticket, file } => {
-                self.handles.remove(file);
-                ticket.done(Ok(()))
+            FileOp::Lock { ticket, file, path } => ticket.done(self.lock(file, &path)),
+            FileOp::Unlock { ticket, file } => ticket.done(self.unlock(file)),
+            FileOp::Close { ticket, file } => ticket.done(self.close(file)),
+        }
+    }
+
+    /// Whether a lock keeps a second one out, with a file made for it: some network file systems let both have it.
+    fn probe(&self, path: &StorePath) -> Result<Probed, Fault> {
+        let (first, _) = self.root.open_file(path, OpenMode::CreateNew)?;
+        let locks = || {
+            let (second, _) = self.root.open_file(path, OpenMode::Existing)?;
+            self.root.try_lock(&first)?;
+            match self.root.try_lock(&second) {
+                Ok(()) => Ok(false),
+                Err(fault) if fault.kind() == FaultKind::Busy => Ok(true),
+                Err(fault) => Err(fault),
+            }
+        };
+        let locks = match locks() {
+            Err(fault) if fault.kind() == FaultKind::Unsupported => Ok(false),
+            result => result,
+        };
+        drop(first);
+        let deleted = self.root.delete(&DeleteItem { path: path.clone(), expect: Expect::File });
+        let locks = locks?;
+        match deleted {
+            Deleted::Deleted | Deleted::Gone | Deleted::Changed => Ok(Probed { boot: boot::id(), locks }),
+            Deleted::Busy => Err(FaultKind::Busy.into()),
+            Deleted::Denied(fault) => Err(fault),
+        }
+    }
+
+    fn open(&self, id: FileId, path: &StorePath, mode: OpenMode) -> Result<Opened, Fault> {
+        let mut created = false;
+        let open = self.handles.insert_file(id, || {
+            let (file, is_new) = self.root.open_file(path, mode)?;
+            created = is_new;
+            Ok(OpenFile::new(file))
+        })?;
+        Ok(Opened { created, length: if created { 0 } else { open.length()? } })
+    }
+
+    fn read(&self, id: FileId, mut offset: u64, bytes_max: usize) -> Result<Bytes, Fault> {
+        let open = self.handles.file(id)?;
+        // So that a great `bytes_max` needs no more room than the file has bytes.
+        let rest = open.length()?.saturating_sub(offset);
+        let mut buffer = vec![0; usize::try_from(rest).unwrap_or(usize::MAX).min(bytes_max)];
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.root.read_at(&open.file, &mut buffer[filled..], offset)? {
+                0 => break,
+                count => {
+                    filled += count;
+                    offset += count as u64;
+                }
             }
         }
+        buffer.truncate(filled);
+        Ok(buffer.into())
+    }
+
+    fn write(&self, id: FileId, offset: u64, data: &[Bytes]) -> Result<(), Fault> {
+        let open = self.handles.file(id)?;
+        self.root.write_all_at(&open.file, offset, data)
+    }
+
+    fn truncate(&self, id: FileId, length: u64) -> Result<(), Fault> {
+        let open = self.handles.file(id)?;
+        let before = open.length()?;
+        if before < length {
+            let detail = format!("the file has {before} bytes, fewer than {length}");
+            return Err(Fault::new(FaultKind::Changed).with_detail(detail));
+        }
+        open.file.set_len(length).map_err(|error| fault::of_file(&error))
+    }
+
+    fn lock(&self, id: FileId, path: &StorePath) -> Result<(), Fault> {
+        let open = self.handles.file(id)?;
+        open.lock(&self.root, || {
+            if self.root.is_name_of(path, &open.file)? {
+                Ok(())
+            } else {
+                Err(Fault::new(FaultKind::Changed).with_detail("the name leads elsewhere"))
+            }
+        })
+    }
+
+    /// Fine where nothing is open, or a scan: it is asked for whatever `Open` and `Lock` answered.
+    fn unlock(&self, id: FileId) -> Result<(), Fault> {
+        self.handles.file(id).map_or(Ok(()), |open| open.unlock(&self.root))
+    }
+
+    fn close(&self, id: FileId) -> Result<(), Fault> {
+        let Some(open) = self.handles.remove(id) else { return Ok(()) };
+        // Another operation on the file may still run, and would keep the lock.
+        open.unlock(&self.root)
     }
 
     fn scan(&self, id: FileId, entries_max: usize) -> Result<ScanBatch, Fault> {
@@ -60,13 +164,12 @@ impl<R: Root> Engine<R> {
     /// The data and the length, not the times: `fdatasync`, on macOS `F_FULLFSYNC`, as a mere `fsync` stops at the
     /// drive's cache there.
     fn sync(&self, id: FileId) -> Result<(), Fault> {
-        let file = self.handles.file(id)?;
-        file.sync_data().map_err(|error| fault::of_file(&error))
+        let open = self.handles.file(id)?;
+        open.file.sync_data().map_err(|error| fault::of_file(&error))
     }
 
     fn finish(&self, id: FileId, expected: u64) -> Result<(), Fault> {
-        let file = self.handles.file(id)?;
-        let length = file.metadata().map_err(|error| fault::of_file(&error))?.len();
+        let length = self.handles.file(id)?.length()?;
         if length == expected {
             return Ok(());
         }

@@ -61,7 +61,8 @@ mod unix {
             Errno::NOSPC | Errno::DQUOT | Errno::FBIG => FaultKind::NoSpace,
             Errno::NAMETOOLONG | Errno::ILSEQ => FaultKind::BadName,
             Errno::BUSY | Errno::TXTBSY | Errno::AGAIN | Errno::NOTEMPTY => FaultKind::Busy,
-            Errno::XDEV | Errno::NOSYS | Errno::OPNOTSUPP => FaultKind::Unsupported,
+            // NOLCK is how NFS says that it has no locks (flock(2)).
+            Errno::XDEV | Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK => FaultKind::Unsupported,
             _ => FaultKind::Io,
         }
     }
@@ -137,6 +138,7 @@ mod tests {
             (Errno::XDEV, Unsupported, Unsupported),
             (Errno::NOSYS, Unsupported, Unsupported),
             (Errno::OPNOTSUPP, Unsupported, Unsupported),
+            (Errno::NOLCK, Unsupported, Unsupported),
             (Errno::IO, Io, Io),
             (Errno::MFILE, Io, Io),
             (Errno::BADF, Io, Io),

@@ -1,10 +1,11 @@
 //! What is open: files and running scans by their identifiers.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dlmanager_core::{Fault, FaultKind, FileId};
+
+use crate::open_file::OpenFile;
 
 /// The open files and running scans of a directory. Nothing is done to a file while the table is locked.
 pub(crate) struct Handles<S> {
@@ -12,23 +13,27 @@ pub(crate) struct Handles<S> {
 }
 
 enum Handle<S> {
-    File(Arc<File>),
+    File(Arc<OpenFile>),
     Scan(Arc<Mutex<S>>),
 }
 
 impl<S> Handles<S> {
     /// Opens a file under an identifier; refused, and not opened, where that is in use.
-    pub(crate) fn insert_file(&self, id: FileId, open: impl FnOnce() -> Result<File, Fault>) -> Result<(), Fault> {
+    pub(crate) fn insert_file(
+        &self,
+        id: FileId,
+        open: impl FnOnce() -> Result<OpenFile, Fault>,
+    ) -> Result<Arc<OpenFile>, Fault> {
         if self.lock().contains_key(&id) {
             return Err(misuse("the identifier is in use"));
         }
-        let file = open()?;
-        self.lock().insert(id, Handle::File(Arc::new(file)));
-        Ok(())
+        let file = Arc::new(open()?);
+        self.lock().insert(id, Handle::File(Arc::clone(&file)));
+        Ok(file)
     }
 
     /// The open file; whoever has it keeps it open.
-    pub(crate) fn file(&self, id: FileId) -> Result<Arc<File>, Fault> {
+    pub(crate) fn file(&self, id: FileId) -> Result<Arc<OpenFile>, Fault> {
         match self.lock().get(&id) {
             Some(Handle::File(file)) => Ok(Arc::clone(file)),
             Some(Handle::Scan(_)) => Err(misuse("a scan, not a file")),
@@ -52,11 +57,15 @@ impl<S> Handles<S> {
         Ok(scan)
     }
 
-    /// Closes what is open under the identifier, if anything is.
-    pub(crate) fn remove(&self, id: FileId) {
-        let closed = self.lock().remove(&id);
-        // Closing may block on a network file system: not while the table is locked.
-        drop(closed);
+    /// Takes what is open under the identifier out of the table. The file it was, if it was one, closes when nothing uses
+    /// it any more.
+    pub(crate) fn remove(&self, id: FileId) -> Option<Arc<OpenFile>> {
+        let removed = self.lock().remove(&id);
+        // What ends here ends after the table's lock: closing may block on a network file system.
+        match removed {
+            Some(Handle::File(file)) => Some(file),
+            Some(Handle::Scan(_)) | None => None,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<FileId, Handle<S>>> {
@@ -70,6 +79,7 @@ impl<S> Default for Handles<S> {
     }
 }
 
-fn misuse(detail: &str) -> Fault {
+/// The fault for what a caller may not ask for.
+pub(crate) fn misuse(detail: &str) -> Fault {
     Fault::new(FaultKind::Io).with_detail(detail)
 }

@@ -39,11 +39,13 @@
 //! are there already, not those that somebody puts there at the same moment.
 #![forbid(unsafe_code)]
 
+mod boot;
 mod create;
 mod directory;
 mod engine;
 mod fault;
 mod handles;
+mod open_file;
 #[cfg(any(not(unix), test))]
 mod portable;
 mod root;

@@ -20,8 +20,18 @@ pub(crate) trait Root: Sized + Send + Sync {
 
     fn make_dir(&self, path: &StorePath) -> Result<(), Fault>;
     fn stat(&self, path: &StorePath) -> Result<Option<FileStat>, Fault>;
-    fn open_file(&self, path: &StorePath, mode: OpenMode) -> Result<File, Fault>;
+    /// The file, and whether it was made.
+    fn open_file(&self, path: &StorePath, mode: OpenMode) -> Result<(File, bool), Fault>;
+    /// Reads what there is, up to the length of `buffer`; nothing is the end.
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> Result<usize, Fault>;
     fn write_all_at(&self, file: &File, offset: u64, data: &[Bytes]) -> Result<(), Fault>;
+    /// Stamps as accessed now, and where that may be chosen as modified at `modified`.
+    fn set_times(&self, file: &File, modified: Stamp) -> Result<(), Fault>;
+    /// [`Busy`](dlmanager_core::FaultKind::Busy) where somebody else holds it.
+    fn try_lock(&self, file: &File) -> Result<(), Fault>;
+    fn unlock(&self, file: &File) -> Result<(), Fault>;
+    /// Whether that is a name of the file.
+    fn is_name_of(&self, path: &StorePath, file: &File) -> Result<bool, Fault>;
     fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault>;
     fn sync_dir(&self, path: &StorePath) -> Result<(), Fault>;
     fn delete(&self, item: &DeleteItem) -> Deleted;
@@ -65,6 +75,18 @@ pub(crate) fn stamp(time: std::time::SystemTime) -> Stamp {
         Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
     };
     Stamp::from_nanos(nanos)
+}
+
+/// A stamp as a time.
+#[cfg(any(not(unix), test))]
+pub(crate) fn time(stamp: Stamp) -> std::time::SystemTime {
+    let span = Duration::from_nanos(stamp.as_nanos().unsigned_abs());
+    let time = if stamp.as_nanos() < 0 {
+        std::time::UNIX_EPOCH.checked_sub(span)
+    } else {
+        std::time::UNIX_EPOCH.checked_add(span)
+    };
+    time.unwrap_or(std::time::UNIX_EPOCH)
 }
 
 #[cfg(test)]

@@ -323,7 +323,7 @@ macro_rules! kind_or {
 fn open(directory: &Directory, name: &str, mode: OpenMode) -> Result<(), FaultKind> {
     let answer =
         execute::<op::Open>(directory, |ticket| FileOp::Open { ticket, file: file_id(1), path: path(name), mode });
-    kind_or!(answer, Open)
+    kind_or!(answer, Open).map(drop)
 }
 
 fn write(directory: &Directory, data: Vec<Bytes>) -> Result<(), FaultKind> {

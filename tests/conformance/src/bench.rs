@@ -9,7 +9,7 @@ use bytes::Bytes;
 use dlmanager_core::testing::{Tickets, file_id, lane, path};
 use dlmanager_core::{
     Answer, DeleteItem, Deleted, Expect, Fault, FaultKind, FileAction, FileId, FileKind, FileOp, FileStat, OpenMode,
-    ScanBatch, Stamp,
+    Opened, ScanBatch, Stamp,
 };
 
 use crate::backend::{Backend, Outside, Thing};
@@ -109,13 +109,13 @@ impl<'a> Bench<'a> {
         self.stat(name).expect("a look").expect("something there")
     }
 
-    pub(crate) fn open_as(&self, file: FileId, name: &str, mode: OpenMode) -> Answered<()> {
+    pub(crate) fn open_as(&self, file: FileId, name: &str, mode: OpenMode) -> Answered<Opened> {
         perform!(self, Open { file, path: path(name), mode })
     }
 
     pub(crate) fn open(&self, name: &str, mode: OpenMode) -> Answered<FileId> {
         let file = self.fresh_id();
-        self.open_as(file, name, mode).map(|()| file)
+        self.open_as(file, name, mode).map(|_| file)
     }
 
     #[track_caller]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dlmanager_core::{
     Action, ActionId, Answer, Chunk, Completion, Config, Deleted, Event, Fault, FaultKind, FileKind, FileStat, Head,
-    Instant, LimitConfig, Manager, Notice, Output, Pattern, Request, ScanBatch, ScanEntry, Stamp, StorePath,
+    Instant, LimitConfig, Manager, Notice, Opened, Output, Pattern, Request, ScanBatch, ScanEntry, Stamp, StorePath,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
@@ -196,7 +196,7 @@ fn any_answer(choices: &mut Choices<'_>) -> Answer {
             ScanBatch { entries, unnameable: any_number(choices), done: choices.happens(200) }
         })),
         6 => Answer::Stat(any_result(choices, |choices| choices.happens(128).then(|| any_stat(choices)))),
-        7 => Answer::Open(any_result(choices, |_| ())),
+        7 => Answer::Open(any_result(choices, |_| Opened { created: true, length: 0 })),
         8 => Answer::Write(any_result(choices, |choices| vec![Bytes::from_static(b"back"); choices.index(3)])),
         9 => Answer::Sync(any_result(choices, |_| ())),
         10 => Answer::Finish(any_result(choices, |_| ())),

@@ -32,17 +32,24 @@ pub(crate) enum Reason {
 /// What a file action is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Subject {
+    Probe,
     MakeDir(String),
     Scan,
     Stat(String),
     Open { path: String, creates: bool },
+    Read,
     Write,
+    Truncate,
+    SetTimes,
+    Hash,
     Sync,
     Finish,
     Rename { from: String, to: String, clobber: bool },
     SyncDir,
     Delete(Vec<DeleteItem>),
     Touch(String),
+    Lock(String),
+    Unlock,
     Close,
 }
 
@@ -58,13 +65,19 @@ pub(crate) enum FileResult {
 impl Subject {
     pub(crate) fn of(op: &FileOp) -> Self {
         match op {
+            FileOp::Probe { .. } => Self::Probe,
             FileOp::MakeDir { path, .. } => Self::MakeDir(path.to_string()),
             FileOp::Scan { .. } => Self::Scan,
             FileOp::Stat { path, .. } => Self::Stat(path.to_string()),
-            FileOp::Open { path, mode, .. } => {
-                Self::Open { path: path.to_string(), creates: *mode == OpenMode::CreateNew }
-            }
+            FileOp::Open { path, mode, .. } => Self::Open {
+                path: path.to_string(),
+                creates: matches!(mode, OpenMode::CreateNew | OpenMode::CreateOrExisting),
+            },
+            FileOp::Read { .. } => Self::Read,
             FileOp::Write { .. } => Self::Write,
+            FileOp::Truncate { .. } => Self::Truncate,
+            FileOp::SetTimes { .. } => Self::SetTimes,
+            FileOp::Hash { .. } => Self::Hash,
             FileOp::Sync { .. } => Self::Sync,
             FileOp::Finish { .. } => Self::Finish,
             FileOp::Rename { from, to, clobber, .. } => {
@@ -73,23 +86,32 @@ impl Subject {
             FileOp::SyncDir { .. } => Self::SyncDir,
             FileOp::Delete { items, .. } => Self::Delete(items.clone()),
             FileOp::Touch { path, .. } => Self::Touch(path.to_string()),
+            FileOp::Lock { path, .. } => Self::Lock(path.to_string()),
+            FileOp::Unlock { .. } => Self::Unlock,
             FileOp::Close { .. } => Self::Close,
         }
     }
 
     pub(crate) const fn word(&self) -> &'static str {
         match self {
+            Self::Probe => "Probe",
             Self::MakeDir(_) => "MakeDir",
             Self::Scan => "Scan",
             Self::Stat(_) => "Stat",
             Self::Open { .. } => "Open",
+            Self::Read => "Read",
             Self::Write => "Write",
+            Self::Truncate => "Truncate",
+            Self::SetTimes => "SetTimes",
+            Self::Hash => "Hash",
             Self::Sync => "Sync",
             Self::Finish => "Finish",
             Self::Rename { .. } => "Rename",
             Self::SyncDir => "SyncDir",
             Self::Delete(_) => "Delete",
             Self::Touch(_) => "Touch",
+            Self::Lock(_) => "Lock",
+            Self::Unlock => "Unlock",
             Self::Close => "Close",
         }
     }
@@ -103,14 +125,21 @@ impl FileResult {
             Answer::Stat(Err(fault))
             | Answer::Scan(Err(fault))
             | Answer::Delete(Err(fault))
+            | Answer::Probe(Err(fault))
             | Answer::MakeDir(Err(fault))
             | Answer::Open(Err(fault))
+            | Answer::Read(Err(fault))
             | Answer::Write(Err(fault))
+            | Answer::Truncate(Err(fault))
+            | Answer::SetTimes(Err(fault))
+            | Answer::Hash(Err(fault))
             | Answer::Sync(Err(fault))
             | Answer::Finish(Err(fault))
             | Answer::Rename(Err(fault))
             | Answer::SyncDir(Err(fault))
             | Answer::Touch(Err(fault))
+            | Answer::Lock(Err(fault))
+            | Answer::Unlock(Err(fault))
             | Answer::Close(Err(fault)) => Self::Failed(Reason::Fault(fault.kind())),
             Answer::Aborted => Self::Failed(Reason::Aborted),
             _ => Self::Well,

@@ -4,9 +4,11 @@
 //! one that is put there between the look and the use, which takes somebody who writes to the directory at that moment.
 
 mod delete;
-mod write;
+mod identity;
+mod open;
+mod position;
 
-use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, ReadDir};
+use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, ReadDir, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -81,19 +83,44 @@ impl Root for PortableRoot {
         }
     }
 
-    fn open_file(&self, path: &StorePath, mode: OpenMode) -> Result<File, Fault> {
-        let full = self.place(path)?;
-        match mode {
-            OpenMode::CreateNew => options().create_new(true).open(full).map_err(on_path),
-            OpenMode::Existing => {
-                expect_kind(&full.symlink_metadata().map_err(on_path)?, FileKind::Regular)?;
-                options().open(full).map_err(on_path)
-            }
-        }
+    fn open_file(&self, path: &StorePath, mode: OpenMode) -> Result<(File, bool), Fault> {
+        open::open(&self.place(path)?, mode)
+    }
+
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> Result<usize, Fault> {
+        position::read_at(file, buffer, offset)
     }
 
     fn write_all_at(&self, file: &File, offset: u64, data: &[Bytes]) -> Result<(), Fault> {
-        write::write_all_at(file, offset, data)
+        position::write_all_at(file, offset, data)
+    }
+
+    fn set_times(&self, file: &File, modified: Stamp) -> Result<(), Fault> {
+        let times = FileTimes::new().set_accessed(SystemTime::now()).set_modified(root::time(modified));
+        file.set_times(times).map_err(on_file)
+    }
+
+    fn try_lock(&self, file: &File) -> Result<(), Fault> {
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => FaultKind::Busy.into(),
+            TryLockError::Error(error) => on_lock(error),
+        })
+    }
+
+    fn unlock(&self, file: &File) -> Result<(), Fault> {
+        file.unlock().map_err(on_lock)
+    }
+
+    fn is_name_of(&self, path: &StorePath, file: &File) -> Result<bool, Fault> {
+        let named = self.place(path).and_then(|full| {
+            expect_kind(&full.symlink_metadata().map_err(on_path)?, FileKind::Regular)?;
+            File::open(full).map_err(on_path)
+        });
+        match named {
+            Ok(named) => identity::is_same(&named, file),
+            Err(fault) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::WrongType) => Ok(false),
+            Err(fault) => Err(fault),
+        }
     }
 
     fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault> {
@@ -199,7 +226,7 @@ fn check(path: &StorePath) -> Result<(), Fault> {
 
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true);
+    options.read(true).write(true);
     options
 }
 
@@ -233,6 +260,12 @@ fn file_stat(metadata: &Metadata) -> FileStat {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn on_path(error: io::Error) -> Fault {
     fault::of_path(&error)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn on_lock(error: io::Error) -> Fault {
+    // The standard library's own: a system for which it has no locks.
+    if error.kind() == io::ErrorKind::Unsupported { FaultKind::Unsupported.into() } else { fault::of_file(&error) }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]

@@ -1,6 +1,7 @@
 //! The directory on Unix, by its descriptor.
 
 mod delete;
+mod open;
 mod publish;
 mod scan;
 mod stubborn;
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use dlmanager_core::{
     DeleteItem, Deleted, Fault, FaultKind, FileKind, FileStat, OpenMode, ScanBatch, Stamp, StorePath,
 };
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use rustix::io::Errno;
 
 use crate::fault;
@@ -72,26 +73,49 @@ impl Root for UnixRoot {
         }
     }
 
-    fn open_file(&self, path: &StorePath, mode: OpenMode) -> Result<File, Fault> {
-        match mode {
-            OpenMode::CreateNew => {
-                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-                self.tree.open(path, flags, Mode::from_raw_mode(0o666)).map(File::from).map_err(on_path)
-            }
-            OpenMode::Existing => {
-                // NONBLOCK: a pipe that nobody reads would block the call, where it is to be refused.
-                let file = self.tree.open(path, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()).map_err(on_path)?;
-                let stat = rustix::fs::fstat(&file).map_err(on_file)?;
-                if kind(&stat) != FileKind::Regular {
-                    return Err(FaultKind::WrongType.into());
-                }
-                Ok(file.into())
-            }
-        }
+    fn open_file(&self, path: &StorePath, mode: OpenMode) -> Result<(File, bool), Fault> {
+        open::open(&self.tree, path, mode)
+    }
+
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> Result<usize, Fault> {
+        retry(|| rustix::io::pread(file, &mut *buffer, offset)).map_err(on_file)
     }
 
     fn write_all_at(&self, file: &File, offset: u64, data: &[Bytes]) -> Result<(), Fault> {
         write::write_all_at(file, offset, data)
+    }
+
+    fn set_times(&self, file: &File, modified: Stamp) -> Result<(), Fault> {
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        let set = |last_modification| {
+            retry(|| rustix::fs::futimens(file, &Timestamps { last_access: now, last_modification }))
+        };
+        match set(timespec(modified)) {
+            // Who may write the file but does not own it may only set both times, and only to now (utimensat(2)).
+            Err(Errno::PERM) => set(now),
+            result => result,
+        }
+        .map_err(on_file)
+    }
+
+    fn try_lock(&self, file: &File) -> Result<(), Fault> {
+        retry(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)).map_err(on_file)
+    }
+
+    fn unlock(&self, file: &File) -> Result<(), Fault> {
+        retry(|| rustix::fs::flock(file, FlockOperation::Unlock)).map_err(on_file)
+    }
+
+    fn is_name_of(&self, path: &StorePath, file: &File) -> Result<bool, Fault> {
+        let open = retry(|| rustix::fs::fstat(file)).map_err(on_file)?;
+        match self.tree.stat(path) {
+            Ok(named) => Ok((named.st_dev, named.st_ino) == (open.st_dev, open.st_ino)),
+            Err(errno) => match on_path(errno) {
+                // Its folder may be gone, or something else stand there.
+                fault if matches!(fault.kind(), FaultKind::NotFound | FaultKind::WrongType) => Ok(false),
+                fault => Err(fault),
+            },
+        }
     }
 
     fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault> {
@@ -191,4 +215,9 @@ fn file_stat(stat: &Stat) -> FileStat {
 
 fn stamp(seconds: i64, nanos: i64) -> Stamp {
     Stamp::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+}
+
+fn timespec(stamp: Stamp) -> Timespec {
+    let nanos = stamp.as_nanos();
+    Timespec { tv_sec: nanos.div_euclid(1_000_000_000), tv_nsec: nanos.rem_euclid(1_000_000_000) }
 }

@@ -8,7 +8,8 @@ const LIB: &str = "core/src/lib.rs";
 const WILDCARD: &str = "wildcard_enum_match_arm";
 
 /// All that the core may depend on: none of these does IO or looks at a clock.
-const DEPENDENCIES: [&str; 7] = ["arbitrary", "base64", "blake3", "bytes", "http", "thiserror", "url"];
+const DEPENDENCIES: [&str; 10] =
+    ["arbitrary", "base64", "blake3", "bytes", "http", "md-5", "sha1", "sha2", "thiserror", "url"];
 
 /// The core is `no_std`, forbids unsafe code and denies wildcard arms, without exception.
 #[must_use]

@@ -35,7 +35,14 @@ impl Model {
                 assert_eq!(self.files.get(file), Some(&false), "a write to a file that is not open");
                 assert!(data.iter().all(|piece| !piece.is_empty()) && !data.is_empty(), "a write of nothing");
             }
-            FileOp::Sync { file, .. } | FileOp::Finish { file, .. } => {
+            FileOp::Read { file, .. }
+            | FileOp::Truncate { file, .. }
+            | FileOp::SetTimes { file, .. }
+            | FileOp::Hash { file, .. }
+            | FileOp::Sync { file, .. }
+            | FileOp::Finish { file, .. }
+            | FileOp::Lock { file, .. }
+            | FileOp::Unlock { file, .. } => {
                 assert_eq!(self.files.get(file), Some(&false), "{:?} of a file that is not open", action.op);
             }
             FileOp::Close { file, .. } => {
@@ -43,7 +50,7 @@ impl Model {
                 assert_eq!(closed, Some(false), "{file:?} is closed without being open");
             }
             FileOp::Stat { path, .. } | FileOp::Touch { path, .. } => self.works_under(action.lane, path.as_str()),
-            FileOp::SyncDir { .. } => {}
+            FileOp::Probe { .. } | FileOp::SyncDir { .. } => {}
             FileOp::Rename { from, to, clobber, .. } => {
                 assert!(from.as_str().starts_with(".dlmanager/"), "{from} gets another name");
                 if to.as_str() == OWNER_MARK {

@@ -151,8 +151,8 @@ impl Run<'_> {
             self.model.mark_may_stand |= matches!(subject, Subject::Rename { to, .. } if to == OWNER_MARK);
         } else if let Subject::Delete(items) = subject {
             items.iter().for_each(|item| self.model.deletion_failed(item));
-        } else if let FileOp::Close { .. } = &action.op {
-            // Whatever a close answers, the file is closed.
+        } else if action.op.is_closer() {
+            // Whatever a closer answers, it has closed.
             let twin = self.twin(&action);
             let _ = self.perform(twin, subject);
         }
@@ -198,6 +198,7 @@ impl Run<'_> {
     fn twin(&mut self, action: &FileAction) -> FileAction {
         let tickets = &mut self.spare_tickets;
         let op = match &action.op {
+            FileOp::Probe { path, .. } => FileOp::Probe { ticket: tickets.ticket(), path: path.clone() },
             FileOp::MakeDir { path, .. } => FileOp::MakeDir { ticket: tickets.ticket(), path: path.clone() },
             FileOp::Scan { scan, entries_max, .. } => {
                 FileOp::Scan { ticket: tickets.ticket(), scan: *scan, entries_max: *entries_max }
@@ -205,6 +206,19 @@ impl Run<'_> {
             FileOp::Stat { path, .. } => FileOp::Stat { ticket: tickets.ticket(), path: path.clone() },
             FileOp::Open { file, path, mode, .. } => {
                 FileOp::Open { ticket: tickets.ticket(), file: *file, path: path.clone(), mode: *mode }
+            }
+            FileOp::Read { file, offset, bytes_max, .. } => {
+                FileOp::Read { ticket: tickets.ticket(), file: *file, offset: *offset, bytes_max: *bytes_max }
+            }
+            FileOp::Truncate { file, length, .. } => {
+                FileOp::Truncate { ticket: tickets.ticket(), file: *file, length: *length }
+            }
+            FileOp::SetTimes { file, modified, .. } => {
+                FileOp::SetTimes { ticket: tickets.ticket(), file: *file, modified: *modified }
+            }
+            FileOp::Hash { file, algorithms, from, to, .. } => {
+                let (from, to) = (*from, *to);
+                FileOp::Hash { ticket: tickets.ticket(), file: *file, algorithms: *algorithms, from, to }
             }
             FileOp::Write { file, offset, data, .. } => {
                 let half = data[..data.len().div_ceil(2)].to_vec();
@@ -222,6 +236,10 @@ impl Run<'_> {
             FileOp::Touch { path, unless_within, .. } => {
                 FileOp::Touch { ticket: tickets.ticket(), path: path.clone(), unless_within: *unless_within }
             }
+            FileOp::Lock { file, path, .. } => {
+                FileOp::Lock { ticket: tickets.ticket(), file: *file, path: path.clone() }
+            }
+            FileOp::Unlock { file, .. } => FileOp::Unlock { ticket: tickets.ticket(), file: *file },
             FileOp::Close { file, .. } => FileOp::Close { ticket: tickets.ticket(), file: *file },
         };
         FileAction { lane: action.lane, epoch: action.epoch, op }

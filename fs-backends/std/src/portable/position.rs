@@ -1,4 +1,4 @@
-//! Positional writes, piece by piece.
+//! Reads and writes at a position.
 
 use std::fs::File;
 use std::io;
@@ -7,6 +7,16 @@ use bytes::Bytes;
 use dlmanager_core::{Fault, FaultKind};
 
 use crate::fault;
+
+/// Reads what there is, up to the length of `buffer`; nothing is the end.
+pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> Result<usize, Fault> {
+    loop {
+        match read_once_at(file, buffer, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map_err(|error| fault::of_file(&error)),
+        }
+    }
+}
 
 /// Writes all pieces, one behind the other. On a fault any number of the bytes may have been written.
 pub(super) fn write_all_at(file: &File, mut offset: u64, data: &[Bytes]) -> Result<(), Fault> {
@@ -29,6 +39,24 @@ pub(super) fn write_all_at(file: &File, mut offset: u64, data: &[Bytes]) -> Resu
         }
     }
     Ok(())
+}
+
+#[cfg(unix)]
+fn read_once_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+/// Each call moves the file's own position, which nothing else here goes by.
+#[cfg(windows)]
+fn read_once_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+#[cfg(not(any(unix, windows)))]
+fn read_once_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    use std::io::{Read, Seek, SeekFrom};
+    file.seek(SeekFrom::Start(offset))?;
+    file.read(buffer)
 }
 
 #[cfg(unix)]
