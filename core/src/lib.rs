@@ -89,6 +89,7 @@ mod origin;
 mod path;
 mod pattern;
 mod queue;
+mod record;
 mod reply;
 mod request;
 mod rng;
@@ -98,6 +99,7 @@ pub mod testing;
 mod ticket;
 mod time;
 mod timers;
+mod version;
 
 pub use action::{
     Action, BootId, Chunk, DeleteItem, Deleted, Expect, FetchRequest, FileAction, FileKind, FileOp, FileStat, Head, NetAction,
@@ -116,6 +118,7 @@ pub use notice::{Complete, Notice, Outcome, Progress, Unmet, Warning};
 pub use origin::{Origin, UrlError};
 pub use path::{OWNER_MARK, StorePath, WORK_FOLDER};
 pub use pattern::Pattern;
+pub use record::{Record, RecordError, Validator};
 pub use request::{IfPresent, Request};
 pub use ticket::{Answer, Completion, Op, Ticket, op};
 pub use time::{Instant, Stamp};
