@@ -69,6 +69,7 @@ mod action;
 mod arena;
 mod backoff;
 mod config;
+mod content_range;
 mod digest;
 mod download;
 mod effects;
