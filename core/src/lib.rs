@@ -93,6 +93,7 @@ mod queue;
 mod record;
 mod reply;
 mod request;
+mod retry_after;
 mod rng;
 mod stall;
 #[cfg(feature = "testing")]
