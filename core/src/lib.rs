@@ -71,6 +71,7 @@ mod backoff;
 mod config;
 mod content_range;
 mod digest;
+mod digest_fields;
 mod disposition;
 mod download;
 mod effects;
