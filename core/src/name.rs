@@ -18,11 +18,13 @@ const COMPONENT_BYTES_MAX: usize = 255;
 /// A name is valid on every system or on none, so that a directory can be carried from one to another. Each component
 ///
 /// - is not empty, `.` or `..`, and has at most 255 bytes;
-/// - has no `/`, `\`, `:`, none of `< > " | ? *`, and no control, bidirectional or line-separating characters;
+/// - has no `/`, `\`, `:`, none of `< > " | ? *`, and no control, bidirectional, line-separating or invisible characters
+///   (the joiners that scripts and emoji need are none);
 /// - does not end in a dot or a space, and is no device name of Windows (`CON`, `nul.txt`, `COM1` ...);
 /// - does not begin with `.dlmanager`, which is where unfinished files live.
 ///
-/// A name that breaks a rule is an error that says which one, never a silently changed name.
+/// A name that breaks a rule is an error that says which one, never a silently changed name; who would rather have it
+/// changed asks for [`sanitized`](Self::sanitized).
 ///
 /// ```
 /// use dlmanager_core::FileName;
@@ -72,12 +74,62 @@ impl FileName {
         }
         let decoded = String::from_utf8(percent_decode(segment.as_bytes()))
             .map_err(|_| NameError::new(segment, NameRule::NotUtf8))?;
-        let checked = if decoded.contains('/') { Err(NameRule::Separator) } else { check_component(&decoded) };
-        checked.map_err(|rule| NameError::new(&decoded, rule))?;
-        if decoded.starts_with('.') {
-            return Err(NameError::new(&decoded, NameRule::Hidden));
+        Self::from_suggestion(&decoded)
+    }
+
+    /// A name that somebody else suggests, a server by `Content-Disposition` say: a single component, held to the same as
+    /// one from a URL. Nothing is decoded, and nothing is cut.
+    ///
+    /// ```
+    /// use dlmanager_core::{FileName, NameRule};
+    ///
+    /// assert_eq!(FileName::from_suggestion("a b.zip").unwrap().as_str(), "a b.zip");
+    /// assert_eq!(FileName::from_suggestion("../a").unwrap_err().rule(), NameRule::Separator);
+    /// assert_eq!(FileName::from_suggestion(".bashrc").unwrap_err().rule(), NameRule::Hidden);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first rule that it breaks.
+    pub fn from_suggestion(name: &str) -> Result<Self, NameError> {
+        check_suggestion(name).map_err(|rule| NameError::new(name, rule))?;
+        Ok(Self(name.into()))
+    }
+
+    /// A name as near to this text as the rules for a suggested one allow, for callers who would rather have another name
+    /// than none. A name that is valid stays as it is, so that doing it twice changes nothing more.
+    ///
+    /// Each character that may not be in a name becomes `_`, as does a dot in front; spaces around it and dots at its end
+    /// are dropped; a device name gets a `_` in front; what is too long is cut before its extension.
+    ///
+    /// Two texts may well come to one name.
+    ///
+    /// ```
+    /// use dlmanager_core::FileName;
+    ///
+    /// assert_eq!(FileName::sanitized("what: now?.txt")?.as_str(), "what_ now_.txt");
+    /// assert_eq!(FileName::sanitized("../../etc/passwd")?.as_str(), "_._.._etc_passwd");
+    /// assert_eq!(FileName::sanitized("nul.txt")?.as_str(), "_nul.txt");
+    /// # Ok::<(), dlmanager_core::NameError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NameRule::Empty`] where there is nothing to be seen in the text.
+    pub fn sanitized(text: &str) -> Result<Self, NameError> {
+        if let Ok(name) = Self::from_suggestion(text) {
+            return Ok(name);
         }
-        Ok(Self(decoded.into()))
+        let replaced = |c| if is_separator(c) || is_control(c) || is_reserved(c) { '_' } else { c };
+        let mut name: String = text.trim_matches(' ').chars().map(replaced).collect();
+        if is_hidden(&name) {
+            name = name.replacen('.', "_", 1);
+        }
+        name = capped(name.trim_end_matches(TRAILING));
+        if is_device(&name) || is_work_folder(&name) {
+            name = capped(&alloc::format!("_{name}"));
+        }
+        Self::from_suggestion(&name)
     }
 
     /// The name, its components separated by `/`.
@@ -158,7 +210,7 @@ pub enum NameRule {
     Dots,
     /// A component holds a separator: `/`, `\` or `:`.
     Separator,
-    /// It holds a control character, or one that changes the order in which text is shown.
+    /// It holds a control character, or one that changes the order in which text is shown or is not seen at all.
     Control,
     /// It holds one of `< > " | ? *`.
     Reserved,
@@ -183,7 +235,7 @@ impl NameRule {
             Self::Empty => "has an empty component",
             Self::Dots => "has a component '.' or '..'",
             Self::Separator => "has a separator ('/', '\\' or ':') where none may be",
-            Self::Control => "has a control character or one that reorders text",
+            Self::Control => "has a control character, or one that reorders or hides text",
             Self::Reserved => "has one of < > \" | ? *, which Windows does not accept",
             Self::TrailingDotOrSpace => "has a component that ends in a dot or a space, which Windows drops",
             Self::Device => "has a component that is a device name on Windows",
@@ -194,23 +246,32 @@ impl NameRule {
     }
 }
 
-fn check_component(component: &str) -> Result<(), NameRule> {
-    if component.is_empty() {
-        return Err(NameRule::Empty);
-    }
-    if component == "." || component == ".." {
-        return Err(NameRule::Dots);
-    }
-    if component.contains(['/', '\\', ':']) {
+/// What comes from elsewhere is one component, and hides nothing.
+fn check_suggestion(name: &str) -> Result<(), NameRule> {
+    if name.contains('/') {
         return Err(NameRule::Separator);
     }
-    if component.chars().any(is_control) {
+    check_component(name)?;
+    if is_hidden(name) { Err(NameRule::Hidden) } else { Ok(()) }
+}
+
+fn check_component(component: &str) -> Result<(), NameRule> {
+    if compared(component).next().is_none() {
+        return Err(NameRule::Empty);
+    }
+    if compared(component).eq(".".chars()) || compared(component).eq("..".chars()) {
+        return Err(NameRule::Dots);
+    }
+    if component.contains(is_separator) {
+        return Err(NameRule::Separator);
+    }
+    if component.contains(is_control) {
         return Err(NameRule::Control);
     }
-    if component.contains(['<', '>', '"', '|', '?', '*']) {
+    if component.contains(is_reserved) {
         return Err(NameRule::Reserved);
     }
-    if component.ends_with(['.', ' ']) {
+    if component.ends_with(TRAILING) {
         return Err(NameRule::TrailingDotOrSpace);
     }
     if is_device(component) {
@@ -219,18 +280,67 @@ fn check_component(component: &str) -> Result<(), NameRule> {
     if component.len() > COMPONENT_BYTES_MAX {
         return Err(NameRule::TooLong);
     }
-    let prefix = component.as_bytes().get(..WORK_FOLDER.len());
-    if prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(WORK_FOLDER.as_bytes())) {
+    if is_work_folder(component) {
         return Err(NameRule::WorkFolder);
     }
     Ok(())
 }
 
-/// Control characters (C0, DEL, C1), bidirectional marks and the two separators that break a line (Unicode Standard
-/// Annex #9 and chapter 23).
-fn is_control(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+/// What Windows drops at the end of a component.
+const TRAILING: [char; 2] = ['.', ' '];
+
+const fn is_separator(c: char) -> bool {
+    matches!(c, '/' | '\\' | ':')
+}
+
+/// What Windows does not accept.
+const fn is_reserved(c: char) -> bool {
+    matches!(c, '<' | '>' | '"' | '|' | '?' | '*')
+}
+
+/// Control characters (C0, DEL, C1), bidirectional marks, the two separators that break a line, and what is not seen and
+/// has no use in a name (Unicode Standard Annex #9 and chapter 23).
+const fn is_control(c: char) -> bool {
+    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}')
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The characters that a file system compares: HFS+ passes over the two joiners, the only ones of those that it passes
+/// over which are allowed.
+fn compared(component: &str) -> impl Iterator<Item = char> {
+    component.chars().filter(|c| !matches!(c, '\u{200c}' | '\u{200d}'))
+}
+
+fn is_hidden(component: &str) -> bool {
+    compared(component).next() == Some('.')
+}
+
+/// Whether the component may be taken for the work folder or for what belongs beside it. NTFS has a short name for it as
+/// well.
+fn is_work_folder(component: &str) -> bool {
+    let mut characters = compared(component);
+    let is_prefix = WORK_FOLDER.chars().all(|c| characters.next().is_some_and(|own| own.eq_ignore_ascii_case(&c)));
+    let (stem, number) = component.split_once('~').unwrap_or((component, ""));
+    is_prefix || (stem.eq_ignore_ascii_case("dlmana") && number.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// The longest extension that is kept when a name is cut, with its dot: what is longer is hardly one.
+const EXTENSION_BYTES_MAX: usize = 32;
+
+/// The text cut to what a component may have, at its end or before its extension.
+fn capped(text: &str) -> String {
+    if text.len() <= COMPONENT_BYTES_MAX {
+        return text.into();
+    }
+    let extension = text.rfind('.').map_or("", |dot| &text[dot..]);
+    let extension = if extension.len() <= EXTENSION_BYTES_MAX { extension } else { "" };
+    let mut end = COMPONENT_BYTES_MAX - extension.len();
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let cut = alloc::format!("{}{extension}", &text[..end]);
+    cut.trim_end_matches(TRAILING).into()
 }
 
 /// Whether Windows takes the component for a device: the stem counts, whatever its case or extension.
