@@ -97,7 +97,7 @@ impl Date<'_> {
     fn seconds(&self) -> Option<u64> {
         let month = MONTHS.iter().position(|(name, ..)| *name == self.month)?;
         let (_, mut before, mut days) = *MONTHS.get(month)?;
-        let is_leap = self.year % 4 == 0 && (self.year % 100 != 0 || self.year % 400 == 0);
+        let is_leap = self.year.is_multiple_of(4) && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
         match month {
             0 => {}
             1 => days += u64::from(is_leap),
