@@ -2,9 +2,10 @@
 //!
 //! - [`World`] runs scenarios that somebody wrote, on a virtual clock.
 //! - [`run`] runs what bytes decide, a seed's or a fuzzer's, beside a reference model that knows what was promised.
-//! - [`hostile_body`] is a driver that breaks the contract, [`names_body`] checks names.
+//! - [`hostile_body`] is a driver that breaks the contract, [`names_body`] checks names, [`parsers_body`] the fields of a
+//!   head, [`records_body`] the records of unfinished files.
 //!
-//! The last three are the bodies of the fuzz targets; the suite replays their corpora.
+//! The last two are the bodies of the fuzz targets; the suite replays their corpora.
 
 mod choices;
 mod eviction;
@@ -12,6 +13,7 @@ mod hostile;
 mod lanes;
 mod model;
 mod names;
+mod parsing;
 mod report;
 mod run;
 mod server;
@@ -23,6 +25,7 @@ pub use choices::seeded_bytes;
 pub use eviction::{RuledFile, removed_by_the_rule};
 pub use hostile::{Hostile, hostile_body};
 pub use names::{Named, names_body};
+pub use parsing::{Parsed, Recorded, parsers_body, records_body};
 pub use report::Report;
 pub use run::{Draining, Ended, run, run_told, run_traced};
 pub use world::World;

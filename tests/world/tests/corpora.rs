@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use dlmanager_world::{fuzz_body, hostile_body, names_body};
+use dlmanager_world::{fuzz_body, hostile_body, names_body, parsers_body, records_body};
 
 /// Runs a target's corpus; returns how many inputs it has.
 fn replay(target: &str, mut body: impl FnMut(&[u8])) -> usize {
@@ -39,4 +39,36 @@ fn names() {
         from_urls += u32::from(named.from_url);
     });
     assert!(inputs >= 50 && given > 5 && from_urls > 5, "{inputs} {given} {from_urls}");
+}
+
+#[test]
+fn parsers() {
+    let mut found = [0; 7];
+    let inputs = replay("parsers", |data| {
+        let parsed = parsers_body(data);
+        let fields = [
+            parsed.validator,
+            parsed.last_modified,
+            parsed.part,
+            parsed.retry_after,
+            parsed.suggested,
+            parsed.named,
+            parsed.digest,
+        ];
+        for (count, is_found) in found.iter_mut().zip(fields) {
+            *count += u32::from(is_found);
+        }
+    });
+    assert!(inputs >= 90 && found.iter().all(|count| *count >= 4), "{inputs} {found:?}");
+}
+
+#[test]
+fn records() {
+    let (mut decoded, mut encoded) = (0, 0);
+    let inputs = replay("records", |data| {
+        let recorded = records_body(data);
+        decoded += u32::from(recorded.decoded);
+        encoded += u32::from(recorded.encoded);
+    });
+    assert!(inputs >= 80 && decoded > 10 && encoded > 10, "{inputs} {decoded} {encoded}");
 }
