@@ -2,11 +2,12 @@
 
 use dlmanager_core::{FileName, Request, StorePath};
 
-/// Characters that no component has: separators, what Windows reserves, and what changes the order of text.
+/// Characters that no component has: separators, what Windows reserves, what changes the order of text, and what is not
+/// seen.
 const REFUSED: &[char] = &[
     '/', '\\', ':', '<', '>', '"', '|', '?', '*', '\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}',
     '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
-    '\u{feff}',
+    '\u{feff}', '\u{200b}', '\u{2060}', '\u{2061}', '\u{2062}', '\u{2063}', '\u{2064}', '\u{206a}', '\u{206f}',
 ];
 
 const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout$"];
@@ -60,7 +61,12 @@ fn check(name: &FileName) {
         assert!(component.len() <= 255, "{name:?}");
         assert!(!component.contains(REFUSED) && !component.contains(char::is_control), "{name:?}");
         assert!(!component.ends_with(['.', ' ']), "{name:?}");
-        assert!(!component.to_ascii_lowercase().starts_with(".dlmanager"), "{name:?}");
+        // As HFS+ compares it, without the joiners.
+        let compared = component.to_ascii_lowercase().replace(['\u{200c}', '\u{200d}'], "");
+        assert!(
+            !compared.is_empty() && !compared.starts_with(".dlmanager") && !compared.starts_with("dlmana~1"),
+            "{name:?}"
+        );
         let stem = component.split('.').next().unwrap_or_default().trim_end_matches(' ').to_lowercase();
         assert!(!DEVICES.contains(&stem.as_str()), "{name:?}");
         let numbered = stem.strip_prefix("com").or(stem.strip_prefix("lpt"));
