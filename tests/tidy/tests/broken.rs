@@ -26,7 +26,8 @@ type Files = BTreeMap<String, String>;
 
 /// A workspace in which every wall stands.
 fn sound() -> Files {
-    let core = "arbitrary = \"1\"\nbase64 = \"1\"\nblake3 = \"1\"\nbytes = \"1\"\nhttp = \"1\"\nthiserror = \"1\"\nurl = \"1\"\n";
+    let core = ["arbitrary", "base64", "blake3", "bytes", "http", "md-5", "sha1", "sha2", "thiserror", "url"];
+    let core: String = core.iter().map(|name| format!("{name} = \"1\"\n")).collect();
     let exchange = "bytes = \"1\"\ndlmanager-core = \"0\"\nhyper = \"1\"\n[dev-dependencies]\nx = \"1\"\n";
     let hyper = "dlmanager-exchange = \"0\"\nhttp = \"1\"\nhyper-util = \"1\"\ntokio.workspace = true\n\
         [dev-dependencies]\ndlmanager-origin = \"0\"\n";
@@ -43,7 +44,7 @@ fn sound() -> Files {
         ("Cargo.toml", ROOT.to_owned()),
         ("LICENSE-MIT", "Permission is hereby granted".to_owned()),
         ("LICENSE-APACHE", "Apache License".to_owned()),
-        ("core/Cargo.toml", manifest("dlmanager-core", core)),
+        ("core/Cargo.toml", manifest("dlmanager-core", &core)),
         ("core/src/lib.rs", lib.to_owned()),
         ("core/tests/model.rs", "use std::collections::HashMap;".to_owned()),
         ("transports/exchange/Cargo.toml", manifest("dlmanager-exchange", exchange)),

@@ -3,7 +3,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use dlmanager_core::testing::{Tickets, file_id, lane, path};
-use dlmanager_core::{Answer, DeleteItem, Expect, op};
+use dlmanager_core::{Algorithm, Algorithms, Answer, DeleteItem, Expect, Stamp, op};
 
 use super::*;
 use crate::sync::block_on_until;
@@ -268,12 +268,30 @@ fn work_that_is_dropped_answers_as_aborted() {
 }
 
 #[test]
-fn a_batch_of_deletions_is_heavy_and_a_single_one_is_not() {
-    let mut tickets = Tickets::new();
-    let item = || DeleteItem { path: path("a"), expect: Expect::File };
-    let one = FileOp::Delete { ticket: tickets.ticket::<op::Delete>(), items: vec![item()] };
-    let two = FileOp::Delete { ticket: tickets.ticket::<op::Delete>(), items: vec![item(), item()] };
-    assert_eq!((is_heavy(&one), is_heavy(&two)), (false, true));
+fn what_may_take_long_is_heavy_and_what_holds_no_disk_up_is_not() {
+    let tickets = &mut Tickets::new();
+    let file = file_id(1);
+    let items = |count| vec![DeleteItem { path: path("a"), expect: Expect::File }; count];
+    let algorithms = Algorithms::NONE.with(Algorithm::Sha256);
+    for op in [
+        FileOp::Probe { ticket: tickets.ticket(), path: path("a") },
+        FileOp::Truncate { ticket: tickets.ticket(), file, length: 0 },
+        // However short: it is not the loop's thread that computes.
+        FileOp::Hash { ticket: tickets.ticket(), file, algorithms, from: 0, to: 1 },
+        FileOp::Sync { ticket: tickets.ticket(), file },
+        FileOp::Delete { ticket: tickets.ticket(), items: items(2) },
+    ] {
+        assert!(is_heavy(&op), "{op:?}");
+    }
+    for op in [
+        FileOp::Read { ticket: tickets.ticket(), file, offset: 0, bytes_max: 1 },
+        FileOp::SetTimes { ticket: tickets.ticket(), file, modified: Stamp::default() },
+        FileOp::Lock { ticket: tickets.ticket(), file, path: path("a") },
+        FileOp::Unlock { ticket: tickets.ticket(), file },
+        FileOp::Delete { ticket: tickets.ticket(), items: items(1) },
+    ] {
+        assert!(!is_heavy(&op), "{op:?}");
+    }
 }
 
 /// A stream of numbers that is the same in each run.
