@@ -55,6 +55,20 @@ impl Content {
         self.pieces.values().map(|piece| piece.len() as u64).sum()
     }
 
+    /// The blocks that hold bytes from `offset` on.
+    pub(crate) fn blocks_from(&self, offset: u64, block_bytes: u64) -> Vec<u64> {
+        let before = self.pieces.range(..offset).next_back();
+        let mut blocks = Vec::new();
+        for (&start, piece) in before.into_iter().chain(self.pieces.range(offset..)) {
+            let (start, end) = (start.max(offset), start + piece.len() as u64);
+            if start < end {
+                blocks.extend(start / block_bytes..=(end - 1) / block_bytes);
+            }
+        }
+        blocks.dedup();
+        blocks
+    }
+
     /// All bytes, with the zeros in between.
     pub(crate) fn to_vec(&self) -> Vec<u8> {
         self.read(0, usize::try_from(self.length).expect("the file fits into memory"))

@@ -22,6 +22,24 @@ impl MemoryDirectory {
         self.tree().end_process(self.own_process());
     }
 
+    /// The machine fails, and is started again: all programs' files are closed and their locks free, the
+    /// [boot](Self::boot) is another, and of what was not flushed there is what the [`Profile`](crate::Profile) lets
+    /// survive. Stamps survive as they were.
+    ///
+    /// `choose` decides what does. It is asked for a number below the bound that it is given, which is at least 2; a
+    /// greater answer counts as the greatest one. 0 stands for what is on the disk, and the greatest for what was done
+    /// last, so that `|_| 0` loses all that may be lost, and `|bound| bound - 1` nothing but what failed flushes have
+    /// lost. The questions depend on nothing but what happened to the directory, and on the answers before: who tries all
+    /// answers sees all that may be left. `choose` may not use the directory.
+    pub fn lose_power(&self, choose: &mut dyn FnMut(usize) -> usize) {
+        let mut tree = self.tree();
+        tree.lose_power(&mut |bound| if bound < 2 { 0 } else { choose(bound).min(bound - 1) });
+        tree.boot = tree.boot.map(|BootId(bytes)| {
+            let next = u128::from_be_bytes(bytes).wrapping_add(1);
+            BootId(next.to_be_bytes())
+        });
+    }
+
     /// Whether locks work. Where they do not, which is the case on some network file systems, taking one is
     /// [`Unsupported`](dlmanager_core::FaultKind::Unsupported).
     pub fn set_locks_work(&self, work: bool) {

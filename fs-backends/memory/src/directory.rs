@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use dlmanager_core::{Completion, Fault, FileAction, FileId, FileOp, Op, Stamp, StorePath, Ticket};
 
+use crate::disk::{Disk, Profile};
 use crate::rules::{Failure, Operation, Performed, Rules};
 use crate::tree::{Handle, HandleId, Process, Tree};
+
+/// The length of the blocks of most disks.
+pub const BLOCK_BYTES: u64 = 4096;
 
 /// A directory in memory. A clone is a second handle to the same one.
 ///
@@ -26,9 +30,20 @@ struct Shared {
 }
 
 impl MemoryDirectory {
-    /// An empty directory without bounds or rules.
+    /// An empty directory without bounds or rules, of which no [power loss](Self::lose_power) leaves anything.
     pub fn new() -> Self {
-        let shared = Shared { tree: Mutex::new(Tree::new()), rules: Mutex::default(), operations: AtomicU64::new(0) };
+        Self::on_disk(Profile::Tmpfs, BLOCK_BYTES)
+    }
+
+    /// The same on a disk, which keeps what is flushed.
+    ///
+    /// # Panics
+    ///
+    /// Where `block_bytes` is zero.
+    pub fn on_disk(profile: Profile, block_bytes: u64) -> Self {
+        assert!(block_bytes > 0, "a block has bytes");
+        let tree = Mutex::new(Tree::new(Disk::new(profile, block_bytes)));
+        let shared = Shared { tree, rules: Mutex::default(), operations: AtomicU64::new(0) };
         Self { shared: Arc::new(shared), process: Process(0) }
     }
 
@@ -145,7 +160,12 @@ impl MemoryDirectory {
             FileOp::Hash { ticket, file, algorithms, from, to } => {
                 answer(ticket, failure, || self.tree().hash(self.id(file), algorithms, from, to))
             }
-            FileOp::Sync { ticket, file } => answer(ticket, failure, || self.tree().sync(self.id(file))),
+            FileOp::Sync { ticket, file } => {
+                if failure.as_ref().is_some_and(|failure| failure.performed != Performed::All) {
+                    self.tree().sync_badly(self.id(file));
+                }
+                answer(ticket, failure, || self.tree().sync(self.id(file)))
+            }
             FileOp::Finish { ticket, file, length } => {
                 answer(ticket, failure, || self.tree().finish(self.id(file), length))
             }

@@ -59,6 +59,7 @@ impl Tree {
             let (written, new) = self.content_mut(node)?.write(offset, &piece[..tried], room);
             if written > 0 {
                 self.node_mut(node).modified = self.now;
+                self.wrote(node, offset, written as u64);
             }
             self.used_bytes += new;
             offset += written as u64;
@@ -79,6 +80,11 @@ impl Tree {
         }
         self.used_bytes -= self.content_mut(node)?.set_length(length);
         self.node_mut(node).modified = self.now;
+        if before > length
+            && let Some(disk) = &mut self.disk
+        {
+            disk.cut(node, length);
+        }
         Ok(())
     }
 
@@ -114,8 +120,23 @@ impl Tree {
         Ok(digests)
     }
 
-    pub(crate) fn sync(&self, id: HandleId) -> Result<(), Fault> {
-        self.file(id).map(drop)
+    pub(crate) fn sync(&mut self, id: HandleId) -> Result<(), Fault> {
+        let node = self.file(id)?.node;
+        let length = self.stat(node).length;
+        if let Some(disk) = &mut self.disk {
+            disk.flush(node, length);
+        }
+        Ok(())
+    }
+
+    /// A flush that fails.
+    pub(crate) fn sync_badly(&mut self, id: HandleId) {
+        if let Ok(OpenFile { node, .. }) = self.file(id) {
+            let node = *node;
+            if let Some(disk) = &mut self.disk {
+                disk.lose_pages(node);
+            }
+        }
     }
 
     pub(crate) fn finish(&self, id: HandleId, expected: u64) -> Result<(), Fault> {

@@ -6,10 +6,10 @@ use dlmanager_core::{FileKind, FileStat, Stamp};
 
 use crate::MemoryDirectory;
 use crate::content::Content;
-use crate::tree::{Body, Place};
+use crate::tree::{Body, NodeId, Place, Tree};
 
-/// Paths are relative, with `/` between components. None of these is subject to rules or to the capacity. Those that put
-/// something make the folders on the way, and replace what has the name.
+/// Paths are relative, with `/` between components. None of these is subject to rules or to the capacity, and all of it is on
+/// the disk at once. Those that put something make the folders on the way, and replace what has the name.
 ///
 /// # Panics
 ///
@@ -18,6 +18,18 @@ impl MemoryDirectory {
     /// Puts a regular file, stamped now.
     pub fn put_file(&self, path: &str, bytes: &[u8]) {
         self.put(path, Body::File(Content::new(bytes)));
+    }
+
+    /// Puts a second name for a regular file.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no regular file under `existing`.
+    pub fn put_link(&self, path: &str, existing: &str) {
+        let mut tree = self.tree();
+        let found = tree.place(existing).ok().and_then(|place| tree.find(place));
+        let node = found.filter(|&id| tree.content(id).is_ok()).expect("a regular file");
+        tree.put(path, node);
     }
 
     /// Puts an empty folder.
@@ -39,7 +51,11 @@ impl MemoryDirectory {
     pub fn put_unnameable(&self, name: &[u8]) {
         let mut tree = self.tree();
         let node = tree.add(Body::File(Content::default()));
-        tree.set(Place::entry(name), node);
+        let place = Place::entry(name);
+        tree.set(place, node);
+        if let Some(disk) = &mut tree.disk {
+            disk.settle_name(place.folder, place.name);
+        }
     }
 
     /// Takes something away, a folder with all that is in it. `false` where nothing is.
@@ -48,6 +64,7 @@ impl MemoryDirectory {
         let place = tree.place(path).expect("a path within the directory");
         let found = tree.find(place).is_some();
         tree.unlink(place);
+        tree.settle(path);
         found
     }
 
@@ -95,11 +112,18 @@ impl MemoryDirectory {
 
     fn put(&self, path: &str, body: Body) {
         let mut tree = self.tree();
-        if let Some((folder, _)) = path.rsplit_once('/') {
-            tree.make_folders(folder).expect("folders on the way");
-        }
-        let place = tree.place(path).expect("a path within the directory");
         let node = tree.add(body);
-        tree.set(place, node);
+        tree.put(path, node);
+    }
+}
+
+impl Tree {
+    fn put(&mut self, path: &str, node: NodeId) {
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            self.make_folders(folder).expect("folders on the way");
+        }
+        let place = self.place(path).expect("a path within the directory");
+        self.set(place, node);
+        self.settle(path);
     }
 }

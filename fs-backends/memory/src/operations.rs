@@ -76,8 +76,11 @@ impl Tree {
         Ok(())
     }
 
-    pub(crate) fn sync_dir(&self, path: &StorePath) -> Result<(), Fault> {
-        self.place(path.as_str())?;
+    pub(crate) fn sync_dir(&mut self, path: &StorePath) -> Result<(), Fault> {
+        let folder = self.place(path.as_str())?.folder;
+        if let Some(disk) = &mut self.disk {
+            disk.flush_folder(folder);
+        }
         Ok(())
     }
 

@@ -31,7 +31,9 @@ pub(crate) enum Performed {
 }
 
 impl Failure {
-    /// The operation is not performed. (A `Close` closes all the same, and an `Unlock` unlocks.)
+    /// The operation is not performed. A `Close` closes all the same, and an `Unlock` unlocks. A `Sync` that fails takes
+    /// what it should have flushed for clean all the same, as Linux does: it can be read, and no later `Sync` flushes it
+    /// unless its blocks are written again.
     pub const fn instead(fault: Fault) -> Self {
         Self { fault, performed: Performed::Nothing }
     }

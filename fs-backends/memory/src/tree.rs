@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use dlmanager_core::{BootId, FaultKind, FileId, FileKind, FileStat, Hasher, Stamp, StorePath};
 
 use crate::content::Content;
+use crate::disk::{Disk, Edit, Survivor};
 
 /// What file systems accept as the length of a component.
 const COMPONENT_BYTES_MAX: usize = 255;
@@ -15,7 +16,7 @@ const BEGINNING: Stamp = Stamp::from_nanos(1_577_836_800_000_000_000);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(u64);
 
-const ROOT: NodeId = NodeId(0);
+pub(crate) const ROOT: NodeId = NodeId(0);
 
 /// A thing in the directory. It lives while a name or a handle leads to it.
 #[derive(Debug)]
@@ -79,17 +80,19 @@ pub(crate) struct Tree {
     pub(crate) locks_work: bool,
     pub(crate) capacity_bytes: Option<u64>,
     pub(crate) used_bytes: u64,
+    /// Where something outlives the machine.
+    pub(crate) disk: Option<Disk>,
 }
 
 /// A name in a folder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
-    folder: NodeId,
-    name: &'a [u8],
+    pub(crate) folder: NodeId,
+    pub(crate) name: &'a [u8],
 }
 
 impl Tree {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(disk: Option<Disk>) -> Self {
         let mut tree = Self {
             nodes: BTreeMap::new(),
             nodes_made: 0,
@@ -100,10 +103,58 @@ impl Tree {
             locks_work: true,
             capacity_bytes: None,
             used_bytes: 0,
+            disk,
         };
-        let root = tree.add(Body::Folder(BTreeMap::new()));
-        debug_assert_eq!(root, ROOT);
+        tree.begin();
         tree
+    }
+
+    /// An empty directory.
+    fn begin(&mut self) {
+        let root = Node {
+            body: Body::Folder(BTreeMap::new()),
+            accessed: self.now,
+            modified: self.now,
+            names: 1,
+            handles: 0,
+            lock: None,
+        };
+        self.nodes = BTreeMap::from([(ROOT, root)]);
+        self.nodes_made = 1;
+        self.used_bytes = 0;
+    }
+
+    /// The machine fails: what is left of the directory is what the disk has then.
+    pub(crate) fn lose_power(&mut self, choose: &mut dyn FnMut(usize) -> usize) {
+        self.handles.clear();
+        let Some(disk) = &mut self.disk else { return self.begin() };
+        let survivors = disk.lose_power(choose);
+        let mut before = std::mem::take(&mut self.nodes);
+        self.used_bytes = 0;
+        for Survivor { id, body, names, left } in survivors {
+            // A thing is either in use or has left the stamps that it had then.
+            let stamps = before.remove(&id).map(|node| (node.accessed, node.modified));
+            let (accessed, modified) = stamps.or(left).unwrap_or((self.now, self.now));
+            if let Body::File(content) = &body {
+                self.used_bytes += content.allocated();
+            }
+            self.nodes.insert(id, Node { body, accessed, modified, names, handles: 0, lock: None });
+        }
+    }
+
+    /// A path and the folders on the way to it, with what is in the file of that name, are on the disk.
+    pub(crate) fn settle(&mut self, path: &str) {
+        let Some(mut disk) = self.disk.take() else { return };
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        for place in ends.filter_map(|end| self.place(&path[..end]).ok()) {
+            disk.settle_name(place.folder, place.name);
+            if let Some(id) = self.find(place)
+                && let Ok(content) = self.content(id)
+            {
+                disk.settle_file(id, content);
+            }
+        }
+        self.disk = Some(disk);
     }
 
     /// Where a path lies. No symlink is followed.
@@ -154,6 +205,24 @@ impl Tree {
 
     /// Puts a node under a name; what had the name loses it.
     pub(crate) fn set(&mut self, place: Place<'_>, id: NodeId) {
+        self.note(vec![place.leads_to(Some(id))]);
+        self.bind(place, id);
+    }
+
+    fn note(&mut self, edits: Vec<Edit>) {
+        if let Some(disk) = &mut self.disk {
+            disk.edited(edits);
+        }
+    }
+
+    /// Notes a write after it was done.
+    pub(crate) fn wrote(&mut self, id: NodeId, offset: u64, length: u64) {
+        if let (Some(disk), Body::File(content)) = (&mut self.disk, &self.nodes[&id].body) {
+            disk.wrote(id, offset, length, content);
+        }
+    }
+
+    fn bind(&mut self, place: Place<'_>, id: NodeId) {
         self.node_mut(id).names += 1;
         if let Some(replaced) = self.entries_mut(place.folder).insert(place.name.to_vec(), id) {
             self.lose_name(replaced);
@@ -163,6 +232,7 @@ impl Tree {
     /// Takes a name away.
     pub(crate) fn unlink(&mut self, place: Place<'_>) {
         if let Some(id) = self.entries_mut(place.folder).remove(place.name) {
+            self.note(vec![place.leads_to(None)]);
             self.lose_name(id);
         }
     }
@@ -170,7 +240,8 @@ impl Tree {
     /// Gives what stands under a name another one.
     pub(crate) fn rename(&mut self, from: Place<'_>, to: Place<'_>) {
         if let Some(id) = self.entries_mut(from.folder).remove(from.name) {
-            self.set(to, id);
+            self.note(vec![from.leads_to(None), to.leads_to(Some(id))]);
+            self.bind(to, id);
             self.lose_name(id);
         }
     }
@@ -181,8 +252,10 @@ impl Tree {
         if let Body::File(content) = &body {
             self.used_bytes += content.allocated();
         }
-        let names = usize::from(id == ROOT);
-        let node = Node { body, accessed: self.now, modified: self.now, names, handles: 0, lock: None };
+        if let Some(disk) = &mut self.disk {
+            disk.made(id, &body);
+        }
+        let node = Node { body, accessed: self.now, modified: self.now, names: 0, handles: 0, lock: None };
         self.nodes.insert(id, node);
         id
     }
@@ -311,6 +384,9 @@ impl Tree {
             return;
         }
         let Some(node) = self.nodes.remove(&id) else { return };
+        if let Some(disk) = &mut self.disk {
+            disk.left(id, node.accessed, node.modified);
+        }
         match node.body {
             Body::File(content) => self.used_bytes -= content.allocated(),
             Body::Folder(entries) => {
@@ -327,6 +403,10 @@ impl<'a> Place<'a> {
     /// An entry of the directory itself whose name is any bytes.
     pub(crate) fn entry(name: &'a [u8]) -> Self {
         Self { folder: ROOT, name }
+    }
+
+    fn leads_to(self, to: Option<NodeId>) -> Edit {
+        Edit { folder: self.folder, name: self.name.to_vec(), to }
     }
 }
 

@@ -16,8 +16,8 @@ pub(super) fn is_same(one: &File, other: &File) -> Result<bool, Fault> {
 #[cfg(windows)]
 pub(super) fn is_same(one: &File, other: &File) -> Result<bool, Fault> {
     let identity = |file: &File| {
-        let information = winapi_util::file::information(file).map_err(super::on_file)?;
-        Ok((information.volume_serial_number(), information.file_index()))
+        let information = winapi_util::file::information(file).map_err(super::on_file);
+        information.map(|information| (information.volume_serial_number(), information.file_index()))
     };
     Ok(identity(one)? == identity(other)?)
 }
