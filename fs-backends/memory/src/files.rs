@@ -47,11 +47,15 @@ impl Tree {
 
     /// Writes at most the first `bytes_max` bytes of `data`.
     pub(crate) fn write(&mut self, id: HandleId, mut offset: u64, data: &[Bytes], bytes_max: u64) -> Result<(), Fault> {
-        let node = self.writable(id)?;
+        self.file(id)?;
         let length = data.iter().fold(0_u64, |sum, piece| sum.saturating_add(piece.len() as u64));
         if offset.saturating_add(length) > LENGTH_MAX {
             return Err(FaultKind::NoSpace.into());
         }
+        if length == 0 {
+            return Ok(());
+        }
+        let node = self.writable(id)?;
         let mut allowed = bytes_max;
         for piece in data.iter().filter(|piece| !piece.is_empty()) {
             let room = self.capacity_bytes.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used_bytes));
@@ -72,12 +76,12 @@ impl Tree {
     }
 
     pub(crate) fn truncate(&mut self, id: HandleId, length: u64) -> Result<(), Fault> {
-        let node = self.writable(id)?;
-        let before = self.stat(node).length;
+        let before = self.stat(self.file(id)?.node).length;
         if before < length {
             let detail = format!("the file has {before} bytes, fewer than {length}");
             return Err(Fault::new(FaultKind::Changed).with_detail(detail));
         }
+        let node = self.writable(id)?;
         self.used_bytes -= self.content_mut(node)?.set_length(length);
         self.node_mut(node).modified = self.now;
         if before > length

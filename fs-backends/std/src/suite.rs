@@ -12,15 +12,15 @@ use crate::engine::Engine;
 use crate::portable::PortableRoot;
 use crate::root::Root;
 
-fn on_disk<R: Root + 'static>(adapt: impl Fn(R) -> R) -> OnDisk {
-    OnDisk::new(|path: &Path| {
+fn on_disk<R: Root + 'static>(adapt: impl Fn(R) -> R + Send + 'static) -> OnDisk {
+    OnDisk::new(move |path: &Path| {
         let engine = Engine::new(adapt(create(path).expect("the directory")));
         move |action: FileAction| engine.execute(action.op)
     })
 }
 
-fn assert_passes<R: Root + 'static>(name: &str, adapt: impl Fn(R) -> R) {
-    let report = run(|| on_disk(&adapt));
+fn assert_passes<R: Root + 'static>(name: &str, adapt: impl Fn(R) -> R + Copy + Send + 'static) {
+    let report = run(|| on_disk(adapt));
     assert!(report.is_passed(), "\n{}", table(&[(name, &report)]));
     assert_eq!(report.results.len(), cases().count());
     if cfg!(target_os = "linux") {
@@ -52,7 +52,7 @@ mod kernels {
     #[test]
     fn a_kernel_without_exclusive_rename_obeys_the_rules() {
         let openat2 = cfg!(target_os = "linux");
-        assert_passes::<UnixRoot>("without an exclusive rename", |root| root.with_kernel(kernel(openat2, false)));
+        assert_passes::<UnixRoot>("without an exclusive rename", move |root| root.with_kernel(kernel(openat2, false)));
     }
 }
 

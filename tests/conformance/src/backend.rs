@@ -41,17 +41,28 @@ pub trait Backend: Send {
         None
     }
 
+    /// Another program's way to perform operations on the same directory, with files and locks of its own; dropping it is
+    /// that program's end. `None` where there cannot be another.
+    fn program(&self) -> Option<Execute> {
+        None
+    }
+
     /// A place outside of the directory that symlinks can lead to, where the backend has an outside.
     fn outside(&self) -> Option<Outside> {
         None
     }
 }
 
+/// How a program performs operations.
+pub type Execute = Box<dyn Fn(FileAction) -> Completion + Send>;
+
 /// What [`Backend::put`] puts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Thing<'a> {
     /// A regular file with these bytes.
     File(&'a [u8]),
+    /// A second name for the regular file of that path.
+    Link(&'a str),
     /// An empty folder.
     Folder,
     /// A symlink with this target: `.` and `..` count from the folder that holds it.

@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use dlmanager_core::testing::{Tickets, file_id, lane, path};
 use dlmanager_core::{
-    Answer, DeleteItem, Deleted, Expect, Fault, FaultKind, FileAction, FileId, FileKind, FileOp, FileStat, OpenMode,
-    Opened, ScanBatch, Stamp,
+    Algorithms, Answer, DeleteItem, Deleted, Digests, Expect, Fault, FaultKind, FileAction, FileId, FileKind, FileOp,
+    FileStat, OpenMode, Opened, Probed, ScanBatch, Stamp,
 };
 
-use crate::backend::{Backend, Outside, Thing};
+use crate::backend::{Backend, Execute, Outside, Thing};
 
 /// Why a case was left: what a skip unwinds with.
 pub(crate) struct Skipped(pub(crate) &'static str);
@@ -68,6 +68,10 @@ impl<'a> Bench<'a> {
     pub(crate) fn fresh_id(&self) -> FileId {
         self.files.set(self.files.get() + 1);
         file_id(self.files.get())
+    }
+
+    pub(crate) fn probe(&self, name: &str) -> Answered<Probed> {
+        perform!(self, Probe { path: path(name) })
     }
 
     pub(crate) fn make_dir(&self, name: &str) -> Answered<()> {
@@ -132,6 +136,22 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    pub(crate) fn read(&self, file: FileId, offset: u64, bytes_max: usize) -> Answered<Bytes> {
+        perform!(self, Read { file, offset, bytes_max })
+    }
+
+    pub(crate) fn truncate(&self, file: FileId, length: u64) -> Answered<()> {
+        perform!(self, Truncate { file, length })
+    }
+
+    pub(crate) fn set_times(&self, file: FileId, modified: Stamp) -> Answered<()> {
+        perform!(self, SetTimes { file, modified })
+    }
+
+    pub(crate) fn hash(&self, file: FileId, algorithms: Algorithms, from: u64, to: u64) -> Answered<Digests> {
+        perform!(self, Hash { file, algorithms, from, to })
+    }
+
     pub(crate) fn sync(&self, file: FileId) -> Answered<()> {
         perform!(self, Sync { file })
     }
@@ -165,6 +185,14 @@ impl<'a> Bench<'a> {
         perform!(self, Touch { path: path(name), unless_within })
     }
 
+    pub(crate) fn lock(&self, file: FileId, name: &str) -> Answered<()> {
+        perform!(self, Lock { file, path: path(name) })
+    }
+
+    pub(crate) fn unlock(&self, file: FileId) -> Answered<()> {
+        perform!(self, Unlock { file })
+    }
+
     pub(crate) fn close(&self, file: FileId) -> Answered<()> {
         perform!(self, Close { file })
     }
@@ -180,6 +208,7 @@ impl<'a> Bench<'a> {
                 Thing::Symlink(_) => "it has no symlinks",
                 Thing::Other => "it has nothing but files, folders and symlinks",
                 Thing::Unnameable => "it has only names in UTF-8",
+                Thing::Link(_) => "it has no second names for files",
                 Thing::File(_) | Thing::Folder => "it cannot have that",
             });
         }
@@ -203,6 +232,18 @@ impl<'a> Bench<'a> {
         self.backend.modes(name).unwrap_or_else(|| skip("it has no permissions"))
     }
 
+    /// Leaves the case where locks do not work.
+    pub(crate) fn need_locks(&self) {
+        if !self.probe("probe").expect("a probe").locks {
+            skip("its locks do not work");
+        }
+    }
+
+    /// Another program on the directory.
+    pub(crate) fn program(&self) -> Program {
+        Program { execute: self.backend.program().unwrap_or_else(|| skip("there is no other program")) }
+    }
+
     pub(crate) fn open_handles(&self) -> usize {
         self.backend.open_handles().unwrap_or_else(|| skip("its handles cannot be counted"))
     }
@@ -210,14 +251,12 @@ impl<'a> Bench<'a> {
     #[track_caller]
     pub(crate) fn assert_file(&self, name: &str, bytes: &[u8]) {
         let found = self.backend.read(name).unwrap_or_else(|| panic!("no file {name:?} in {:?}", self.list()));
+        if found == bytes {
+            return;
+        }
         // Not assert_eq, which would print megabytes.
         let same = found.iter().zip(bytes).take_while(|(found, expected)| found == expected).count();
-        assert!(
-            found == bytes,
-            "{name:?} has {} bytes, expected {}; they differ from byte {same} on",
-            found.len(),
-            bytes.len()
-        );
+        panic!("{name:?} has {} bytes, expected {}; they differ from byte {same} on", found.len(), bytes.len());
     }
 
     /// All paths and what stands there.
@@ -229,6 +268,32 @@ impl<'a> Bench<'a> {
     pub(crate) fn assert_list(&self, expected: &[(&str, FileKind)]) {
         let expected: BTreeMap<String, FileKind> = expected.iter().map(|&(name, kind)| (name.into(), kind)).collect();
         assert_eq!(self.list(), expected, "what stands in the directory");
+    }
+}
+
+/// Another program, until it is dropped. Its identifiers are those of the bench as well.
+pub(crate) struct Program {
+    execute: Execute,
+}
+
+impl Program {
+    pub(crate) fn open_as(&self, file: FileId, name: &str, mode: OpenMode) -> Answered<Opened> {
+        let op = FileOp::Open { ticket: Tickets::new().ticket(), file, path: path(name), mode };
+        match self.perform(op) {
+            Answer::Open(result) => result,
+            other => panic!("Open was answered with {other:?}"),
+        }
+    }
+
+    pub(crate) fn lock(&self, file: FileId, name: &str) -> Answered<()> {
+        match self.perform(FileOp::Lock { ticket: Tickets::new().ticket(), file, path: path(name) }) {
+            Answer::Lock(result) => result,
+            other => panic!("Lock was answered with {other:?}"),
+        }
+    }
+
+    fn perform(&self, op: FileOp) -> Answer {
+        (self.execute)(FileAction { lane: lane(1), epoch: 0, op }).into_answer()
     }
 }
 

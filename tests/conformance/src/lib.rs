@@ -35,8 +35,13 @@
 //!   way is [`NotFound`](dlmanager_core::FaultKind::NotFound); `Stat` then yields `None`, a deletion is `Gone`.
 //! - A path with a component that is empty, `.` or `..`, or longer than the file system takes, is
 //!   [`BadName`](dlmanager_core::FaultKind::BadName).
-//! - `Write`, `Sync` and `Finish` of what is not open, and `Open` under an identifier that is in use, are
-//!   [`Io`](dlmanager_core::FaultKind::Io).
+//! - An operation on what is not open, and `Open` under an identifier that is in use, are
+//!   [`Io`](dlmanager_core::FaultKind::Io). So are `Hash` from elsewhere than 0 or the last one's end, with other
+//!   algorithms than the last one's, with none or backwards, and one behind a `Hash` that failed. `Write` and `Truncate` of a file that is open for
+//!   reading are that or [`Denied`](dlmanager_core::FaultKind::Denied).
+//! - `Lock` by who holds the lock already works, or finds that the name leads elsewhere and gives it back. A file that was
+//!   deleted has lost its name.
+//! - `Probe` at a name that is taken is [`Exists`](dlmanager_core::FaultKind::Exists).
 //! - Only a regular file can be renamed; all else is [`WrongType`](dlmanager_core::FaultKind::WrongType). A missing source is
 //!   [`NotFound`](dlmanager_core::FaultKind::NotFound), also where the new name is taken.
 //! - A file that is renamed or deleted stays open for who has it open.
@@ -49,6 +54,6 @@ mod cases;
 mod on_disk;
 mod runner;
 
-pub use backend::{Backend, Outside, Thing, Unsupported};
+pub use backend::{Backend, Execute, Outside, Thing, Unsupported};
 pub use on_disk::OnDisk;
-pub use runner::{Case, Report, Verdict, cases, run, table};
+pub use runner::{Case, Report, Verdict, cases, run, run_those, table};

@@ -10,13 +10,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use dlmanager_core::{Completion, FileAction, FileKind, Stamp};
 use tempfile::TempDir;
 
-use crate::backend::{Backend, Outside, Thing, Unsupported};
+use crate::backend::{Backend, Execute, Outside, Thing, Unsupported};
 
 /// A backend over a temporary folder of its own, beside which there is a place outside.
 ///
 /// Other programs' part is played by the standard library. Its methods panic where that fails.
 pub struct OnDisk {
-    execute: Box<dyn Fn(FileAction) -> Completion + Send>,
+    execute: Execute,
+    open: Box<dyn Fn(&Path) -> Execute + Send>,
     directory: PathBuf,
     outside: PathBuf,
     handles_at_start: usize,
@@ -25,12 +26,12 @@ pub struct OnDisk {
 }
 
 impl OnDisk {
-    /// A fresh, empty directory, for a backend that is opened on its path.
+    /// A fresh, empty directory, for a backend that is opened on its path; a second time for who plays another program.
     ///
     /// # Panics
     ///
     /// Where there is no place for temporary files.
-    pub fn new<E>(open: impl FnOnce(&Path) -> E) -> Self
+    pub fn new<E>(open: impl Fn(&Path) -> E + Send + 'static) -> Self
     where
         E: Fn(FileAction) -> Completion + Send + 'static,
     {
@@ -40,8 +41,9 @@ impl OnDisk {
         fs::create_dir_all(&directory).expect("the directory");
         fs::create_dir_all(outside.join("empty")).expect("a place outside");
         fs::write(outside.join("kept"), b"kept").expect("a file outside");
-        let execute = Box::new(open(&directory));
-        let mut disk = Self { execute, directory, outside, handles_at_start: 0, _folder: folder };
+        let open = Box::new(move |path: &Path| -> Execute { Box::new(open(path)) });
+        let mut disk =
+            Self { execute: open(&directory), open, directory, outside, handles_at_start: 0, _folder: folder };
         // Read after written, and not long ago: looking at it does not move its stamp (relatime).
         let ago = |hours: u64| SystemTime::now() - Duration::from_secs(hours * 3600);
         disk.stamp(&disk.outside.join("kept"), ago(1), ago(2));
@@ -74,6 +76,7 @@ impl Backend for OnDisk {
         fs::create_dir_all(path.parent().expect("below the directory")).expect("folders on the way");
         match thing {
             Thing::File(bytes) => fs::write(path, bytes).expect("a file"),
+            Thing::Link(existing) => fs::hard_link(self.path(existing), path).map_err(|_| Unsupported)?,
             Thing::Folder => fs::create_dir(path).expect("a folder"),
             Thing::Symlink(target) => put_symlink(&path, target)?,
             Thing::Other => put_pipe(&path)?,
@@ -113,6 +116,11 @@ impl Backend for OnDisk {
         let reference = File::create(folder.path().join("reference")).expect("a new file");
         let mode = |metadata: io::Result<fs::Metadata>| metadata.expect("metadata").permissions().mode() & 0o7777;
         Some((mode(self.path(path).symlink_metadata()), mode(reference.metadata())))
+    }
+
+    /// It is opened once more in this process: what is open there, and locked, is not this one's.
+    fn program(&self) -> Option<Execute> {
+        Some((self.open)(&self.directory))
     }
 
     fn outside(&self) -> Option<Outside> {

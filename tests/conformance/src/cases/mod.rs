@@ -3,12 +3,19 @@
 mod delete;
 mod folders;
 mod handles;
+mod hash;
+mod lock;
+mod modes;
 mod names;
 mod open;
+mod probe;
+mod read;
 mod rename;
 mod scan;
 mod symlinks;
+mod times;
 mod touch;
+mod truncate;
 mod write;
 
 use crate::runner::Case;
@@ -16,7 +23,13 @@ use crate::runner::Case;
 /// All cases.
 pub(crate) const ALL: &[&[Case]] = &[
     open::CASES,
+    modes::CASES,
+    read::CASES,
     write::CASES,
+    truncate::CASES,
+    times::CASES,
+    hash::CASES,
+    lock::CASES,
     rename::CASES,
     delete::CASES,
     touch::CASES,
@@ -25,6 +38,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     names::CASES,
     symlinks::CASES,
     handles::CASES,
+    probe::CASES,
 ];
 
 /// Cases, each as a function and the rule that it checks.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dlmanager_core::FaultKind::BadName;
 use dlmanager_core::FileKind::Regular;
-use dlmanager_core::OpenMode::{CreateNew, Existing};
+use dlmanager_core::OpenMode::{CreateNew, CreateOrExisting, Existing, Read};
 use dlmanager_core::{Deleted, Expect};
 
 use super::cases;
@@ -54,8 +54,10 @@ fn assert_bad(bench: &Bench<'_>, bad: &str) {
     let before = bench.list();
     assert_eq!(refused(bench.make_dir(bad)), BadName, "MakeDir {bad:?}");
     assert_eq!(refused(bench.stat(bad)), BadName, "Stat {bad:?}");
-    assert_eq!(refused(bench.open(bad, CreateNew)), BadName, "CreateNew {bad:?}");
-    assert_eq!(refused(bench.open(bad, Existing)), BadName, "Existing {bad:?}");
+    for mode in [CreateNew, Existing, CreateOrExisting, Read] {
+        assert_eq!(refused(bench.open(bad, mode)), BadName, "{mode:?} {bad:?}");
+    }
+    assert_eq!(refused(bench.probe(bad)), BadName, "Probe {bad:?}");
     assert_eq!(refused(bench.touch(bad, Duration::ZERO)), BadName, "Touch {bad:?}");
     for clobber in [false, true] {
         assert_eq!(refused(bench.rename("file", bad, clobber)), BadName, "rename to {bad:?}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dlmanager_core::FaultKind::WrongType;
 use dlmanager_core::FileKind;
-use dlmanager_core::OpenMode::{CreateNew, Existing};
+use dlmanager_core::OpenMode::{CreateNew, CreateOrExisting, Existing, Read};
 use dlmanager_core::{Deleted, Expect};
 
 use super::cases;
@@ -37,7 +37,11 @@ fn assert_refused_below(bench: &Bench<'_>, link: &str) {
     assert_eq!(refused(bench.open(&below("new"), CreateNew)), WrongType, "CreateNew");
     assert_eq!(refused(bench.open(&below("kept"), CreateNew)), WrongType, "CreateNew of what is there");
     assert_eq!(refused(bench.open(&below("empty/new"), CreateNew)), WrongType, "CreateNew far below");
-    assert_eq!(refused(bench.open(&below("kept"), Existing)), WrongType, "Existing");
+    for mode in [Existing, CreateOrExisting, Read] {
+        assert_eq!(refused(bench.open(&below("kept"), mode)), WrongType, "{mode:?}");
+        assert_eq!(refused(bench.open(&below("new"), mode)), WrongType, "{mode:?} of nothing");
+    }
+    assert_eq!(refused(bench.probe(&below("new"))), WrongType, "Probe");
     for clobber in [false, true] {
         assert_eq!(refused(bench.rename("ours", &below("new"), clobber)), WrongType, "rename to");
         assert_eq!(refused(bench.rename("ours", &below("kept"), clobber)), WrongType, "rename over");

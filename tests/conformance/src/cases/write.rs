@@ -139,7 +139,7 @@ fn sync_dir_without_a_folder(bench: &Bench<'_>) {
 }
 
 /// Bytes without a pattern that a mix-up would not show in (xorshift64).
-fn noise(length: usize) -> Vec<u8> {
+pub(super) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dlmanager_conformance::{Backend, OnDisk, Thing, Unsupported};
+use dlmanager_conformance::{Backend, Execute, OnDisk, Thing, Unsupported};
 use dlmanager_core::{Completion, FileAction, FileKind, Stamp};
 use dlmanager_fs::Directory;
 use dlmanager_fs_memory::MemoryDirectory;
@@ -29,6 +29,7 @@ impl Backend for InMemory {
     fn put(&self, path: &str, thing: Thing<'_>) -> Result<(), Unsupported> {
         match thing {
             Thing::File(bytes) => self.0.put_file(path, bytes),
+            Thing::Link(existing) => self.0.put_link(path, existing),
             Thing::Folder => self.0.put_folder(path),
             Thing::Symlink(target) => self.0.put_symlink(path, target),
             Thing::Other => self.0.put_other(path),
@@ -51,5 +52,25 @@ impl Backend for InMemory {
 
     fn open_handles(&self) -> Option<usize> {
         Some(self.0.open_handles())
+    }
+
+    fn program(&self) -> Option<Execute> {
+        let program = Program(self.0.process());
+        Some(Box::new(move |action| program.execute(action)))
+    }
+}
+
+/// A program that dies when it is dropped.
+struct Program(MemoryDirectory);
+
+impl Program {
+    fn execute(&self, action: FileAction) -> Completion {
+        self.0.execute(action)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.0.crash_process();
     }
 }
