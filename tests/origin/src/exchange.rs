@@ -6,11 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::connection::{Connection, Interrupted};
+use crate::digest::{self, DigestAlgorithm};
 use crate::input::{self, Incoming};
 use crate::net;
 use crate::origin::Shared;
 use crate::output::{Halt, Output};
-use crate::range::{self, Selection};
+use crate::range::{self, Part};
 use crate::record::{Ended, Request, Sent};
 use crate::reply::{At, Cut, Framing, Head, Reply, reason};
 
@@ -88,10 +89,9 @@ fn finish(connection: &Connection, cut: Cut) {
 }
 
 /// Sends a reply: what became of it, and how the connection ends, if it does.
-fn send(connection: &Arc<Connection>, mut reply: Reply, request: &Request, client_keeps: bool) -> (Sent, Option<Cut>) {
-    let acts = std::mem::take(&mut reply.acts);
-    let plan = Plan::new(reply, request, client_keeps);
-    let mut output = Output::new(connection, acts);
+fn send(connection: &Arc<Connection>, reply: Reply, request: &Request, client_keeps: bool) -> (Sent, Option<Cut>) {
+    let mut plan = Plan::new(reply, request, client_keeps);
+    let mut output = Output::new(connection, std::mem::take(&mut plan.reply.acts));
     let mut body_bytes = 0;
     let (ended, next) = match plan.send(&mut output, &mut body_bytes) {
         Ok(()) => (Ended::Whole, (!plan.keep_alive).then_some(Cut::Fin)),
@@ -114,29 +114,19 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(mut reply: Reply, request: &Request, client_keeps: bool) -> Self {
+    fn new(reply: Reply, request: &Request, client_keeps: bool) -> Self {
+        let mut reply = reply.chosen_for(request);
         let framed = matches!(reply.framing, Framing::Length | Framing::Chunked(_));
         let keep_alive = client_keeps && reply.keep_alive.unwrap_or(framed);
-        let total = reply.body.len();
-        let (mut offset, mut length) = (0, total);
-        let mut lines: Vec<Vec<u8>> = Vec::new();
-        if reply.ranges {
-            lines.push(b"Accept-Ranges: bytes".to_vec());
-            match range::select(&reply, request) {
-                Selection::Whole => {}
-                Selection::Part { first, last } => {
-                    (offset, length) = (first, last - first + 1);
-                    lines.push(format!("Content-Range: bytes {first}-{last}/{total}").into_bytes());
-                    reply = reply.status(206);
-                }
-                Selection::Unsatisfiable => {
-                    length = 0;
-                    lines.push(format!("Content-Range: bytes */{total}").into_bytes());
-                    reply = reply.status(416);
-                }
-            }
+        let Part { offset, length, mut lines } = range::fit(&mut reply, request);
+        lines.extend(reply.etag.iter().map(|etag| format!("ETag: {etag}")));
+        let (whole, sent) = ((0, reply.body.len()), (offset, length));
+        for (name, algorithms, (from, count)) in
+            [("Repr-Digest", &reply.repr_digests, whole), ("Content-Digest", &reply.content_digests, sent)]
+        {
+            let digest = |algorithm: &DigestAlgorithm| digest::field(*algorithm, &reply.body, from, count);
+            lines.extend(algorithms.iter().map(|algorithm| format!("{name}: {}", digest(algorithm))));
         }
-        lines.extend(reply.etag.iter().map(|etag| format!("ETag: {etag}").into_bytes()));
 
         let Head::Status { code, version, interim, lines: given } = &reply.head else {
             return Self { keep_alive, offset, length, head: Vec::new(), has_body: true, reply };
@@ -157,7 +147,7 @@ impl Plan {
         if !keep_alive && (!client_keeps || reply.keep_alive == Some(false) || reply.framing == Framing::Close) {
             line(b"Connection: close");
         }
-        for given in lines.iter().chain(given) {
+        for given in lines.iter().map(String::as_bytes).chain(given.iter().map(Vec::as_slice)) {
             line(given);
         }
         if !reply.endless_headers {
@@ -202,6 +192,10 @@ impl Plan {
             }
             if let Some((_, _, left)) = pace {
                 count = count.min(left as u64);
+            }
+            if let Some(link) = &self.reply.link {
+                count = count.min(link.piece_bytes());
+                output.pause_until(link.take(count))?;
             }
             // No more than `piece` holds, which is a usize.
             let count = count as usize;

@@ -42,6 +42,35 @@
 //! it ([`Gate::wait_reached`]), does what it has to do, and opens it. To see what a client has done, wait with
 //! [`Origin::wait_for`], which fails with all that was seen once its time is over.
 //!
+//! # Versions and ranges
+//!
+//! A [`Resource`] has versions whose bytes, length and validators are known, and says of any bytes which versions they are
+//! made of. It answers ranges as RFC 9110 says; [`Reply::range_moved`], [`Reply::content_range`], [`Reply::to_range`] and
+//! their like bend that, one thing at a time.
+//!
+//! # A book of faults
+//!
+//! | To have | say |
+//! |---|---|
+//! | the whole to a range, or to `If-Range` alone | leave out [`Reply::ranges`]; [`Reply::to_if_range`] |
+//! | another start, an overlap, a shorter part | [`Reply::range_moved`], [`Reply::range_bytes_max`] |
+//! | another total, `*`, none, nonsense | [`Reply::content_range`], [`Reply::no_content_range`] |
+//! | a part in an envelope, or one that nobody asked for | [`Reply::multipart`]; [`Reply::status`] 206 |
+//! | a part of another version | [`Reply::ignore_if_range`] in the reply of that version |
+//! | validators weak, changed, changed back, gone | [`Reply::etag`], [`Reply::without`], [`Origin::script`] |
+//! | a `Last-Modified` that is weak | [`Reply::last_modified`] and [`Reply::date`] in one second |
+//! | `Retry-After` | [`Reply::header`], with a number or an [`http_date`] |
+//! | redirects in loops, to elsewhere, with two Locations | [`Reply::redirect`], and [`Reply::header`] once more |
+//! | digests, true and not | [`Reply::repr_digest`], [`Reply::content_digest`], [`Body::digest_field`] of another body |
+//! | lengths missing, doubled, negative, huge | [`Reply::framed_by_hand`] and [`Reply::header`]; [`Reply::content_length`] |
+//! | chunks that end early, or beside a length | [`Reply::chunked`] with [`Reply::cut_at`], with [`Reply::header`] |
+//! | more than announced | [`Reply::extra`] |
+//! | 100 and 103 before the reply | [`Reply::interim`] |
+//! | HTTP/1.0, HTTP/0.9, no HTTP | [`Reply::http_1_0`], [`Reply::raw`] |
+//! | heads too large, or without end | [`Reply::padding`], [`Reply::endless_headers`] |
+//! | a kept connection that ends without a byte | a script whose second reply is [`Reply::close`] |
+//! | a narrow link for all | [`Reply::over`] one [`Link`] |
+//!
 //! # When a client leaves
 //!
 //! A reply that is held (by a stall, a gate, a pause or its pace) ends as soon as the client closes its connection or
@@ -62,23 +91,29 @@
 
 mod body;
 mod connection;
+mod digest;
 mod exchange;
 mod gate;
 mod input;
+mod link;
 mod net;
 mod origin;
 mod output;
 mod range;
 mod record;
 mod reply;
+mod resource;
 #[cfg(feature = "tls")]
 mod tls;
 mod wire;
 
 pub use body::{Body, BodyReader};
+pub use digest::DigestAlgorithm;
 pub use gate::Gate;
+pub use link::Link;
 pub use origin::Origin;
 pub use record::{Agreed, Connections, Ended, Handshake, Records, Request, Sent, TimedOut};
-pub use reply::{At, Cut, Reply};
+pub use reply::{At, Cut, Reply, http_date};
+pub use resource::{Extent, Resource};
 #[cfg(feature = "tls")]
 pub use tls::{Authority, Identity, ServerCertificate, Tls, TlsVersion};

@@ -1,14 +1,17 @@
 //! What the origin answers to one request, and what goes wrong on the way.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::body::Body;
+use crate::digest::DigestAlgorithm;
 use crate::gate::Gate;
+use crate::link::Link;
+use crate::range::Ranges;
 
 /// The answer to one request. Made by one of the constructors, bent by the methods, cloned at will.
 ///
 /// Headers go out in the order: framing (`Content-Length` or `Transfer-Encoding`), `Connection` where the reply ends
-/// the connection by announcement, validators of [`Reply::ranges`], then all that was given, in its order.
+/// the connection by announcement, those of [`Reply::ranges`], `ETag`, digests, then all that was given, in its order.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub(crate) head: Head,
@@ -18,8 +21,13 @@ pub struct Reply {
     pub(crate) endless_headers: bool,
     pub(crate) keep_alive: Option<bool>,
     pub(crate) etag: Option<String>,
-    pub(crate) ranges: bool,
+    pub(crate) ranges: Option<Ranges>,
+    pub(crate) to_range: Option<Box<Self>>,
+    pub(crate) to_if_range: Option<Box<Self>>,
+    pub(crate) repr_digests: Vec<DigestAlgorithm>,
+    pub(crate) content_digests: Vec<DigestAlgorithm>,
     pub(crate) pace: Option<Pace>,
+    pub(crate) link: Option<Link>,
     pub(crate) acts: Vec<(At, Act)>,
 }
 
@@ -101,8 +109,13 @@ impl Reply {
             endless_headers: false,
             keep_alive: None,
             etag: None,
-            ranges: false,
+            ranges: None,
+            to_range: None,
+            to_if_range: None,
+            repr_digests: Vec::new(),
+            content_digests: Vec::new(),
             pace: None,
+            link: None,
             acts: Vec::new(),
         }
     }
@@ -173,6 +186,59 @@ impl Reply {
             lines.push(line.into());
         }
         self
+    }
+
+    /// Leaves out all headers of that name that were given so far, an [`Reply::etag`] as well.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        if let Head::Status { lines, .. } = &mut self.head {
+            lines.retain(|line| field(line).is_none_or(|(given, _)| !given.eq_ignore_ascii_case(name)));
+        }
+        if name.eq_ignore_ascii_case("ETag") {
+            self.etag = None;
+        }
+        self
+    }
+
+    /// An `ETag`, quotes included: `"v1"`, or `W/"v1"`. It replaces an earlier one.
+    #[must_use]
+    pub fn etag(mut self, etag: &str) -> Self {
+        self.etag = Some(etag.to_owned());
+        self
+    }
+
+    /// A `Last-Modified`. It replaces an earlier one.
+    #[must_use]
+    pub fn last_modified(self, time: SystemTime) -> Self {
+        self.without("Last-Modified").header("Last-Modified", &http_date(time))
+    }
+
+    /// A `Date`, when the reply is said to have been made: there is none unless given. It replaces an earlier one. One in
+    /// the same second as `Last-Modified` makes that one weak (RFC 9110 section 8.8.2.2).
+    #[must_use]
+    pub fn date(self, time: SystemTime) -> Self {
+        self.without("Date").header("Date", &http_date(time))
+    }
+
+    /// The `Repr-Digest` of the whole body, whatever part of it is sent (RFC 9530 section 3).
+    #[must_use]
+    pub fn repr_digest(mut self, algorithm: DigestAlgorithm) -> Self {
+        self.repr_digests.push(algorithm);
+        self
+    }
+
+    /// The `Content-Digest` of that part of the body which is sent (RFC 9530 section 2).
+    #[must_use]
+    pub fn content_digest(mut self, algorithm: DigestAlgorithm) -> Self {
+        self.content_digests.push(algorithm);
+        self
+    }
+
+    /// That many more headers, `X-Padding-0` and so on, each with a value of so many bytes.
+    #[must_use]
+    pub fn padding(self, count: usize, value_bytes: usize) -> Self {
+        let value = "x".repeat(value_bytes);
+        (0..count).fold(self, |reply, number| reply.header(&format!("X-Padding-{number}"), &value))
     }
 
     /// An interim reply (100, 103) that is sent first. May be repeated.
@@ -254,24 +320,6 @@ impl Reply {
     }
 }
 
-/// Ranges (RFC 9110 section 14).
-impl Reply {
-    /// An `ETag`, quotes included: `"v1"`, or `W/"v1"`.
-    #[must_use]
-    pub fn etag(mut self, etag: &str) -> Self {
-        self.etag = Some(etag.to_owned());
-        self
-    }
-
-    /// Honours `Range` with one range of a GET, and `If-Range` by a strong [`Reply::etag`] or by a `Last-Modified` header
-    /// that is the same to the letter: 206, or 416. Anything else gets the whole body.
-    #[must_use]
-    pub fn ranges(mut self) -> Self {
-        self.ranges = true;
-        self
-    }
-}
-
 /// The timing, and the end. Faults at one place happen in the order in which they were given.
 impl Reply {
     /// Waits before the first byte.
@@ -320,6 +368,13 @@ impl Reply {
         self
     }
 
+    /// Sends the body over a [`Link`], at no more than what others leave of its rate.
+    #[must_use]
+    pub fn over(mut self, link: &Link) -> Self {
+        self.link = Some(link.clone());
+        self
+    }
+
     fn act(mut self, at: At, act: Act) -> Self {
         self.acts.push((at, act));
         self
@@ -330,11 +385,22 @@ impl Reply {
     /// The value of the last header of that name that was given.
     pub(crate) fn given_header(&self, name: &str) -> Option<&str> {
         let Head::Status { lines, .. } = &self.head else { return None };
-        lines.iter().rev().find_map(|line| {
-            let (given, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
-            given.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
+        let mut fields = lines.iter().rev().filter_map(|line| field(line));
+        fields.find_map(|(given, value)| given.eq_ignore_ascii_case(name).then_some(value))
     }
+}
+
+/// Name and value of a line that has both.
+fn field(line: &[u8]) -> Option<(&str, &str)> {
+    let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
+    Some((name, value.trim()))
+}
+
+/// A time as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`, for `Retry-After`, `Expires` and the like. What is less
+/// than a second is dropped.
+#[must_use]
+pub fn http_date(time: SystemTime) -> String {
+    httpdate::fmt_http_date(time)
 }
 
 /// The phrase that goes with a status. Clients ignore it (RFC 9112 section 4), readers of a trace do not.
@@ -343,7 +409,11 @@ pub(crate) fn reason(status: u16) -> &'static str {
         100 => "Continue",
         103 => "Early Hints",
         200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        203 => "Non-Authoritative Information",
         204 => "No Content",
+        205 => "Reset Content",
         206 => "Partial Content",
         301 => "Moved Permanently",
         302 => "Found",
@@ -352,13 +422,17 @@ pub(crate) fn reason(status: u16) -> &'static str {
         307 => "Temporary Redirect",
         308 => "Permanent Redirect",
         400 => "Bad Request",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        407 => "Proxy Authentication Required",
         408 => "Request Timeout",
+        410 => "Gone",
         416 => "Range Not Satisfiable",
         425 => "Too Early",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
+        501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
