@@ -29,8 +29,10 @@ pub fn unreachable(origin: &Origin, error: &(dyn Error + 'static)) -> Fault {
 pub(crate) fn of_head(error: &hyper::Error, begun: bool, options: &Options) -> Fault {
     if error.is_parse_too_large() {
         let Options { header_bytes_max, header_count_max, .. } = options;
-        return Fault::new(FaultKind::HeadTooLarge)
-            .with_detail(format!("more than {header_bytes_max} bytes or {header_count_max} fields"));
+        // hyper has one error for these three.
+        return Fault::new(FaultKind::HeadTooLarge).with_detail(format!(
+            "more than {header_bytes_max} bytes or {header_count_max} fields, or a Content-Length that no body can have"
+        ));
     }
     if error.is_parse() {
         return Fault::new(FaultKind::Protocol).with_detail(chain_text(error));
