@@ -19,13 +19,19 @@ use crate::network::Network;
 use crate::shared::Shared;
 use crate::sync::{self, block_on};
 use crate::{
-    Download, DownloadManager, DownloadedFile, Error, IoRuntime, OpenError, PersistLimit, Runtime, Store, Transport,
-    runtime,
+    Download, DownloadManager, DownloadedFile, Error, IoRuntime, OpenError, PersistLimit, Runtime, SharedTransport,
+    Store, Transport, runtime,
 };
 
 /// What is gathered before it goes to a worker, in bytes, where nothing else is set: more than for a write on the loop's
 /// thread, as each hand-over has its price.
 const WORKER_GATHER_BYTES: usize = 256 * 1024;
+
+/// A transport that was given.
+enum Choice {
+    Own(Box<dyn Transport>),
+    Shared(SharedTransport),
+}
 
 /// The settings of a [`DownloadManager`], from [`DownloadManager::builder`].
 #[must_use = "open it"]
@@ -39,7 +45,7 @@ pub struct Builder {
     callbacks: Callbacks,
     seed: Option<u64>,
     network: Network,
-    transport: Option<Box<dyn Transport>>,
+    transport: Option<Choice>,
     store: Option<Arc<dyn Store>>,
 }
 
@@ -58,6 +64,11 @@ impl Builder {
             transport: None,
             store: None,
         }
+    }
+
+    pub(crate) fn for_directory(mut self, directory: PathBuf) -> Self {
+        self.directory = directory;
+        self
     }
 
     /// All of the core's settings at once. What is set afterwards changes them; a limit in them is replaced by one from
@@ -210,7 +221,14 @@ impl Builder {
 
     /// A transport of one's own instead of one that comes with the crate.
     pub fn transport(mut self, transport: impl Transport) -> Self {
-        self.transport = Some(Box::new(transport));
+        self.transport = Some(Choice::Own(Box::new(transport)));
+        self
+    }
+
+    /// A transport that is shared with other managers, instead of one of this manager's own. Settings of a transport,
+    /// which are [`tls`](Self::tls) and what [`runtime`](Self::runtime) says of it, are the shared one's.
+    pub fn shared_transport(mut self, transport: &SharedTransport) -> Self {
+        self.transport = Some(Choice::Shared(transport.clone()));
         self
     }
 
@@ -260,11 +278,12 @@ impl Builder {
                 Arc::new(on_a_thread(move || Directory::create(path)).await??)
             }
         };
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => self.network.transport(&*runtime, &self.config)?,
-        };
         let mut config = self.config;
+        let transport = match self.transport {
+            Some(Choice::Own(transport)) => transport,
+            Some(Choice::Shared(shared)) => shared.attach(&mut config.connect_timeout)?,
+            None => self.network.transport(&*runtime, &config)?,
+        };
         let workers_only = workers_only || store.is_slow();
         if workers_only && config.gather_bytes == Config::default().gather_bytes {
             config.gather_bytes = WORKER_GATHER_BYTES;
@@ -315,6 +334,7 @@ impl fmt::Debug for Builder {
             .field("directory", &self.directory)
             .field("config", &self.config)
             .field("limit", &self.limit)
+            .field("runtime", &self.network.runtime)
             .finish_non_exhaustive()
     }
 }

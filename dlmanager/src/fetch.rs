@@ -10,9 +10,11 @@ use std::time::Duration;
 use dlmanager_core::{AdmitError, Config, Durability, FileName, IfPresent, Progress, Request};
 use http::{HeaderName, HeaderValue};
 
+#[cfg(any(feature = "tokio", feature = "smol"))]
+use crate::TlsConfig;
 use crate::observe::Observer;
 use crate::sync::block_on;
-use crate::{Download, DownloadManager, DownloadedFile, FetchError};
+use crate::{Builder, Download, DownloadedFile, FetchError, IoRuntime, SharedTransport, Store, Transport};
 
 /// Fetches one file to a path, whose folder is made where it is missing; a file that is there is taken as it is unless
 /// [`if_present`](Fetch::if_present) says otherwise.
@@ -26,7 +28,7 @@ pub fn fetch(url: impl Into<String>, path: impl AsRef<Path>) -> Fetch {
     Fetch {
         url: url.into(),
         path: path.as_ref().to_path_buf(),
-        config: Config::default(),
+        builder: Builder::new(PathBuf::new()),
         headers: Vec::new(),
         if_present: IfPresent::default(),
         observer: None,
@@ -39,7 +41,8 @@ pub fn fetch(url: impl Into<String>, path: impl AsRef<Path>) -> Fetch {
 pub struct Fetch {
     url: String,
     path: PathBuf,
-    config: Config,
+    /// The settings of the manager that will fetch it.
+    builder: Builder,
     headers: Vec<(HeaderName, HeaderValue)>,
     if_present: IfPresent,
     observer: Option<Observer>,
@@ -64,21 +67,88 @@ impl Fetch {
         self
     }
 
+    /// All of the core's settings at once, of which those about many downloads and limits do not matter here. What is set
+    /// afterwards changes them.
+    pub fn config(self, config: Config) -> Self {
+        self.with(|builder| builder.config(config))
+    }
+
     /// How often it is tried again after a failure that may pass; 5 unless set.
-    pub fn retries(mut self, retries_max: u32) -> Self {
-        self.config.retries_max = retries_max;
-        self
+    pub fn retries(self, retries_max: u32) -> Self {
+        self.with(|builder| builder.retries(retries_max))
+    }
+
+    /// How long a connection may take to be made; 10 s unless set.
+    pub fn connect_timeout(self, timeout: Duration) -> Self {
+        self.with(|builder| builder.connect_timeout(timeout))
+    }
+
+    /// How long the head of a reply may take once the connection stands; 30 s unless set.
+    pub fn first_byte_timeout(self, timeout: Duration) -> Self {
+        self.with(|builder| builder.first_byte_timeout(timeout))
+    }
+
+    /// A body that yields less than 1 KiB in this time is stalled; 30 s unless set.
+    pub fn stall_timeout(self, timeout: Duration) -> Self {
+        self.with(|builder| builder.stall_timeout(timeout))
     }
 
     /// How long it may take, all attempts together. Unlimited unless set.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.config.timeout = Some(timeout);
-        self
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|builder| builder.timeout(timeout))
+    }
+
+    /// The longest file that is fetched, announced or received, in bytes. Unlimited unless set.
+    pub fn file_bytes_max(self, bytes_max: u64) -> Self {
+        self.with(|builder| builder.file_bytes_max(bytes_max))
     }
 
     /// What is flushed to the disk, and when.
-    pub fn durability(mut self, durability: Durability) -> Self {
-        self.config.durability = durability;
+    pub fn durability(self, durability: Durability) -> Self {
+        self.with(|builder| builder.durability(durability))
+    }
+
+    /// The value of `User-Agent`.
+    pub fn user_agent(self, user_agent: &str) -> Self {
+        self.with(|builder| builder.user_agent(user_agent))
+    }
+
+    /// The least time between two calls of the observer; 100 ms unless set.
+    pub fn progress_interval(self, interval: Duration) -> Self {
+        self.with(|builder| builder.progress_interval(interval))
+    }
+
+    /// What its thread runs on, and the transport that goes with it; tokio unless chosen.
+    ///
+    pub fn runtime(self, runtime: IoRuntime) -> Self {
+        self.with(|builder| builder.runtime(runtime))
+    }
+
+    /// Whom to trust in TLS, and how to show who one is; the system's CAs unless set.
+    #[cfg(any(feature = "tokio", feature = "smol"))]
+    pub fn tls(self, tls: TlsConfig) -> Self {
+        self.with(|builder| builder.tls(tls))
+    }
+
+    /// A transport of one's own instead of one that comes with the crate.
+    pub fn transport(self, transport: impl Transport) -> Self {
+        self.with(|builder| builder.transport(transport))
+    }
+
+    /// A transport that is shared with managers and other fetches, as [`Builder::shared_transport`] says: many files one
+    /// after the other from one server then need one connection.
+    pub fn shared_transport(self, transport: &SharedTransport) -> Self {
+        self.with(|builder| builder.shared_transport(transport))
+    }
+
+    /// A file backend of one's own instead of the real folder; the path's folder is then only a prefix of what
+    /// [`DownloadedFile::path`] shows.
+    pub fn store(self, store: impl Store) -> Self {
+        self.with(|builder| builder.store(store))
+    }
+
+    fn with(mut self, change: impl FnOnce(Builder) -> Builder) -> Self {
+        self.builder = change(self.builder);
         self
     }
 
@@ -132,7 +202,7 @@ impl Fetch {
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        let manager = DownloadManager::builder(folder).config(self.config).open_on_own_thread().await?;
+        let manager = self.builder.for_directory(folder.to_path_buf()).open_on_own_thread().await?;
         let record = manager.shared().download_alone(request, self.observer, self.path)?;
         Ok(Download::new(record, Arc::clone(manager.shared())))
     }
@@ -159,6 +229,6 @@ impl IntoFuture for Fetch {
 
 impl fmt::Debug for Fetch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fetch").field("path", &self.path).field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Fetch").field("path", &self.path).field("settings", &self.builder).finish_non_exhaustive()
     }
 }

@@ -32,7 +32,8 @@
 //!
 //! The loop itself knows neither sockets nor files: a [`Transport`] and a [`Store`] execute what the
 //! [core](mod@core) asks for. By default those are hyper on tokio and the real directory; [`Builder::transport`] and
-//! [`Builder::store`] take others. The crate's examples show each of these.
+//! [`Builder::store`] take others. A [`SharedTransport`] serves several managers, with one pool of connections. The
+//! crate's examples show each of these.
 //!
 //! # What is promised
 //!
@@ -66,6 +67,7 @@ mod record;
 mod request;
 mod runtime;
 mod shared;
+mod sharing;
 mod state;
 mod sync;
 mod waits;
@@ -93,6 +95,9 @@ pub use manager::{DownloadManager, LimitUsage, Swept, Victim};
 pub use network::IoRuntime;
 pub use request::RequestBuilder;
 pub use runtime::{Runtime, Sleep, Task};
+pub use sharing::SharedTransport;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+pub use sharing::SharedTransportBuilder;
 pub use url::Url;
 
 /// What handles must be, whatever they hold.
@@ -101,6 +106,7 @@ const _: () = {
     const fn sent<T: Send + 'static>() {}
     sent_anywhere::<Download>();
     sent_anywhere::<DownloadManager>();
+    sent_anywhere::<SharedTransport>();
     sent::<Events>();
     sent::<Builder>();
     sent::<Fetch>();

@@ -2,6 +2,8 @@
 
 use dlmanager_core::Config;
 
+#[cfg(any(feature = "tokio", feature = "smol"))]
+use crate::sharing::ForMany;
 use crate::{OpenError, Runtime, Transport};
 
 /// What a manager's own thread runs on, and the transport that goes with it. Each is there with the feature of its
@@ -41,6 +43,26 @@ pub(crate) struct Network {
 impl Network {
     /// The transport that was chosen, or the one that goes with the runtime.
     pub(crate) fn transport(self, runtime: &dyn Runtime, config: &Config) -> Result<Box<dyn Transport>, OpenError> {
+        match self.choose(runtime)? {
+            #[cfg(feature = "tokio")]
+            IoRuntime::Tokio => Ok(Box::new(self.hyper(config.per_host))),
+            #[cfg(feature = "smol")]
+            IoRuntime::Smol => Ok(Box::new(self.smol(config.per_host))),
+        }
+    }
+
+    /// The same, to be shared by managers.
+    #[cfg(any(feature = "tokio", feature = "smol"))]
+    pub(crate) fn for_many(self, runtime: &dyn Runtime, connections: usize) -> Result<Box<dyn ForMany>, OpenError> {
+        match self.choose(runtime)? {
+            #[cfg(feature = "tokio")]
+            IoRuntime::Tokio => Ok(Box::new(self.hyper(connections))),
+            #[cfg(feature = "smol")]
+            IoRuntime::Smol => Ok(Box::new(self.smol(connections))),
+        }
+    }
+
+    fn choose(&self, runtime: &dyn Runtime) -> Result<IoRuntime, OpenError> {
         let choice = match self.runtime {
             Some(choice) => Some(choice),
             #[cfg(feature = "tokio")]
@@ -52,21 +74,25 @@ impl Network {
         };
         match choice {
             #[cfg(feature = "tokio")]
-            Some(IoRuntime::Tokio) if runtime.is_tokio() => {
-                let connections_per_origin_max = config.per_host;
-                let options = dlmanager_hyper::Options { connections_per_origin_max, ..Default::default() };
-                Ok(Box::new(dlmanager_hyper::Hyper::with_tls(self.tls, options)))
-            }
+            Some(IoRuntime::Tokio) if runtime.is_tokio() => Ok(IoRuntime::Tokio),
             #[cfg(feature = "smol")]
-            Some(IoRuntime::Smol) => {
-                let connections_per_origin_max = config.per_host;
-                let options = dlmanager_smol::Options { connections_per_origin_max, ..Default::default() };
-                Ok(Box::new(dlmanager_smol::Smol::with_tls(self.tls, options)))
-            }
+            Some(IoRuntime::Smol) => Ok(IoRuntime::Smol),
             _ => {
-                let _ = (runtime, config);
+                let _ = runtime;
                 Err(OpenError::Start("no transport of this build runs on that runtime: give one".into()))
             }
         }
+    }
+
+    #[cfg(feature = "tokio")]
+    fn hyper(self, connections_per_origin_max: usize) -> dlmanager_hyper::Hyper {
+        let options = dlmanager_hyper::Options { connections_per_origin_max, ..Default::default() };
+        dlmanager_hyper::Hyper::with_tls(self.tls, options)
+    }
+
+    #[cfg(feature = "smol")]
+    fn smol(self, connections_per_origin_max: usize) -> dlmanager_smol::Smol {
+        let options = dlmanager_smol::Options { connections_per_origin_max, ..Default::default() };
+        dlmanager_smol::Smol::with_tls(self.tls, options)
     }
 }

@@ -7,11 +7,14 @@ mod timer;
 mod tokio;
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 use std::time::Instant;
 
-use crate::IoRuntime;
+use crate::{IoRuntime, sync};
 
 /// The manager's loop, as a task to be spawned.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -55,17 +58,27 @@ impl<F: Fn(Task) + Send + Sync + 'static> Runtime for F {
 
 /// The runtime of a manager's own thread, which is made by the call: what it spawns runs there. Without a choice it is a
 /// thread that sleeps until it is woken.
-pub(crate) fn own_thread(choice: Option<IoRuntime>) -> std::io::Result<Arc<dyn Runtime>> {
+pub(crate) fn own_thread(choice: Option<IoRuntime>) -> io::Result<Arc<dyn Runtime>> {
     match choice {
         #[cfg(feature = "tokio")]
         Some(IoRuntime::Tokio) => Ok(Arc::new(tokio::OwnThread::new()?)),
         #[cfg(feature = "smol")]
         Some(IoRuntime::Smol) => Ok(Arc::new(smol::OwnThread::new()?)),
         _ => {
-            let (tasks, inbox) = std::sync::mpsc::sync_channel::<Task>(1);
-            let run = move || inbox.into_iter().for_each(crate::sync::block_on);
-            std::thread::Builder::new().name("dlmanager".into()).spawn(run)?;
-            Ok(Arc::new(move |task| drop(tasks.send(task))))
+            let task = thread_for_one(sync::block_on)?;
+            // The thread lives until it got a task, so this cannot fail; and if it did, the task's end would tell.
+            Ok(Arc::new(move |given| drop(task.try_send(given))))
         }
     }
+}
+
+/// A thread of the manager's own, that waits for one task and ends when `run` has.
+fn thread_for_one(run: impl FnOnce(Task) + Send + 'static) -> io::Result<SyncSender<Task>> {
+    let (task, inbox) = sync_channel::<Task>(1);
+    thread::Builder::new().name("dlmanager".into()).spawn(move || {
+        if let Ok(task) = inbox.recv() {
+            run(task);
+        }
+    })?;
+    Ok(task)
 }

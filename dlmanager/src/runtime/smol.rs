@@ -1,10 +1,10 @@
 //! smol: an executor of one task, on a thread of the manager's own that waits in smol's reactor.
 
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
+use std::io;
+use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
-use super::{Runtime, Sleep, Task};
+use super::{Runtime, Sleep, Task, thread_for_one};
 
 /// A thread that runs one task and ends with it.
 pub(super) struct OwnThread {
@@ -12,14 +12,8 @@ pub(super) struct OwnThread {
 }
 
 impl OwnThread {
-    pub(super) fn new() -> std::io::Result<Self> {
-        let (task, inbox) = sync_channel::<Task>(1);
-        thread::Builder::new().name("dlmanager".into()).spawn(move || {
-            if let Ok(task) = inbox.recv() {
-                ::smol::block_on(task);
-            }
-        })?;
-        Ok(Self { task })
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { task: thread_for_one(::smol::block_on)? })
     }
 }
 

@@ -1,12 +1,12 @@
 //! tokio: a host's runtime, and a current-thread runtime on a thread of the manager's own.
 
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
+use std::io;
+use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
 use tokio::runtime::{Builder, Handle};
 
-use super::{Runtime, Sleep, Task};
+use super::{Runtime, Sleep, Task, thread_for_one};
 
 impl Runtime for Handle {
     fn spawn(&self, task: Task) {
@@ -28,13 +28,10 @@ pub(super) struct OwnThread {
 }
 
 impl OwnThread {
-    pub(super) fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (task, inbox) = sync_channel::<Task>(1);
-        thread::Builder::new().name("dlmanager".into()).spawn(move || {
-            if let Ok(task) = inbox.recv() {
-                runtime.block_on(task);
-            }
+        let task = thread_for_one(move |task| {
+            runtime.block_on(task);
             // Without waiting for what may hang in the system's resolver.
             runtime.shutdown_background();
         })?;

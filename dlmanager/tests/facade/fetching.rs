@@ -2,11 +2,14 @@
 
 use std::future::IntoFuture;
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
-use dlmanager::{AdmitError, DownloadError, Error, FetchError, How, IfPresent, Progress, fetch};
+use dlmanager::{AdmitError, DownloadError, Error, FetchError, How, IfPresent, Progress, TimeoutKind, fetch};
+use dlmanager_fs_memory::MemoryDirectory;
 use dlmanager_origin::{At, Body, Gate, Origin, Reply};
+use dlmanager_scripted::{Reply as Script, content};
 
-use crate::support::{DEADLINE, end, entries, names, within};
+use crate::support::{DEADLINE, Memory, Scripted, end, entries, names, runtimes, within};
 
 #[test]
 fn a_file_is_fetched_to_its_path_and_the_last_progress_is_told_before_that_is_over() {
@@ -134,4 +137,49 @@ fn a_fetch_that_is_dropped_is_canceled() {
     });
     origin.wait_for(DEADLINE, |seen| seen.connections.open == 0).unwrap();
     assert!(!folder.path().join("a").exists());
+}
+
+#[test]
+fn it_runs_on_the_runtime_and_with_the_settings_that_are_chosen() {
+    for runtime in runtimes() {
+        let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
+        let body = Body::pattern(1, 100_000);
+        origin.serve("/a.bin", Reply::body(body.clone()));
+        origin.serve("/mute", Reply::body("late").stall_at(At::Start));
+        origin.serve("/stalled", Reply::body("late").stall_at(At::Body(2)));
+        let go = |path: &str| fetch(origin.url(path), folder.path().join("a")).runtime(runtime).retries(0);
+
+        let chosen = format!("{:?}", go("/a.bin"));
+        assert!(chosen.contains(&format!("{runtime:?}")), "{chosen}");
+        let failed = |fetching: dlmanager::Fetch| match within(move || fetching.wait()) {
+            Err(FetchError::Download(Error::Failed(error))) => error,
+            other => panic!("{runtime:?}: {other:?}"),
+        };
+        let short = Duration::from_millis(50);
+        let mute = failed(go("/mute").first_byte_timeout(short));
+        assert_eq!(mute, DownloadError::Timeout(TimeoutKind::FirstByte), "{runtime:?}");
+        let stalled = failed(go("/stalled").stall_timeout(short));
+        assert_eq!(stalled, DownloadError::Timeout(TimeoutKind::Stall), "{runtime:?}");
+        let long = failed(go("/a.bin").file_bytes_max(99_999));
+        assert!(matches!(long, DownloadError::TooLarge { .. }), "{runtime:?}: {long:?}");
+
+        let fetching = go("/a.bin").user_agent("somebody/1");
+        let file = within(move || fetching.wait()).unwrap();
+        assert_eq!(body.compare(std::fs::File::open(&file.path).unwrap()).unwrap(), None, "{runtime:?}");
+        let seen = origin.records();
+        let last = seen.requests.last().unwrap();
+        assert_eq!((last.path(), last.header("user-agent")), ("/a.bin", Some("somebody/1")), "{runtime:?}");
+    }
+}
+
+#[test]
+fn it_takes_a_transport_and_a_store_of_ones_own() {
+    let (scripted, directory) = (Scripted::new(), MemoryDirectory::new());
+    scripted.script.lock().unwrap().otherwise(Script::ok(content(1, 1_000)));
+    let fetching = fetch("http://origin.example/a", "nowhere/b").transport(scripted.transport());
+    let fetching = fetching.store(Memory(directory.clone()));
+    let file = within(move || fetching.wait()).unwrap();
+    assert_eq!((file.path.to_str(), scripted.requests()), (Some("nowhere/b"), 1));
+    assert_eq!(directory.read("b").as_deref(), Some(&content(1, 1_000)[..]));
+    assert!(!std::path::Path::new("nowhere").exists());
 }

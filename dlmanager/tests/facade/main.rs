@@ -23,6 +23,8 @@ mod panics;
 #[cfg(feature = "tokio")]
 mod registering;
 mod retries;
+#[cfg(feature = "tokio")]
+mod sharing;
 #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "what only tests over sockets use"))]
 mod support;
 #[cfg(feature = "tokio")]

@@ -10,12 +10,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dlmanager::core::{ActionId, Completion, Event, FileAction, Instant as CoreInstant, NetAction};
-use dlmanager::{Builder, Download, DownloadManager, DownloadedFile, Error, Store, Transport};
+use dlmanager::{Builder, Download, DownloadManager, DownloadedFile, Error, IoRuntime, Store, Transport};
 use dlmanager_fs_memory::MemoryDirectory;
 use dlmanager_scripted::ScriptedTransport;
 
 /// Long enough for a machine under load, and far below the timeouts of the core.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What a manager can run on in this build.
+pub(crate) fn runtimes() -> Vec<IoRuntime> {
+    vec![
+        #[cfg(feature = "tokio")]
+        IoRuntime::Tokio,
+        #[cfg(feature = "smol")]
+        IoRuntime::Smol,
+    ]
+}
 
 /// Runs what blocks; panics when it has not ended in time.
 pub(crate) fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -1,6 +1,9 @@
 //! From an origin to a connection that takes requests.
 
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
 
 use dlmanager_core::{Fault, FaultKind};
 use dlmanager_tls::TlsConfig;
@@ -9,7 +12,7 @@ use hyper::client::conn::http1;
 use crate::Options;
 use crate::link::Link;
 use crate::origin::Origin;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Sleep};
 use crate::tls::TlsStream;
 use crate::wire::{Gauge, Wire};
 
@@ -33,8 +36,22 @@ impl Connector {
         Self { runtime, tls, http1 }
     }
 
-    /// Connects to `origin`. Nothing is done before the first poll.
-    pub(crate) fn connect(&self, origin: &Origin) -> Linking {
+    /// Connects to `origin`, within `timeout` from now where there is one. Nothing is done before the first poll.
+    pub(crate) fn connect(&self, origin: &Origin, timeout: Option<Duration>) -> Linking {
+        let linking = self.link(origin);
+        let Some((timeout, due)) =
+            timeout.and_then(|timeout| Some((timeout, self.runtime.now().checked_add(timeout)?)))
+        else {
+            return linking;
+        };
+        let (origin, late) = (origin.clone(), self.runtime.sleep_until(due));
+        Box::pin(within(linking, late, move || {
+            let detail = format!("{origin} has not accepted one within {timeout:?}");
+            Fault::new(FaultKind::Connect).with_detail(detail)
+        }))
+    }
+
+    fn link(&self, origin: &Origin) -> Linking {
         let connecting = self.runtime.connect(origin);
         let http1 = self.http1.clone();
         let secured = origin.is_secure().then(|| (origin.clone(), self.tls.clone()));
@@ -52,4 +69,17 @@ impl Connector {
             Ok(Box::new(Link::new(sender, connection, gauge)))
         })
     }
+}
+
+/// What `linking` yields, or the fault where `late` ends first.
+async fn within(
+    mut linking: Linking,
+    mut late: Sleep,
+    fault: impl FnOnce() -> Fault + Send,
+) -> Result<Box<Link>, Fault> {
+    let linked = poll_fn(|cx| match linking.as_mut().poll(cx) {
+        Poll::Ready(linked) => Poll::Ready(Some(linked)),
+        Poll::Pending => late.as_mut().poll(cx).map(|()| None),
+    });
+    linked.await.unwrap_or_else(|| Err(fault()))
 }

@@ -5,9 +5,10 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
-use dlmanager_core::{ActionId, BodyId, Chunk, Completion, Event, Fault, FaultKind, Head, NetAction, NetOp};
+use dlmanager_core::{ActionId, Chunk, Completion, Event, Fault, FaultKind, Head, NetAction, NetOp};
 use dlmanager_tls::TlsConfig;
 use http::Response;
 use hyper::body::Incoming;
@@ -15,6 +16,7 @@ use slab::Slab;
 
 use crate::Options;
 use crate::body::Body;
+use crate::client::{Client, Key};
 use crate::connect::Connector;
 use crate::fault;
 use crate::link::Link;
@@ -29,7 +31,9 @@ pub struct Exchanges {
     options: Options,
     connector: Connector,
     slots: Slab<Slot>,
-    bodies: HashMap<BodyId, Whereabouts>,
+    bodies: HashMap<Key, Whereabouts>,
+    /// How long a connection for these clients may take to be made.
+    connect_timeouts: HashMap<Client, Duration>,
     pool: Pool,
     /// Runs until the first idle connection is due, or to no purpose.
     expiry: Option<Sleep>,
@@ -39,7 +43,7 @@ pub struct Exchanges {
     /// Keys to be polled next.
     queue: Vec<usize>,
     /// Events to be handed out next.
-    outbox: Vec<Event>,
+    outbox: Vec<(Client, Event)>,
 }
 
 /// Where an exchange is, between its `Fetch` and its `DropBody`.
@@ -76,6 +80,7 @@ impl Exchanges {
             connector: Connector::new(Box::new(runtime), tls, &options),
             slots: Slab::new(),
             bodies: HashMap::new(),
+            connect_timeouts: HashMap::new(),
             pool: Pool::new(&options),
             expiry: None,
             expiry_waker: Arc::clone(&expiry_alarm).into(),
@@ -90,14 +95,7 @@ impl Exchanges {
     /// Takes an action on. Its events come from [`poll`](Self::poll), which has to be called before the loop sleeps: an
     /// action that was started wakes nobody.
     pub fn start(&mut self, action: NetAction) {
-        match action.op {
-            NetOp::Fetch { ticket, body, request } => self.fetch(Fetch { ticket, body, request, read: None }),
-            NetOp::ReadBody { ticket, body, bytes_max } => self.read_body(body, ReadBody { ticket, bytes_max }),
-            NetOp::DropBody { ticket, body } => {
-                self.drop_body(body);
-                self.outbox.push(Event::Completed(ticket.done(Ok(()))));
-            }
-        }
+        self.start_for(Client::default(), action);
     }
 
     /// Cuts an action short: a `Fetch` is answered as aborted and its connection closed, a `ReadBody` is answered as
@@ -105,19 +103,7 @@ impl Exchanges {
     ///
     /// As with [`start`](Self::start), [`poll`](Self::poll) has to be called afterwards.
     pub fn abort(&mut self, target: ActionId) {
-        let bodies: Vec<_> = self.bodies.keys().copied().collect();
-        for body in bodies {
-            let (fetch, read) = self.asked(body);
-            if fetch == Some(target) {
-                self.drop_body(body);
-                self.bodies.insert(body, Whereabouts::Broken);
-                return;
-            }
-            if let Some(read) = read.and_then(|read| read.take_if(|read| read.ticket.id() == target)) {
-                self.outbox.push(Event::Completed(Completion::aborted(read.ticket.id())));
-                return;
-            }
-        }
+        self.abort_for(Client::default(), target);
     }
 
     /// Does what can be done now and appends what has happened to `events`. Where more may happen later, `cx` is woken.
@@ -126,6 +112,74 @@ impl Exchanges {
     ///
     /// Where the runtime does.
     pub fn poll(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) {
+        self.run_woken();
+        events.extend(self.outbox.drain(..).map(|(_, event)| event));
+        self.rest(cx);
+    }
+
+    /// From now on a connection for this client may take so long to be made, its host's resolving and the TLS handshake
+    /// included, and fails then. Waiting for a place at a full origin does not count: that is why the time is kept here
+    /// where connections are shared. Elsewhere, who has asked for an exchange ends it.
+    ///
+    /// As the timer may be made with the action, actions have to be started where exchanges are polled: within the
+    /// runtime.
+    pub fn set_connect_timeout(&mut self, client: Client, timeout: Duration) {
+        self.connect_timeouts.insert(client, timeout);
+    }
+
+    /// As [`start`](Self::start), for one of several clients. Its events come from [`poll_all`](Self::poll_all).
+    pub fn start_for(&mut self, client: Client, action: NetAction) {
+        let key = Key { client, body: action.body() };
+        match action.op {
+            NetOp::Fetch { ticket, request, .. } => self.fetch(Fetch { ticket, key, request, read: None }),
+            NetOp::ReadBody { ticket, bytes_max, .. } => self.read_body(key, ReadBody { ticket, bytes_max }),
+            NetOp::DropBody { ticket, .. } => {
+                self.drop_body(key);
+                self.completed(client, ticket.done(Ok(())));
+            }
+        }
+    }
+
+    /// As [`abort`](Self::abort), for one of several clients.
+    pub fn abort_for(&mut self, client: Client, target: ActionId) {
+        let keys: Vec<_> = self.bodies.keys().copied().filter(|key| key.client == client).collect();
+        for key in keys {
+            let (fetch, read) = self.asked(key);
+            if fetch == Some(target) {
+                self.drop_body(key);
+                self.bodies.insert(key, Whereabouts::Broken);
+                return;
+            }
+            if let Some(read) = read.and_then(|read| read.take_if(|read| read.ticket.id() == target)) {
+                self.completed(client, Completion::aborted(read.ticket.id()));
+                return;
+            }
+        }
+    }
+
+    /// Ends all exchanges of a client, which hears no more of them: [`poll_all`](Self::poll_all) has no events for it
+    /// afterwards.
+    pub fn leave(&mut self, client: Client) {
+        let keys: Vec<_> = self.bodies.keys().copied().filter(|key| key.client == client).collect();
+        for key in keys {
+            self.drop_body(key);
+        }
+        self.outbox.retain(|(of, _)| *of != client);
+        self.connect_timeouts.remove(&client);
+    }
+
+    /// As [`poll`](Self::poll), for several clients: says whose each event is.
+    ///
+    /// # Panics
+    ///
+    /// Where the runtime does.
+    pub fn poll_all(&mut self, cx: &mut Context<'_>, events: &mut Vec<(Client, Event)>) {
+        self.run_woken();
+        events.append(&mut self.outbox);
+        self.rest(cx);
+    }
+
+    fn run_woken(&mut self) {
         self.ready.take_into(&mut self.queue);
         let mut next = 0;
         while let Some(&key) = self.queue.get(next) {
@@ -133,8 +187,10 @@ impl Exchanges {
             self.run(key);
         }
         self.queue.clear();
-        events.append(&mut self.outbox);
+    }
 
+    /// Arranges for the next poll.
+    fn rest(&mut self, cx: &Context<'_>) {
         // What was woken meanwhile. Most of it was about things that were then seen.
         let mut woken = mem::take(&mut self.queue);
         self.ready.take_into(&mut woken);
@@ -154,38 +210,38 @@ impl Exchanges {
     }
 
     fn fetch(&mut self, fetch: Fetch) {
-        if self.bodies.contains_key(&fetch.body) {
+        if self.bodies.contains_key(&fetch.key) {
             return self.fail(fetch, Fault::new(FaultKind::Busy).with_detail("the exchange exists already"));
         }
         let origin = match Origin::of(fetch.request.uri()) {
             Ok(origin) => Arc::new(origin),
             Err(fault) => {
-                self.bodies.insert(fetch.body, Whereabouts::Broken);
+                self.bodies.insert(fetch.key, Whereabouts::Broken);
                 return self.fail(fetch, fault);
             }
         };
         match self.pool.take_place(&origin) {
-            Place::Idle(key) => {
-                let Work::Idle { link } = self.take_work(key) else {
+            Place::Idle(slot) => {
+                let Work::Idle { link } = self.take_work(slot) else {
                     unreachable!("the pool knows as idle only what is");
                 };
-                self.request(key, fetch, link);
+                self.request(slot, fetch, link);
             }
             Place::New => self.connect(origin, fetch),
             Place::Full => {
-                self.bodies.insert(fetch.body, Whereabouts::Waiting(Arc::clone(&origin)));
+                self.bodies.insert(fetch.key, Whereabouts::Waiting(Arc::clone(&origin)));
                 self.pool.wait(&origin, fetch);
             }
         }
     }
 
-    fn read_body(&mut self, body: BodyId, read: ReadBody) {
-        let answer = match self.bodies.get(&body) {
-            Some(Whereabouts::Waiting(_) | Whereabouts::Slot(_)) => match self.asked(body) {
+    fn read_body(&mut self, key: Key, read: ReadBody) {
+        let answer = match self.bodies.get(&key) {
+            Some(Whereabouts::Waiting(_) | Whereabouts::Slot(_)) => match self.asked(key) {
                 (_, Some(place @ None)) => {
                     *place = Some(read);
-                    if let Some(&Whereabouts::Slot(key)) = self.bodies.get(&body) {
-                        self.queue.push(key);
+                    if let Some(&Whereabouts::Slot(slot)) = self.bodies.get(&key) {
+                        self.queue.push(slot);
                     }
                     return;
                 }
@@ -194,29 +250,29 @@ impl Exchanges {
             Some(Whereabouts::Whole) => Ok(end_of_body()),
             Some(Whereabouts::Broken) | None => Err(FaultKind::Skipped.into()),
         };
-        self.outbox.push(Event::Completed(read.ticket.done(answer)));
+        self.completed(key.client, read.ticket.done(answer));
     }
 
     /// Ends an exchange, wherever it is, and forgets it.
-    fn drop_body(&mut self, body: BodyId) {
-        match self.bodies.remove(&body) {
+    fn drop_body(&mut self, key: Key) {
+        match self.bodies.remove(&key) {
             Some(Whereabouts::Waiting(origin)) => {
-                if let Some(fetch) = self.pool.withdraw(&origin, body) {
-                    self.aborted(Some(fetch.ticket.id()), fetch.read);
+                if let Some(fetch) = self.pool.withdraw(&origin, key) {
+                    self.aborted(key.client, Some(fetch.ticket.id()), fetch.read);
                 }
             }
-            Some(Whereabouts::Slot(key)) => match self.take_work(key) {
+            Some(Whereabouts::Slot(slot)) => match self.take_work(slot) {
                 Work::Connecting { fetch, .. } | Work::Requesting { fetch, .. } => {
-                    self.aborted(Some(fetch.ticket.id()), fetch.read);
-                    self.close(key);
+                    self.aborted(key.client, Some(fetch.ticket.id()), fetch.read);
+                    self.close(slot);
                 }
                 Work::Receiving { incoming, link, read, .. } => {
-                    self.aborted(None, read);
+                    self.aborted(key.client, None, read);
                     if incoming.is_whole() {
-                        self.recycle(key, link);
+                        self.recycle(slot, link);
                     } else {
                         drop(link);
-                        self.close(key);
+                        self.close(slot);
                     }
                 }
                 Work::Idle { .. } | Work::Vacant => unreachable!("an exchange leaves its slot before the slot is idle"),
@@ -226,13 +282,13 @@ impl Exchanges {
     }
 
     /// What is asked for of an exchange: its unanswered `Fetch`, and the place of its read.
-    fn asked(&mut self, body: BodyId) -> (Option<ActionId>, Option<&mut Option<ReadBody>>) {
-        match self.bodies.get(&body) {
-            Some(Whereabouts::Waiting(origin)) => match self.pool.waiting(origin, body) {
+    fn asked(&mut self, key: Key) -> (Option<ActionId>, Option<&mut Option<ReadBody>>) {
+        match self.bodies.get(&key) {
+            Some(Whereabouts::Waiting(origin)) => match self.pool.waiting(origin, key) {
                 Some(fetch) => (Some(fetch.ticket.id()), Some(&mut fetch.read)),
                 None => (None, None),
             },
-            Some(&Whereabouts::Slot(key)) => match self.slots.get_mut(key) {
+            Some(&Whereabouts::Slot(slot)) => match self.slots.get_mut(slot) {
                 Some(slot) => slot.work.asked(),
                 None => (None, None),
             },
@@ -285,28 +341,28 @@ impl Exchanges {
                     }
                 }
             }
-            Work::Receiving { body, incoming, link, read } if incoming.is_delivered() => {
-                self.bodies.insert(body, Whereabouts::Whole);
+            Work::Receiving { key: exchange, incoming, link, read } if incoming.is_delivered() => {
+                self.bodies.insert(exchange, Whereabouts::Whole);
                 if let Some(read) = read {
-                    self.outbox.push(Event::Completed(read.ticket.done(Ok(end_of_body()))));
+                    self.completed(exchange.client, read.ticket.done(Ok(end_of_body())));
                 }
                 self.recycle(key, link);
                 Next::Rest
             }
-            Work::Receiving { body, mut incoming, mut link, read: Some(read) } => {
+            Work::Receiving { key: exchange, mut incoming, mut link, read: Some(read) } => {
                 match incoming.poll_chunk(&mut link, &mut cx, read.bytes_max) {
                     Poll::Pending => {
-                        slot.work = Work::Receiving { body, incoming, link, read: Some(read) };
+                        slot.work = Work::Receiving { key: exchange, incoming, link, read: Some(read) };
                         Next::Rest
                     }
                     Poll::Ready(Ok(chunk)) => {
-                        self.outbox.push(Event::Completed(read.ticket.done(Ok(chunk))));
-                        slot.work = Work::Receiving { body, incoming, link, read: None };
+                        slot.work = Work::Receiving { key: exchange, incoming, link, read: None };
+                        self.completed(exchange.client, read.ticket.done(Ok(chunk)));
                         Next::Again
                     }
                     Poll::Ready(Err(fault)) => {
-                        self.outbox.push(Event::Completed(read.ticket.done(Err(fault))));
-                        self.bodies.insert(body, Whereabouts::Broken);
+                        self.completed(exchange.client, read.ticket.done(Err(fault)));
+                        self.bodies.insert(exchange, Whereabouts::Broken);
                         drop(link);
                         self.close(key);
                         Next::Rest
@@ -333,20 +389,21 @@ impl Exchanges {
 
     /// Begins an exchange on a new connection; the pool has counted it.
     fn connect(&mut self, origin: Arc<Origin>, fetch: Fetch) {
-        let connecting = self.connector.connect(&origin);
+        let connect_timeout = self.connect_timeouts.get(&fetch.key.client).copied();
+        let connecting = self.connector.connect(&origin, connect_timeout);
         let entry = self.slots.vacant_entry();
         let key = entry.key();
         let alarm = Alarm::new(key, &self.ready);
         let waker = Arc::clone(&alarm).into();
-        self.bodies.insert(fetch.body, Whereabouts::Slot(key));
+        self.bodies.insert(fetch.key, Whereabouts::Slot(key));
         entry.insert(Slot { origin, alarm, waker, work: Work::Connecting { fetch, connecting } });
         self.queue.push(key);
     }
 
     /// Sends a request on a connection that stands.
     fn request(&mut self, key: usize, fetch: Fetch, mut link: Box<Link>) {
-        self.outbox.push(Event::Connected(fetch.ticket.id()));
-        self.bodies.insert(fetch.body, Whereabouts::Slot(key));
+        self.outbox.push((fetch.key.client, Event::Connected(fetch.ticket.id())));
+        self.bodies.insert(fetch.key, Whereabouts::Slot(key));
         let responding = link.send(&fetch.request);
         self.put_work(key, Work::Requesting { fetch, link, responding });
         self.queue.push(key);
@@ -357,9 +414,9 @@ impl Exchanges {
         link.gauge().head_received();
         let (parts, incoming) = response.into_parts();
         let head = Head { version: parts.version, status: parts.status, headers: parts.headers };
-        self.outbox.push(Event::Completed(fetch.ticket.done(Ok(Box::new(head)))));
+        self.completed(fetch.key.client, fetch.ticket.done(Ok(Box::new(head))));
         let incoming = Box::new(Body::new(incoming));
-        self.put_work(key, Work::Receiving { body: fetch.body, incoming, link, read: fetch.read });
+        self.put_work(key, Work::Receiving { key: fetch.key, incoming, link, read: fetch.read });
     }
 
     /// No head has come, and none will.
@@ -372,14 +429,15 @@ impl Exchanges {
             return self.break_off(key, fetch, fault::of_head(error, begun, &self.options));
         }
         let Some(slot) = self.slots.get_mut(key) else { return Next::Rest };
-        let connecting = self.connector.connect(&slot.origin);
+        let connect_timeout = self.connect_timeouts.get(&fetch.key.client).copied();
+        let connecting = self.connector.connect(&slot.origin, connect_timeout);
         slot.work = Work::Connecting { fetch, connecting };
         Next::Again
     }
 
     /// A `Fetch` in a slot has failed.
     fn break_off(&mut self, key: usize, fetch: Fetch, fault: Fault) -> Next {
-        self.bodies.insert(fetch.body, Whereabouts::Broken);
+        self.bodies.insert(fetch.key, Whereabouts::Broken);
         self.fail(fetch, fault);
         self.close(key);
         Next::Rest
@@ -387,15 +445,21 @@ impl Exchanges {
 
     /// Answers a `Fetch`, and the read that was asked for behind it.
     fn fail(&mut self, fetch: Fetch, fault: Fault) {
-        self.outbox.push(Event::Completed(fetch.ticket.done(Err(fault))));
+        self.completed(fetch.key.client, fetch.ticket.done(Err(fault)));
         if let Some(read) = fetch.read {
-            self.outbox.push(Event::Completed(read.ticket.done(Err(FaultKind::Skipped.into()))));
+            self.completed(fetch.key.client, read.ticket.done(Err(FaultKind::Skipped.into())));
         }
     }
 
-    fn aborted(&mut self, fetch: Option<ActionId>, read: Option<ReadBody>) {
+    fn aborted(&mut self, client: Client, fetch: Option<ActionId>, read: Option<ReadBody>) {
         let read = read.map(|read| read.ticket.id());
-        self.outbox.extend(fetch.into_iter().chain(read).map(|id| Event::Completed(Completion::aborted(id))));
+        for id in fetch.into_iter().chain(read) {
+            self.completed(client, Completion::aborted(id));
+        }
+    }
+
+    fn completed(&mut self, client: Client, completion: Completion) {
+        self.outbox.push((client, Event::Completed(completion)));
     }
 
     /// The exchange in a slot has received all: its connection serves the next one, becomes idle, or is closed.

@@ -48,6 +48,13 @@
 //! nobody asked for. A request that finds its kept connection closed goes out once more on a new one, provided that not
 //! a byte of a reply has come; `Connected` is then reported again.
 //!
+//! # Several clients
+//!
+//! Several loops may share exchanges, their connections and their bounds, each as a [`Client`] of its own: by
+//! [`start_for`](Exchanges::start_for), [`abort_for`](Exchanges::abort_for) and [`poll_all`](Exchanges::poll_all). At an
+//! origin that is full, one exchange of each client has its turn after another. A client that [leaves](Exchanges::leave)
+//! leaves nothing of its own behind.
+//!
 //! # TLS
 //!
 //! For `https` a connection is secured by rustls as [`TlsConfig`] says, which is told in [`dlmanager_tls`]. `Connected` is
@@ -70,6 +77,7 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod client;
 mod connect;
 mod exchanges;
 mod fault;
@@ -77,12 +85,14 @@ mod link;
 mod options;
 mod origin;
 mod pool;
+mod queue;
 mod runtime;
 mod slot;
 mod tls;
 mod wake;
 mod wire;
 
+pub use client::Client;
 pub use dlmanager_tls::{self, TlsConfig};
 pub use exchanges::Exchanges;
 pub use fault::{unreachable, unresolved};

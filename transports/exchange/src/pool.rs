@@ -1,13 +1,13 @@
 //! Who may connect to an origin, and which connections are idle: the accounts, without the connections themselves.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dlmanager_core::BodyId;
-
 use crate::Options;
+use crate::client::Key;
 use crate::origin::Origin;
+use crate::queue::Queue;
 use crate::slot::Fetch;
 
 /// The accounts of all origins. A connection is known by the key of its slot.
@@ -26,7 +26,7 @@ struct Account {
     /// Being made, in use and idle.
     connections: usize,
     /// Without a place. While there are any, all places are taken and none is idle.
-    waiting: VecDeque<Fetch>,
+    waiting: Queue,
 }
 
 #[derive(Debug)]
@@ -74,18 +74,18 @@ impl Pool {
 
     /// An exchange that found the origin full.
     pub(crate) fn wait(&mut self, origin: &Arc<Origin>, fetch: Fetch) {
-        self.origins.entry(Arc::clone(origin)).or_default().waiting.push_back(fetch);
+        self.origins.entry(Arc::clone(origin)).or_default().waiting.push(fetch);
     }
 
     /// A connection has finished its exchange: the one to take it over, if one waits.
     pub(crate) fn next_for_connection(&mut self, origin: &Origin) -> Option<Fetch> {
-        self.origins.get_mut(origin)?.waiting.pop_front()
+        self.origins.get_mut(origin)?.waiting.pop()
     }
 
     /// A connection was closed: the exchange to take its place, if one waits; the place is counted already.
     pub(crate) fn closed(&mut self, origin: &Origin) -> Option<Fetch> {
         let account = self.origins.get_mut(origin)?;
-        let next = account.waiting.pop_front();
+        let next = account.waiting.pop();
         if next.is_none() {
             account.connections -= 1;
             if account.connections == 0 {
@@ -117,14 +117,12 @@ impl Pool {
     }
 
     /// Takes a waiting exchange back.
-    pub(crate) fn withdraw(&mut self, origin: &Origin, body: BodyId) -> Option<Fetch> {
-        let waiting = &mut self.origins.get_mut(origin)?.waiting;
-        let at = waiting.iter().position(|fetch| fetch.body == body)?;
-        waiting.remove(at)
+    pub(crate) fn withdraw(&mut self, origin: &Origin, key: Key) -> Option<Fetch> {
+        self.origins.get_mut(origin)?.waiting.withdraw(key)
     }
 
     /// A waiting exchange.
-    pub(crate) fn waiting(&mut self, origin: &Origin, body: BodyId) -> Option<&mut Fetch> {
-        self.origins.get_mut(origin)?.waiting.iter_mut().find(|fetch| fetch.body == body)
+    pub(crate) fn waiting(&mut self, origin: &Origin, key: Key) -> Option<&mut Fetch> {
+        self.origins.get_mut(origin)?.waiting.get_mut(key)
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use dlmanager_core::{ActionId, BodyId, FetchRequest, Ticket, op};
+use dlmanager_core::{ActionId, FetchRequest, Ticket, op};
 
 use crate::body::Body;
+use crate::client::Key;
 use crate::connect::Linking;
 use crate::link::{Link, Responding};
 use crate::origin::Origin;
@@ -34,7 +35,7 @@ pub(crate) enum Work {
         responding: Responding,
     },
     Receiving {
-        body: BodyId,
+        key: Key,
         incoming: Box<Body>,
         link: Box<Link>,
         read: Option<ReadBody>,
@@ -48,7 +49,7 @@ pub(crate) enum Work {
 #[derive(Debug)]
 pub(crate) struct Fetch {
     pub(crate) ticket: Ticket<op::Fetch>,
-    pub(crate) body: BodyId,
+    pub(crate) key: Key,
     pub(crate) request: Box<FetchRequest>,
     /// A `ReadBody` that was asked for already.
     pub(crate) read: Option<ReadBody>,

@@ -36,8 +36,7 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 
 use dlmanager_core::{ActionId, Event, NetAction};
-use dlmanager_exchange::Exchanges;
-pub use dlmanager_exchange::{Options, TlsConfig};
+pub use dlmanager_exchange::{Client, Exchanges, Options, TlsConfig};
 use tokio::task::coop;
 
 use crate::connect::Tokio;
@@ -85,9 +84,28 @@ impl Hyper {
     ///
     /// Outside the context of a tokio runtime with IO and time enabled.
     pub fn poll(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) {
+        self.unconstrained(cx, |exchanges, cx| exchanges.poll(cx, events));
+    }
+
+    /// What is shared among several clients: [`Exchanges`] say how. They are to be polled by
+    /// [`poll_all`](Self::poll_all) here.
+    pub fn exchanges(&mut self) -> &mut Exchanges {
+        &mut self.0
+    }
+
+    /// As [`poll`](Self::poll), for several clients: says whose each event is.
+    ///
+    /// # Panics
+    ///
+    /// Outside the context of a tokio runtime with IO and time enabled.
+    pub fn poll_all(&mut self, cx: &mut Context<'_>, events: &mut Vec<(Client, Event)>) {
+        self.unconstrained(cx, |exchanges, cx| exchanges.poll_all(cx, events));
+    }
+
+    fn unconstrained(&mut self, cx: &mut Context<'_>, mut poll: impl FnMut(&mut Exchanges, &mut Context<'_>)) {
         let Self(exchanges) = self;
         let work = poll_fn(|cx| {
-            exchanges.poll(cx, events);
+            poll(exchanges, cx);
             Poll::Ready(())
         });
         // Without tokio's budget for a task's poll. What goes beyond it is put off until the runtime next parks within

@@ -44,8 +44,7 @@ mod stream;
 use std::task::Context;
 
 use dlmanager_core::{ActionId, Event, NetAction};
-use dlmanager_exchange::Exchanges;
-pub use dlmanager_exchange::{Options, TlsConfig};
+pub use dlmanager_exchange::{Client, Exchanges, Options, TlsConfig};
 
 use crate::connect::Reactor;
 
@@ -89,6 +88,16 @@ impl Smol {
     /// Does what can be done now and appends what has happened to `events`. Where more may happen later, `cx` is woken.
     pub fn poll(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) {
         self.0.poll(cx, events);
+    }
+
+    /// What is shared among several clients: [`Exchanges`] say how.
+    pub fn exchanges(&mut self) -> &mut Exchanges {
+        &mut self.0
+    }
+
+    /// As [`poll`](Self::poll), for several clients: says whose each event is.
+    pub fn poll_all(&mut self, cx: &mut Context<'_>, events: &mut Vec<(Client, Event)>) {
+        self.0.poll_all(cx, events);
     }
 }
 

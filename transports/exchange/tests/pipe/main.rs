@@ -1,5 +1,6 @@
 //! Exchanges over pipes in memory, on a clock that stands until it is moved: no socket, no thread, no real time.
 
+mod clients;
 mod pipe;
 mod world;
 

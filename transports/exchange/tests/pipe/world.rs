@@ -8,18 +8,26 @@ use std::time::Duration;
 
 use dlmanager_core::testing::{Tickets, body_id, lane};
 use dlmanager_core::{ActionId, Answer, BodyId, Chunk, Event, Fault, FetchRequest, Head, NetAction, NetOp};
-use dlmanager_exchange::{Exchanges, Options, TlsConfig};
+use dlmanager_exchange::{Client, Exchanges, Options, TlsConfig};
 
 use crate::pipe::Pipes;
 
 pub(crate) struct World {
     pipes: Pipes,
-    exchanges: Exchanges,
+    pub(crate) exchanges: Exchanges,
+    /// Who asks, and hears the answers.
+    pub(crate) client: Client,
+    /// Each client's own: the identifiers of all begin with the same.
+    issued: BTreeMap<Client, Issued>,
+    answers: BTreeMap<(Client, ActionId), Answer>,
+    pub(crate) connected: BTreeSet<(Client, ActionId)>,
+    pub(crate) received_bytes: usize,
+}
+
+#[derive(Default)]
+struct Issued {
     tickets: Tickets,
     bodies: u64,
-    answers: BTreeMap<ActionId, Answer>,
-    pub(crate) connected: BTreeSet<ActionId>,
-    pub(crate) received_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -42,8 +50,8 @@ impl World {
         Self {
             exchanges: Exchanges::new(pipes.clone(), TlsConfig::default(), options),
             pipes,
-            tickets: Tickets::new(),
-            bodies: 0,
+            client: Client::default(),
+            issued: BTreeMap::new(),
             answers: BTreeMap::new(),
             connected: BTreeSet::new(),
             received_bytes: 0,
@@ -52,8 +60,9 @@ impl World {
 
     /// Starts a `Fetch`, without a poll.
     pub(crate) fn start_fetch(&mut self, url: &str) -> Fetched {
-        self.bodies += 1;
-        let (ticket, body) = (self.tickets.ticket(), body_id(self.bodies));
+        let issued = self.issued.entry(self.client).or_default();
+        issued.bodies += 1;
+        let (ticket, body) = (issued.tickets.ticket(), body_id(issued.bodies));
         let id = ticket.id();
         let request = Box::new(FetchRequest::get(url).body(()).unwrap());
         self.start(body, NetOp::Fetch { ticket, body, request });
@@ -67,7 +76,7 @@ impl World {
     }
 
     pub(crate) fn read(&mut self, body: BodyId, bytes_max: usize) -> ActionId {
-        let ticket = self.tickets.ticket();
+        let ticket = self.issued.entry(self.client).or_default().tickets.ticket();
         let id = ticket.id();
         self.start(body, NetOp::ReadBody { ticket, body, bytes_max });
         self.poll();
@@ -76,7 +85,7 @@ impl World {
 
     /// Without a poll.
     pub(crate) fn drop_body(&mut self, body: BodyId) -> ActionId {
-        let ticket = self.tickets.ticket();
+        let ticket = self.issued.entry(self.client).or_default().tickets.ticket();
         let id = ticket.id();
         self.start(body, NetOp::DropBody { ticket, body });
         id
@@ -89,11 +98,11 @@ impl World {
     }
 
     fn start(&mut self, body: BodyId, op: NetOp) {
-        self.exchanges.start(NetAction { lane: lane(body.serial()), op });
+        self.exchanges.start_for(self.client, NetAction { lane: lane(body.serial()), op });
     }
 
     pub(crate) fn try_answer(&mut self, id: ActionId) -> Option<Answer> {
-        self.answers.remove(&id)
+        self.answers.remove(&(self.client, id))
     }
 
     #[track_caller]
@@ -124,13 +133,16 @@ impl World {
             polls += 1;
             assert!(polls < 1000, "it does not come to rest");
             let mut events = Vec::new();
-            self.exchanges.poll(&mut Context::from_waker(&waker), &mut events);
-            for event in events {
+            self.exchanges.poll_all(&mut Context::from_waker(&waker), &mut events);
+            for (client, event) in events {
                 match event {
-                    Event::Connected(id) => assert!(self.connected.insert(id), "connected twice"),
+                    Event::Connected(id) => assert!(self.connected.insert((client, id)), "connected twice"),
                     Event::Completed(completion) => {
                         let id = completion.id();
-                        assert!(self.answers.insert(id, completion.into_answer()).is_none(), "answered twice");
+                        assert!(
+                            self.answers.insert((client, id), completion.into_answer()).is_none(),
+                            "answered twice"
+                        );
                     }
                     Event::Tick => panic!("a transport makes no ticks"),
                 }
