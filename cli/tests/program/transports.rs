@@ -83,6 +83,16 @@ fn a_plain_server_on_the_tls_port_is_said_to_be_one() {
 }
 
 #[test]
+fn a_server_of_tls_on_the_plain_port_is_said_to_be_one() {
+    for transport in TRANSPORTS {
+        let bench = Bench::secured(ServerCertificate::Good);
+        bench.serve("/file", 10);
+        let url = bench.origin.url("/file").replace("https://", "http://");
+        bench.run(&format!("get --transport {transport} --retries 0 {url}")).exits(1).says("is it an https port?");
+    }
+}
+
+#[test]
 fn a_ca_file_that_is_none_is_said_before_anything_is_fetched() {
     let bench = Bench::secured(ServerCertificate::Good);
     bench.serve("/file", 10);

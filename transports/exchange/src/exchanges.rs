@@ -426,7 +426,7 @@ impl Exchanges {
         // request goes out once more (RFC 9112 section 9.3.1), on a connection that is new.
         let stale = link.was_reused() && (unsent || (!begun && fetch.request.method().is_safe()));
         if !stale {
-            return self.break_off(key, fetch, fault::of_head(error, begun, &self.options));
+            return self.break_off(key, fetch, fault::of_head(error, link.gauge(), &self.options));
         }
         let Some(slot) = self.slots.get_mut(key) else { return Next::Rest };
         let connect_timeout = self.connect_timeouts.get(&fetch.key.client).copied();

@@ -9,6 +9,7 @@ use dlmanager_tls::connection_fault;
 
 use crate::Options;
 use crate::origin::Origin;
+use crate::wire::Gauge;
 
 /// The host of `origin` did not resolve.
 #[must_use]
@@ -25,14 +26,18 @@ pub fn unreachable(origin: &Origin, error: &(dyn Error + 'static)) -> Fault {
     }
 }
 
-/// No head came. `begun`: some bytes came.
-pub(crate) fn of_head(error: &hyper::Error, begun: bool, options: &Options) -> Fault {
+/// No head came; `gauge` tells what did.
+pub(crate) fn of_head(error: &hyper::Error, gauge: &Gauge, options: &Options) -> Fault {
+    let begun = gauge.has_reply_begun();
     if error.is_parse_too_large() {
         let Options { header_bytes_max, header_count_max, .. } = options;
         // hyper has one error for these three.
         return Fault::new(FaultKind::HeadTooLarge).with_detail(format!(
             "more than {header_bytes_max} bytes or {header_count_max} fields, or a Content-Length that no body can have"
         ));
+    }
+    if error.is_parse() && gauge.is_tls_alert() {
+        return Fault::new(FaultKind::Protocol).with_detail("what the server sent is TLS; is it an https port?");
     }
     if error.is_parse() {
         return Fault::new(FaultKind::Protocol).with_detail(chain_text(error));

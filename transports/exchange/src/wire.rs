@@ -11,6 +11,9 @@ use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 
 use crate::runtime::Stream;
 
+/// How an alert begins: its content type and the version's first byte (RFC 8446 section 5.1).
+const TLS_ALERT: [u8; 2] = [21, 3];
+
 /// What hyper reads from and writes to.
 #[derive(Debug)]
 pub(crate) struct Wire {
@@ -25,6 +28,8 @@ pub(crate) struct Gauge {
     in_head: AtomicBool,
     /// Bytes received since the last request was sent, as long as the head is awaited.
     reply_bytes: AtomicUsize,
+    /// What came first looks like an alert of TLS, which is how a server of TLS answers to what is none.
+    is_tls_alert: AtomicBool,
     buffer_bytes: AtomicUsize,
 }
 
@@ -33,6 +38,7 @@ impl Gauge {
         Arc::new(Self {
             in_head: AtomicBool::new(true),
             reply_bytes: AtomicUsize::new(0),
+            is_tls_alert: AtomicBool::new(false),
             buffer_bytes: AtomicUsize::new(0),
         })
     }
@@ -51,6 +57,11 @@ impl Gauge {
     /// Whether a byte of the reply came while its head was awaited.
     pub(crate) fn has_reply_begun(&self) -> bool {
         self.reply_bytes.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether what came instead of a reply is a record of TLS.
+    pub(crate) fn is_tls_alert(&self) -> bool {
+        self.is_tls_alert.load(Ordering::Relaxed)
     }
 
     /// No buffer that hyper reads into has had more bytes than this, so no piece of it keeps more alive.
@@ -75,6 +86,9 @@ impl Wire {
         let mut read = ReadBuf::uninit(&mut bytes[..count]);
         ready!(Pin::new(&mut self.io).poll_read(cx, read.unfilled()))?;
         let before = self.gauge.reply_bytes.fetch_add(read.filled().len(), Ordering::Relaxed);
+        if before == 0 {
+            self.gauge.is_tls_alert.store(read.filled().starts_with(&TLS_ALERT), Ordering::Relaxed);
+        }
         self.gauge.buffer_bytes.fetch_max(into.remaining().saturating_add(before), Ordering::Relaxed);
         into.put_slice(read.filled());
         Poll::Ready(Ok(()))
