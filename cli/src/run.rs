@@ -89,6 +89,10 @@ impl<'a> Run<'a> {
             }
             Event::Download { download, notice } => report.news(download, notice),
             Event::Directory { notice } => report.directory(self.manager.directory(), notice),
+            Event::ProxyIgnored { variables } => report.warning(&format!(
+                "the proxy in {} is not used: proxies are not supported yet, so connections are direct",
+                variables.join(", ")
+            )),
             // Ends among them are made up for when all is over.
             Event::Missed { count } => report.warning(&format!("{count} events were not told: the output is too slow")),
             _ => {}

@@ -20,7 +20,7 @@ use crate::shared::Shared;
 use crate::sync::{self, block_on};
 use crate::{
     Download, DownloadManager, DownloadedFile, Error, IoRuntime, OpenError, PersistLimit, Runtime, SharedTransport,
-    Store, Transport, runtime,
+    Store, Transport, proxies, runtime,
 };
 
 /// What is gathered before it goes to a worker, in bytes, where nothing else is set: more than for a write on the loop's
@@ -279,6 +279,11 @@ impl Builder {
             }
         };
         let mut config = self.config;
+        let proxies_ignored = match &self.transport {
+            Some(Choice::Own(_)) => Vec::new(),
+            Some(Choice::Shared(shared)) if !shared.is_ours() => Vec::new(),
+            Some(Choice::Shared(_)) | None => proxies::ignored(),
+        };
         let transport = match self.transport {
             Some(Choice::Own(transport)) => transport,
             Some(Choice::Shared(shared)) => shared.attach(&mut config.connect_timeout)?,
@@ -302,7 +307,7 @@ impl Builder {
         };
         let core = Manager::new(config, seed);
         let bounded = core.limit().is_some();
-        let shared = Shared::new(core, path.clone(), self.headers, self.callbacks);
+        let shared = Shared::new(core, path.clone(), self.headers, self.callbacks, proxies_ignored);
         let manager = DownloadManager::with(Arc::clone(&shared));
         let driver = Driver::new(Arc::clone(&shared), transport, store, Arc::clone(&runtime), workers_only);
         runtime.spawn(Box::pin(driver));

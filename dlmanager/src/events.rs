@@ -50,6 +50,12 @@ pub enum Event {
         /// What it said.
         message: String,
     },
+    /// The environment names a proxy, and none is used: connections are made directly. Told once, before the first download
+    /// starts; never where the transport is one of the program's own, which may use what it likes.
+    ProxyIgnored {
+        /// The variables that name one: `http_proxy`, `https_proxy` and `all_proxy`, in lower or upper case.
+        variables: Vec<&'static str>,
+    },
     /// The reader was too slow, and this many of the oldest events were dropped.
     Missed {
         /// How many.

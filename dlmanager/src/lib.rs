@@ -35,6 +35,9 @@
 //! [`Builder::store`] take others. A [`SharedTransport`] serves several managers, with one pool of connections. The
 //! crate's examples show each of these.
 //!
+//! No proxy is used, whatever `http_proxy`, `https_proxy` or `all_proxy` in the environment say;
+//! [`Event::ProxyIgnored`] tells of them.
+//!
 //! # What is promised
 //!
 //! - A file under its final name is complete. What is unfinished lives in `.dlmanager/` within the directory.
@@ -63,6 +66,7 @@ mod manager;
 mod network;
 mod observe;
 mod pool;
+mod proxies;
 mod record;
 mod request;
 mod runtime;

@@ -45,10 +45,11 @@ impl Shared {
         directory: PathBuf,
         headers: Vec<(HeaderName, HeaderValue)>,
         callbacks: Callbacks,
+        proxies_ignored: Vec<&'static str>,
     ) -> Arc<Self> {
         Arc::new(Self {
             epoch: std::time::Instant::now(),
-            state: Mutex::new(State::new(core, directory.clone())),
+            state: Mutex::new(State::new(core, directory.clone(), proxies_ignored)),
             directory,
             headers,
             observers: Pool::new("dlmanager-observer", OBSERVERS_MAX),
@@ -105,6 +106,8 @@ impl Shared {
             return Err(AdmitError::Closed);
         }
         let admission = state.core.download(now, request)?;
+        let mut after = After::default();
+        state.tell_of_proxies(&mut after);
         if is_alone {
             state.alone = Alone::Running;
         }
@@ -125,6 +128,7 @@ impl Shared {
             None => (false, None),
         };
         self.wake_loop(state);
+        after.run(self);
         drop(old);
         if tell {
             self.serve(Arc::clone(&record));

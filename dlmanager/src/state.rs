@@ -33,6 +33,8 @@ pub(crate) struct State {
     /// What could not be evicted since the last pass that was told.
     not_evicted: BTreeMap<PathBuf, Fault>,
     pub(crate) subscriptions: Vec<Arc<Subscription>>,
+    /// Variables that name a proxy, until they are told.
+    proxies_ignored: Vec<&'static str>,
     pub(crate) the_loop: Option<Waker>,
     /// Who waits for the directory, for a sweep, or for the end.
     pub(crate) wakers: Wakers,
@@ -68,7 +70,7 @@ pub(crate) struct After {
 
 impl State {
     /// The core of the directory at `path`.
-    pub(crate) fn new(core: Manager, path: PathBuf) -> Self {
+    pub(crate) fn new(core: Manager, path: PathBuf, proxies_ignored: Vec<&'static str>) -> Self {
         Self {
             core,
             path,
@@ -82,6 +84,7 @@ impl State {
             swept: Swept::default(),
             not_evicted: BTreeMap::new(),
             subscriptions: Vec::new(),
+            proxies_ignored,
             the_loop: None,
             wakers: Wakers::default(),
         }
@@ -225,6 +228,14 @@ impl State {
             Some(None) => return,
         };
         self.publish(&event, after);
+    }
+
+    /// Tells of proxies that are not used, once, as the first download is about to start.
+    pub(crate) fn tell_of_proxies(&mut self, after: &mut After) {
+        let variables = std::mem::take(&mut self.proxies_ignored);
+        if !variables.is_empty() {
+            self.publish(&Event::ProxyIgnored { variables }, after);
+        }
     }
 
     pub(crate) fn publish(&mut self, event: &Event, after: &mut After) {

@@ -9,5 +9,6 @@ mod json;
 mod limit;
 mod list;
 mod misuse;
+mod proxies;
 mod support;
 mod transports;

@@ -13,6 +13,10 @@ use tempfile::TempDir;
 /// How long anything may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Where the environment names proxies.
+pub(crate) const PROXY_VARIABLES: [&str; 6] =
+    ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+
 /// What a test works with. The program runs in the folder.
 pub(crate) struct Bench {
     pub(crate) origin: Origin,
@@ -54,6 +58,10 @@ impl Bench {
     pub(crate) fn command_of(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(program());
         command.args(arguments).current_dir(self.folder.path()).timeout(DEADLINE);
+        // What somebody has set is told of.
+        for variable in PROXY_VARIABLES {
+            command.env_remove(variable);
+        }
         command
     }
 

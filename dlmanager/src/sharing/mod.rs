@@ -103,6 +103,11 @@ impl SharedTransport {
             }
         }
     }
+
+    /// Whether it is one that comes with the crate.
+    pub(crate) fn is_ours(&self) -> bool {
+        !matches!(&*self.kind, Kind::Made(_))
+    }
 }
 
 impl fmt::Debug for SharedTransport {
