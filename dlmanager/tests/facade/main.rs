@@ -21,6 +21,8 @@ mod limit;
 mod observers;
 mod panics;
 #[cfg(feature = "tokio")]
+mod parity;
+#[cfg(feature = "tokio")]
 mod proxies;
 #[cfg(feature = "tokio")]
 mod registering;
