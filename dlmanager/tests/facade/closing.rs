@@ -7,43 +7,48 @@ use dlmanager_fs_memory::MemoryDirectory;
 use dlmanager_origin::{At, Body, Gate, Origin, Reply};
 use dlmanager_scripted::{Reply as Script, content};
 
-use crate::support::{DEADLINE, Scripted, close, end, entries, in_memory, within};
+use crate::support::{DEADLINE, Scripted, close, end, entries, in_memory, runtimes, within};
 
 #[test]
 fn close_cancels_what_runs_leaves_nothing_and_may_be_called_again() {
-    let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
-    let gate = Gate::new();
-    origin.serve("/a", Reply::body(Body::pattern(1, 100_000)).gate_at(At::Body(50_000), &gate));
-    let manager = DownloadManager::builder(folder.path()).jobs(1).open().unwrap();
-    let running = manager.download(origin.url("/a")).unwrap();
-    let queued = manager.download(origin.url("/b")).unwrap();
-    assert!(gate.wait_reached(1, DEADLINE));
-    close(&manager);
-    assert_eq!(running.result(), Some(Err(Error::Canceled)));
-    assert_eq!(queued.result(), Some(Err(Error::Canceled)));
-    assert!(entries(folder.path()).is_empty());
-    close(&manager);
-    assert_eq!(manager.download(origin.url("/c")).unwrap_err(), AdmitError::Closed);
-    assert!(manager.downloads().is_empty());
-    within(move || manager.wait()).unwrap();
+    for runtime in runtimes() {
+        let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
+        let gate = Gate::new();
+        origin.serve("/a", Reply::body(Body::pattern(1, 100_000)).gate_at(At::Body(50_000), &gate));
+        let manager = DownloadManager::builder(folder.path()).runtime(runtime).jobs(1).open().unwrap();
+        let running = manager.download(origin.url("/a")).unwrap();
+        let queued = manager.download(origin.url("/b")).unwrap();
+        assert!(gate.wait_reached(1, DEADLINE));
+        close(&manager);
+        assert_eq!(running.result(), Some(Err(Error::Canceled)));
+        assert_eq!(queued.result(), Some(Err(Error::Canceled)));
+        assert!(entries(folder.path()).is_empty());
+        close(&manager);
+        assert_eq!(manager.download(origin.url("/c")).unwrap_err(), AdmitError::Closed);
+        assert!(manager.downloads().is_empty());
+        within(move || manager.wait()).unwrap();
+    }
 }
 
 #[test]
 fn dropping_the_last_clone_cancels_without_blocking_and_handles_are_told() {
-    let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
-    let gate = Gate::new();
-    origin.serve("/a", Reply::body("bytes").gate_at(At::Body(2), &gate));
-    let manager = DownloadManager::new(folder.path()).unwrap();
-    let (clone, events) = (manager.clone(), manager.events());
-    let download = manager.download(origin.url("/a")).unwrap();
-    assert!(gate.wait_reached(1, DEADLINE));
-    drop(manager);
-    assert!(download.is_running(), "a clone is left");
-    drop(clone);
-    assert_eq!(end(&download), Err(Error::Canceled));
-    // The stream of events ends when nothing is half done.
-    within(move || events.into_iter().for_each(drop));
-    assert!(entries(folder.path()).is_empty());
+    for runtime in runtimes() {
+        let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
+        let gate = Gate::new();
+        origin.serve("/a", Reply::body("bytes").gate_at(At::Body(2), &gate));
+        let manager = DownloadManager::builder(folder.path()).runtime(runtime).open().unwrap();
+        let (clone, events) = (manager.clone(), manager.events());
+        let download = manager.download(origin.url("/a")).unwrap();
+        assert!(gate.wait_reached(1, DEADLINE));
+        drop(manager);
+        assert!(download.is_running(), "a clone is left");
+        drop(clone);
+        assert_eq!(end(&download), Err(Error::Canceled));
+        // The stream of events ends when nothing is half done.
+        within(move || events.into_iter().for_each(drop));
+        assert!(entries(folder.path()).is_empty());
+        origin.wait_for(DEADLINE, |seen| seen.connections.open == 0).unwrap();
+    }
 }
 
 #[test]

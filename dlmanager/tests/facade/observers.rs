@@ -8,7 +8,7 @@ use dlmanager_fs_memory::MemoryDirectory;
 use dlmanager_origin::{At, Body, Gate, Origin, Reply};
 use dlmanager_scripted::{Reply as Script, content};
 
-use crate::support::{DEADLINE, Scripted, close, end, in_memory};
+use crate::support::{DEADLINE, Scripted, close, end, in_memory, runtimes};
 
 fn collector() -> (Arc<Mutex<Vec<Progress>>>, impl FnMut(&Progress) + Send + 'static) {
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -97,29 +97,31 @@ fn one_that_is_stuck_harms_neither_its_download_nor_others() {
 
 #[test]
 fn one_that_panics_is_dropped_and_reported_and_the_download_goes_on() {
-    let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
-    let gate = Gate::new();
-    origin.serve("/a", Reply::body(Body::pattern(1, 100_000)).gate_at(At::Body(50_000), &gate));
-    let manager = DownloadManager::new(folder.path()).unwrap();
-    let mut events = manager.events();
-    let (calls, called) = mpsc::channel();
-    let observer = move |_: &Progress| {
-        calls.send(()).unwrap();
-        panic!("an observer that panics, on purpose");
-    };
-    let download = manager.request(origin.url("/a")).progress(observer).start().unwrap();
-    let reported = loop {
-        let event = events.recv_timeout(DEADLINE).expect("the panic is reported");
-        if let Event::ObserverPanicked { download, message } = event {
-            break (download, message);
-        }
-    };
-    assert_eq!(reported.0.name.as_str(), "a");
-    assert_eq!(reported.1, "an observer that panics, on purpose");
-    gate.open();
-    end(&download).unwrap();
-    close(&manager);
-    assert_eq!(called.iter().count(), 1, "it is called once, then dropped");
+    for runtime in runtimes() {
+        let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
+        let gate = Gate::new();
+        origin.serve("/a", Reply::body(Body::pattern(1, 100_000)).gate_at(At::Body(50_000), &gate));
+        let manager = DownloadManager::builder(folder.path()).runtime(runtime).open().unwrap();
+        let mut events = manager.events();
+        let (calls, called) = mpsc::channel();
+        let observer = move |_: &Progress| {
+            calls.send(()).unwrap();
+            panic!("an observer that panics, on purpose");
+        };
+        let download = manager.request(origin.url("/a")).progress(observer).start().unwrap();
+        let reported = loop {
+            let event = events.recv_timeout(DEADLINE).expect("the panic is reported");
+            if let Event::ObserverPanicked { download, message } = event {
+                break (download, message);
+            }
+        };
+        assert_eq!(reported.0.name.as_str(), "a");
+        assert_eq!(reported.1, "an observer that panics, on purpose");
+        gate.open();
+        end(&download).unwrap();
+        close(&manager);
+        assert_eq!(called.iter().count(), 1, "it is called once, then dropped");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use dlmanager::{DownloadManager, Error};
 use dlmanager_origin::{At, Gate, Origin, Reply};
 
-use crate::support::{DEADLINE, within};
+use crate::support::{DEADLINE, runtimes, within};
 
 #[test]
 fn wait_lists_every_failure_once() {
@@ -41,30 +41,32 @@ fn what_was_canceled_has_not_failed() {
 
 #[test]
 fn several_threads_wait_for_the_same_and_are_told_the_same() {
-    let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
-    let gate = Gate::new();
-    origin.serve("/bad", Reply::empty(404).gate_at(At::Start, &gate));
-    let manager = DownloadManager::builder(folder.path()).retries(0).open().unwrap();
-    let download = manager.download(origin.url("/bad")).unwrap();
-    assert!(gate.wait_reached(1, DEADLINE));
-    // Each wait begins here; the threads only block in it.
-    let waits: Vec<_> = (0..4).map(|_| manager.all_done()).collect();
-    let threads: Vec<_> =
-        waits.into_iter().map(|wait| std::thread::spawn(move || within(move || wait.wait()))).collect();
-    let handles: Vec<_> = (0..4)
-        .map(|_| {
-            let download = download.clone();
-            std::thread::spawn(move || within(move || download.wait()))
-        })
-        .collect();
-    gate.open();
-    for thread in threads {
-        assert_eq!(thread.join().unwrap().unwrap_err().failures().len(), 1);
+    for runtime in runtimes() {
+        let (folder, origin) = (tempfile::tempdir().unwrap(), Origin::start().unwrap());
+        let gate = Gate::new();
+        origin.serve("/bad", Reply::empty(404).gate_at(At::Start, &gate));
+        let manager = DownloadManager::builder(folder.path()).runtime(runtime).retries(0).open().unwrap();
+        let download = manager.download(origin.url("/bad")).unwrap();
+        assert!(gate.wait_reached(1, DEADLINE));
+        // Each wait begins here; the threads only block in it.
+        let waits: Vec<_> = (0..4).map(|_| manager.all_done()).collect();
+        let threads: Vec<_> =
+            waits.into_iter().map(|wait| std::thread::spawn(move || within(move || wait.wait()))).collect();
+        let handles: Vec<_> = (0..4)
+            .map(|_| {
+                let download = download.clone();
+                std::thread::spawn(move || within(move || download.wait()))
+            })
+            .collect();
+        gate.open();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap().unwrap_err().failures().len(), 1);
+        }
+        for handle in handles {
+            assert!(handle.join().unwrap().is_err());
+        }
+        within(move || manager.wait()).unwrap();
     }
-    for handle in handles {
-        assert!(handle.join().unwrap().is_err());
-    }
-    within(move || manager.wait()).unwrap();
 }
 
 #[test]

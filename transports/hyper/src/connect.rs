@@ -24,12 +24,16 @@ pub(crate) struct Tokio {
 
 impl Tokio {
     pub(crate) fn new(options: &Options) -> Self {
-        let mut connector = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
-        connector.set_nodelay(true);
-        connector.set_keepalive(Some(options.tcp_keepalive));
-        connector.set_happy_eyeballs_timeout(Some(options.happy_eyeballs_delay));
-        Self { connector }
+        Self { connector: connector(Resolver(GaiResolver::new()), options) }
     }
+}
+
+fn connector<R>(resolver: R, options: &Options) -> HttpConnector<R> {
+    let mut connector = HttpConnector::new_with_resolver(resolver);
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(options.tcp_keepalive));
+    connector.set_happy_eyeballs_timeout(Some(options.happy_eyeballs_delay));
+    connector
 }
 
 impl Runtime for Tokio {
@@ -94,5 +98,72 @@ impl fmt::Display for Unresolved {
 impl Error for Unresolved {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::time::Duration;
+    use std::vec::IntoIter;
+
+    use socket2::{Domain, Socket, Type};
+
+    use super::*;
+
+    /// Yields these addresses for every name.
+    #[derive(Clone)]
+    struct Addresses([SocketAddr; 2]);
+
+    impl Service<Name> for Addresses {
+        type Response = IntoIter<SocketAddr>;
+        type Error = io::Error;
+        type Future = Ready<io::Result<IntoIter<SocketAddr>>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Name) -> Self::Future {
+            ready(Ok(self.0.to_vec().into_iter()))
+        }
+    }
+
+    /// Makes a listening port that never answers: its queue is full. `None` where the system answers all the same.
+    fn silent_port(address: SocketAddr) -> Option<(Socket, Vec<TcpStream>)> {
+        const TRIES_MAX: usize = 100;
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).ok()?;
+        socket.bind(&address.into()).ok()?;
+        socket.listen(0).ok()?;
+        let mut queued = Vec::new();
+        for _ in 0..TRIES_MAX {
+            match TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+                Ok(stream) => queued.push(stream),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Some((socket, queued)),
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_host_whose_ipv6_is_dead_is_reached_by_ipv4_after_the_delay() {
+        let alive = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = alive.local_addr().unwrap().port();
+        let dead = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port));
+        let Some(_silent) = silent_port(dead) else {
+            eprintln!("SKIPPED: there is no IPv6 here, or none that could be made not to answer");
+            return;
+        };
+        let options = Options { happy_eyeballs_delay: Duration::from_millis(50), ..Options::default() };
+        let addresses = Addresses([dead, alive.local_addr().unwrap()]);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let stream = runtime.block_on(async {
+            let connecting =
+                connector(addresses, &options).call(Uri::try_from(format!("http://host:{port}/")).unwrap());
+            tokio::time::timeout(Duration::from_secs(20), connecting).await.expect("in time").unwrap()
+        });
+        assert_eq!(stream.inner().peer_addr().unwrap(), alive.local_addr().unwrap());
     }
 }
