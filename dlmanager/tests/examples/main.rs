@@ -28,6 +28,7 @@ examples! {
     own_executor = "../../examples/own_executor.rs",
     own_transport = "../../examples/own_transport.rs",
     own_store = "../../examples/own_store.rs",
+    shared_transport = "../../examples/shared_transport.rs",
 }
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -132,4 +133,10 @@ fn a_store_of_ones_own_is_written_to() {
     fetches(1, &["1000000"], own_store::run);
     assert!(began.elapsed() >= Duration::from_secs_f64(LENGTH as f64 / 1e6), "at its rate: {:?}", began.elapsed());
     asks_for_a_folder(own_store::run);
+}
+
+#[test]
+fn fetches_share_a_transport() {
+    fetches(3, &[], shared_transport::run);
+    asks_for_a_folder(shared_transport::run);
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use dlmanager::core::{Completion, FileAction};
-use dlmanager::{Builder, Download, DownloadManager, Fetch, PersistLimit, Progress, Store};
+use dlmanager::{Builder, Download, DownloadManager, Fetch, PersistLimit, Progress, SharedTransport, Store};
 use dlmanager_origin::{Body, Origin, Reply};
 
 use crate::place::Place;
@@ -43,7 +43,7 @@ impl Bench {
 
     /// The settings of a manager of a real directory.
     pub(crate) fn builder_at(&self, path: &Path) -> Builder {
-        (self.transport.manager)(DownloadManager::builder(path))
+        DownloadManager::builder(path).runtime(self.transport.runtime)
     }
 
     /// A manager of the place, with default settings.
@@ -62,10 +62,15 @@ impl Bench {
         self.builder().persist_limit(limit).adopt(true).retries(0).open().expect("the manager opens")
     }
 
+    /// A transport that managers can share, with a bound for the connections to one host.
+    pub(crate) fn shared_transport(&self, connections: usize) -> SharedTransport {
+        let builder = SharedTransport::builder().runtime(self.transport.runtime).connections_per_host(connections);
+        builder.open().expect("the transport opens")
+    }
+
     /// A fetch without a manager.
     pub(crate) fn fetch(&self, url: String, path: &Path) -> Fetch {
-        let choose = self.transport.fetch.expect("a case that fetches is not run where that cannot be");
-        choose(dlmanager::fetch(url, path))
+        dlmanager::fetch(url, path).runtime(self.transport.runtime)
     }
 
     /// Serves so many bytes under a path, and returns them.

@@ -29,8 +29,6 @@ pub enum Needs {
     Anything,
     /// It speaks of paths, so there has to be a real directory.
     Folder,
-    /// It speaks of what is fetched without a manager, whose transport has to be one that can be chosen there.
-    Fetch,
     /// It speaks of permissions as Unix has them.
     UnixFolder,
 }
@@ -47,7 +45,6 @@ impl Case {
             .filter(|setting| match self.needs {
                 Needs::Anything => true,
                 Needs::Folder => folder(setting),
-                Needs::Fetch => folder(setting) && setting.transport.fetch.is_some(),
                 Needs::UnixFolder => folder(setting) && cfg!(unix),
             })
             .collect()

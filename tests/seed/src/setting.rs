@@ -2,23 +2,19 @@
 
 use std::fmt;
 
-use dlmanager::{Builder, Fetch, IoRuntime};
+use dlmanager::IoRuntime;
 
-/// A transport, and how each way of downloading is told to use it.
+/// A transport, and what it runs on.
 #[derive(Debug)]
 pub struct Transport {
     /// Its name, as the program's `--transport` has it.
     pub name: &'static str,
-    pub(crate) manager: fn(Builder) -> Builder,
-    /// `None` where a fetch without a manager cannot choose it.
-    pub(crate) fetch: Option<fn(Fetch) -> Fetch>,
+    pub(crate) runtime: IoRuntime,
 }
 
 /// Every transport.
-pub const TRANSPORTS: &[Transport] = &[
-    Transport { name: "hyper", manager: |builder| builder.runtime(IoRuntime::Tokio), fetch: Some(|fetch| fetch) },
-    Transport { name: "smol", manager: |builder| builder.runtime(IoRuntime::Smol), fetch: None },
-];
+pub const TRANSPORTS: &[Transport] =
+    &[Transport { name: "hyper", runtime: IoRuntime::Tokio }, Transport { name: "smol", runtime: IoRuntime::Smol }];
 
 /// Where the files are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,7 +25,7 @@ seed! {
     n01_the_directory_and_its_parents_are_made
     n02_files_already_there_count_at_once
     n03_a_limit_is_optional_and_made_beforehand
-    n04_no_cookies_and_header_fields_for_their_origin_only
+    n04_connections_are_shared_and_header_fields_go_to_their_origin_only
     n05_dest_tells_where_a_file_would_be
     n06_a_given_name_may_hold_subfolders
     n07_the_name_is_the_urls_last_segment_as_asked
@@ -87,10 +87,6 @@ fn every_case_runs_on_every_transport_and_on_every_backend_that_it_can_have() {
         let backends = match case.needs {
             Needs::Anything => Backend::ALL.len(),
             Needs::Folder => 1,
-            Needs::Fetch => {
-                assert!(!settings.is_empty());
-                continue;
-            }
             Needs::UnixFolder => usize::from(cfg!(unix)),
         };
         assert_eq!(settings.len(), backends * TRANSPORTS.len(), "{}", case.number);

@@ -253,9 +253,7 @@ pub(super) fn n32_who_leaves_cancels(setting: &Setting) {
 
     if setting.backend == Backend::Folder {
         program::is_interrupted(setting);
-        if setting.transport.fetch.is_some() {
-            a_fetch_that_is_dropped_is_canceled(setting);
-        }
+        a_fetch_that_is_dropped_is_canceled(setting);
     }
 }
 

@@ -96,7 +96,8 @@ pub(super) fn n03_a_limit_is_optional_and_made_beforehand(setting: &Setting) {
     }
 }
 
-pub(super) fn n04_no_cookies_and_header_fields_for_their_origin_only(setting: &Setting) {
+pub(super) fn n04_connections_are_shared_and_header_fields_go_to_their_origin_only(setting: &Setting) {
+    shared_connections(setting);
     let (bench, elsewhere) = (Bench::new(setting), Origin::start().unwrap());
     let language = (HeaderName::from_static("accept-language"), HeaderValue::from_static("en"));
     let manager = bench.builder().user_agent("seed/1").header(language.0, language.1).open().unwrap();
@@ -119,6 +120,30 @@ pub(super) fn n04_no_cookies_and_header_fields_for_their_origin_only(setting: &S
     assert_eq!(here[0].connection, here[1].connection, "the connection is kept");
     assert_eq!(here[1].header("Authorization"), Some("Bearer token"));
     assert_eq!(there[0].header("Authorization"), None, "{there:?}");
+}
+
+/// Managers that share a transport keep its bound together, and one uses the connection that another has left.
+fn shared_connections(setting: &Setting) {
+    const BOUND: usize = 2;
+    let (bench, gate) = (Bench::new(setting), Gate::new());
+    let places = [(); 3].map(|()| Bench::new(setting));
+    let transport = bench.shared_transport(BOUND);
+    let managers = places.each_ref().map(|place| place.builder().shared_transport(&transport).open().unwrap());
+    bench.origin.serve("/gated", Reply::body(TEN).gate_at(At::Body(5), &gate));
+    let downloads = managers.each_ref().map(|manager| start(manager, &bench.origin.url("/gated")));
+    assert!(gate.wait_reached(BOUND, DEADLINE));
+    gate.open();
+    for download in &downloads {
+        end(download).unwrap();
+    }
+    for (place, manager) in places.iter().zip(&managers) {
+        bench.origin.serve("/next", Reply::body(TEN));
+        bench.download(manager, "/next");
+        close(manager);
+        place.place.assert_holds(&[("gated", TEN), ("next", TEN)]);
+    }
+    let seen = bench.origin.records();
+    assert_eq!((seen.requests.len(), seen.connections.total, seen.connections.peak), (6, BOUND, BOUND));
 }
 
 pub(super) fn n05_dest_tells_where_a_file_would_be(setting: &Setting) {

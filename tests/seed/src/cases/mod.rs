@@ -29,8 +29,8 @@ cases! {
         "files already there count at once and may go after the first download that ended, in a directory that is ours or adopted; a stranger's is refused";
     3 Anything manager::n03_a_limit_is_optional_and_made_beforehand
         "there is no limit by default; one is made beforehand, stands alone with several directories and patterns, or is given to a manager";
-    4 Anything manager::n04_no_cookies_and_header_fields_for_their_origin_only
-        "connections are kept; there is no cookie jar; header fields, a manager's or a request's, go to the URL's own origin only";
+    4 Anything manager::n04_connections_are_shared_and_header_fields_go_to_their_origin_only
+        "connections are kept, and a transport value shares them and their bound between managers; there is no cookie jar; header fields, a manager's or a request's, go to the URL's own origin only";
     5 Anything manager::n05_dest_tells_where_a_file_would_be
         "dest(name) tells where a file is or would be";
     6 Anything manager::n06_a_given_name_may_hold_subfolders
@@ -51,8 +51,8 @@ cases! {
         "wait is for all that were started since the last one and lists every failure; wait_idle raises none";
     14 Anything running::n14_the_end_is_told_once_and_after_all_that_it_causes
         "hooks and events() tell of each start and, once, of each end, after the rename or removal and the eviction that it caused";
-    15 Fetch download::n15_fetch_stands_alone
-        "fetch(url, path) needs no manager and takes any path";
+    15 Folder download::n15_fetch_stands_alone
+        "fetch(url, path) needs no manager and takes any path, on any transport";
     16 Anything download::n16_the_handle_is_shared_and_awaited_by_several
         "a handle tells url, dest, is_running, is_canceled; it is Clone + Send + Sync + 'static, awaited by several, and wait() blocks";
     17 Anything download::n17_an_error_that_came_first_wins_over_a_cancel
@@ -109,9 +109,7 @@ cases! {
 
 /// What a number promises beyond its case, and the library does not offer yet.
 pub const WAITING: &[(u8, &str)] = &[
-    (4, "a transport value shared by managers, with its pool and bounds"),
     (8, "another checksum for a name that runs is an error"),
-    (15, "a fetch on a transport of one's choice"),
     (19, "a resumed download begins at the offset that it kept"),
     (23, "the partial of a failed download is kept for resume"),
     (26, "206, once a part is asked for"),
