@@ -30,14 +30,16 @@ impl Attempts {
         self.failures
     }
 
-    /// Notes a failure. Returns the delay before the next attempt, `None` where there is none left.
+    /// Notes a failure. Returns the delay before the next attempt and whether there was progress since the last failure;
+    /// `None` where no attempt is left.
     ///
     /// Exponential with full jitter, so that the clients of a server that comes back do not come at once (Brooker:
     /// "Exponential backoff and jitter", AWS Architecture Blog, 2015).
-    pub(crate) fn fail(&mut self, total: Option<u64>, config: &Config, rng: &mut Rng) -> Option<Duration> {
+    pub(crate) fn fail(&mut self, total: Option<u64>, config: &Config, rng: &mut Rng) -> Option<(Duration, bool)> {
         let grown = self.highest - self.highest_forgiven;
         let part = total.map_or(u64::MAX, |total| (total / REGAIN_PART_OF_TOTAL).max(1));
-        if grown >= REGAIN_BYTES.min(part) {
+        let regained = grown >= REGAIN_BYTES.min(part);
+        if regained {
             self.failures = 0;
             self.highest_forgiven = self.highest;
         }
@@ -46,7 +48,7 @@ impl Attempts {
             return None;
         }
         let doubled = config.backoff_min.saturating_mul(1u32.checked_shl(self.failures - 1).unwrap_or(u32::MAX));
-        Some(rng.up_to(doubled.min(config.backoff_max)))
+        Some((rng.up_to(doubled.min(config.backoff_max)), regained))
     }
 }
 
@@ -65,7 +67,7 @@ mod tests {
         for seed in 0..500 {
             let (mut attempts, mut rng) = (Attempts::default(), Rng::new(seed));
             for most in &mut greatest {
-                *most = (*most).max(attempts.fail(None, &config, &mut rng).unwrap());
+                *most = (*most).max(attempts.fail(None, &config, &mut rng).unwrap().0);
             }
             assert_eq!(attempts.fail(None, &config, &mut rng), None);
         }

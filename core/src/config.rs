@@ -20,8 +20,10 @@ pub struct Config {
     pub requests_max: u32,
     /// The first retry waits up to this long; each further one up to twice as long as the one before.
     pub backoff_min: Duration,
-    /// No retry waits longer than this.
+    /// No retry waits longer than this, but where the server asks for it.
     pub backoff_max: Duration,
+    /// The longest time that a server's `Retry-After` is obeyed.
+    pub retry_after_max: Duration,
 
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
@@ -61,6 +63,16 @@ pub struct Config {
     pub progress_interval: Duration,
     /// What is flushed to the disk, and when.
     pub durability: Durability,
+    /// Which unfinished downloads are gone on with.
+    pub resume: Resume,
+    /// From so many bytes on it is noted beside an unfinished file what it is, so that a later run can go on with it.
+    pub record_bytes_min: u64,
+    /// With a durability, an unfinished file is flushed, and how much of it was is noted, once so many more bytes came ...
+    pub checkpoint_bytes: u64,
+    /// ... and so much time has passed since it was flushed last.
+    pub checkpoint_time: Duration,
+    /// How long another process that fetches the same name is waited for; after that, the file is fetched a second time.
+    pub lock_wait: Duration,
     /// The bound of the directory, where there is one.
     pub limit: Option<LimitConfig>,
 }
@@ -75,6 +87,7 @@ impl Default for Config {
             requests_max: 100,
             backoff_min: Duration::from_millis(500),
             backoff_max: Duration::from_secs(30),
+            retry_after_max: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(30),
@@ -91,6 +104,11 @@ impl Default for Config {
             held_bytes_max: 1024 * 1024,
             progress_interval: Duration::from_millis(100),
             durability: Durability::Data,
+            resume: Resume::AcrossRuns,
+            record_bytes_min: 1024 * 1024,
+            checkpoint_bytes: 64 * 1024 * 1024,
+            checkpoint_time: Duration::from_secs(5),
+            lock_wait: Duration::from_secs(300),
             limit: None,
         }
     }
@@ -106,6 +124,18 @@ pub enum Durability {
     Data,
     /// A download that was reported complete is there: the name is flushed as well.
     Full,
+}
+
+/// Which unfinished downloads are gone on with where they were, once the server has shown that its file is still the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resume {
+    /// None: whatever was not finished is removed, and starts over.
+    Never,
+    /// Those of this manager: a retry goes on. What has not been finished when a download ends is removed.
+    WithinRun,
+    /// Those of earlier runs as well, crashed ones too: what a failed or interrupted download has is kept.
+    #[default]
+    AcrossRuns,
 }
 
 /// A bound for the directory: see [`PersistLimit`](crate::PersistLimit) for the rule.

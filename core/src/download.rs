@@ -1,66 +1,81 @@
 //! One download: all of its states, and all transitions between them.
 //!
 //! ```text
-//!             slot             nothing there          200                  last byte
-//!   Queued ---------> Checking -----------> Connecting ---> Receiving --------------> Verifying
-//!     ^  ^               |  a file is there   |  ^            |                          | written
-//!     |  |               v                    |  | hop        | fault                    v
-//!     |  |            Draining(Present)       |  |            v         taken         Publishing
-//!     |  +------ Draining(Follow) <-- Redirecting <---+   Draining(Retry | Failed) <-----+  | named
-//!     |                                                       |                             v
-//!     +--------------------------- Waiting <------------------+      Draining(Complete | Present)
+//!             slot            nothing there, claimed         a body                  last byte
+//!   Queued ---------> Checking ----------------> Connecting -------> Receiving ---------------> Verifying
+//!     ^  ^             |  |  all bytes are there  |   ^  |            (Rewinding first,             | written, right
+//!     |  |             |  +----------> Verifying  |   |  | hop         where it starts over)       v
+//!     |  |             | a file is there          |   |  v               |                      Publishing
+//!     |  |             v                          |  Redirecting          | fault                  | named
+//!     |  |     Draining(Present)                  v                       v                        v
+//!     |  +---- Draining(Follow) <---- a hop, no use of the rest     Draining(Retry | Failed)    Draining(Complete | Present)
+//!     |                                                                   |
+//!     +---------- Waiting <---- Draining(Wait): the name is locked <------+
 //!
 //!   from Queued to Verifying and Waiting: cancel ---> Draining(Canceled)
 //!   Draining ---> Evicting ---> Gone, once nothing is held and no action is unanswered
 //! ```
 //!
-//! By phase, where `Redirecting` counts as `Connecting` and `Gone` as `Evicting` (each step is checked against this table,
-//! and the table against the code's):
+//! By phase, where `Redirecting` counts as `Connecting`, `Rewinding` as `Receiving` and `Gone` as `Evicting` (each step is
+//! checked against this table, and the table against the code's):
 //!
 //! | From | To |
 //! |---|---|
-//! | Queued | Checking, Connecting, Evicting |
-//! | Checking | Connecting, Draining, Evicting |
+//! | Queued | Checking, Connecting, Verifying, Publishing, Draining, Evicting |
+//! | Checking | Connecting, Verifying, Publishing, Draining, Evicting |
 //! | Connecting | Receiving, Draining |
 //! | Receiving | Verifying, Publishing, Draining |
 //! | Verifying | Publishing, Draining |
-//! | Publishing | Draining, Waiting, Evicting |
-//! | Waiting | Queued, Evicting |
+//! | Publishing | Draining |
+//! | Waiting | Queued, Draining, Evicting |
 //! | Draining | Queued, Waiting, Evicting |
 //!
 //! What a download holds stands beside its state, in fields whose `take` issues the closer, so that each is closed once;
-//! `unanswered == 0` is the only way out of `Draining`.
+//! `unanswered == 0` is the only way out of `Draining`. The unfinished file may be held while it waits: `partial.rs`.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
 
-use crate::action::{Chunk, FileKind, FileStat, Head};
+use bytes::Bytes;
+
+use crate::action::{Chunk, DeleteItem, Expect, FileKind, FileStat, Head};
 use crate::arena::Key;
 use crate::backoff::Attempts;
-use crate::effects::{Effects, Owner, Reply};
+use crate::effects::{Effects, Reply, Role};
 use crate::gather::Gather;
 use crate::meter::Meter;
 use crate::origin::{Origin, Target};
-use crate::queue::Place;
+use crate::queue::{Place, Queues};
 use crate::reply::{self, Announced, Verdict};
+use crate::resume::{Known, Resumed};
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
-    ActionId, Complete, Config, DirectoryError, DownloadError, DownloadId, Durability, Fault, FaultKind, FileName,
-    FileOp, FileStep, IfPresent, Instant, Lane, NetOp, Notice, Outcome, Progress, Published, Request, Stamp, StorePath,
-    TimeoutKind,
+    ActionId, Algorithms, BootId, Complete, Config, Digest, Digests, DirectoryError, DownloadError, DownloadId,
+    Durability, Fault, FaultKind, FileName, FileOp, FileStep, IfPresent, Instant, Lane, NetOp, Notice, Outcome, Progress,
+    Published, Request, Stamp, StorePath, TimeoutKind,
 };
 
 mod edges;
 mod holdings;
+mod partial;
 mod queries;
 mod state;
 
-use holdings::{Body, OpenFile, Transfer};
-use state::{Publishing, Round};
+use holdings::{Body, Compared, Transfer};
+use partial::{Fate, Partial, RecordState, Rewound};
+use state::{Checking, Claim, Publishing, Round};
 pub(crate) use state::{State, Then};
 
 /// How often a name that is taken and free again in turn is tried.
 const RENAMES_MAX: u32 = 8;
+/// How often an unfinished file that is taken away at the same moment is made anew.
+const CLAIMS_MAX: u32 = 8;
+/// Who waits for another process looks again after this time, ...
+const LOCK_POLL_MIN: Duration = Duration::from_millis(50);
+/// ... and up to so much more.
+const LOCK_POLL_JITTER: Duration = Duration::from_millis(950);
 
 /// What happens to a download.
 #[derive(Debug)]
@@ -69,10 +84,15 @@ pub(crate) enum Input {
     Granted(Origin),
     /// The directory may not be used.
     Refused(DirectoryError),
-    Cancel,
+    /// What is unfinished may be kept for a later run.
+    Cancel {
+        keeps: bool,
+    },
     Timer,
     Connected(ActionId),
-    Reply(ActionId, Reply),
+    Reply(Role, ActionId, Reply),
+    /// The origin that it waits for is not there.
+    Dead(DownloadError),
     /// The pass of eviction that it waited for has ended.
     Swept,
 }
@@ -82,6 +102,11 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) config: &'a Config,
     pub(crate) effects: &'a mut Effects,
+    pub(crate) queues: &'a mut Queues,
+    /// Locks work in this directory.
+    pub(crate) locks: bool,
+    /// The start of the machine.
+    pub(crate) boot: Option<BootId>,
     /// The directory has a limit that is enforced.
     pub(crate) bounded: bool,
 }
@@ -98,6 +123,8 @@ pub(crate) struct Download {
     pub(crate) armed: Option<Instant>,
     pub(crate) unanswered: u32,
 
+    /// The origin that it waits for was found dead: it looks whether the file is there, and no further.
+    doomed: Option<DownloadError>,
     /// Where the next request goes.
     hop: Target,
     redirects: u32,
@@ -108,23 +135,36 @@ pub(crate) struct Download {
     rng: Rng,
     /// The last progress told.
     told: Progress,
+    /// The server is asked for the rest by `If-Range`.
+    if_range: bool,
+    /// How long the server asked to be left alone.
+    retry_after: Option<Duration>,
+    /// A file that was fetched had another digest than it should.
+    mismatched: bool,
+    /// Since when somebody else has the name's lock.
+    locked_since: Option<Instant>,
+    /// It has an unfinished file that no other process knows of.
+    stands_alone: bool,
+    /// How often the unfinished file was made or found in this attempt.
+    claims: u32,
+    /// What is unfinished is kept although it was canceled.
+    keeps_partial: bool,
 
     // What it holds.
     slot: Option<Origin>,
     body: Option<Body>,
     /// `DropBody` is unanswered: the slot is held until then.
     dropping: bool,
-    file: Option<OpenFile>,
-    /// The unfinished file, where one was made or may have been.
-    partial: Option<StorePath>,
+    partial: Option<Box<Partial>>,
+    compared: Option<Compared>,
     transfer: Option<Box<Transfer>>,
 
     lane: Lane,
     epoch: u32,
     /// The `MakeDir` of the work folder.
     making_work_folder: Option<ActionId>,
-    /// The unfinished file whose `Delete` is unanswered.
-    deleting: Option<StorePath>,
+    /// The files whose `Delete` is unanswered.
+    removing: Vec<(ActionId, StorePath)>,
 }
 
 /// What a state decides by, after what it says of the holdings was noted.
@@ -152,6 +192,10 @@ enum File {
     Touched(Result<Stamp, Fault>),
     Renamed(Result<(), Fault>),
     DirectorySynced(Result<(), Fault>),
+    /// What was read of the record.
+    Record(Result<Bytes, Fault>),
+    /// The file that is there already was hashed further.
+    Hashed(Result<Digests, Fault>),
 }
 
 impl Download {
@@ -160,7 +204,10 @@ impl Download {
         let before = self.phase();
         let state = core::mem::replace(&mut self.state, State::Gone(Outcome::Canceled));
         self.state = match input {
-            Input::Cancel => self.cancel(state, cx),
+            Input::Cancel { keeps } => {
+                self.keeps_partial = keeps;
+                self.cancel(state, cx)
+            }
             Input::Refused(error) => self.refuse(state, error, cx),
             Input::Timer if state.is_timed() && self.is_overdue(cx) => {
                 self.fail(DownloadError::Timeout(TimeoutKind::Whole), cx)
@@ -172,10 +219,11 @@ impl Download {
                 self.slot = Some(origin);
                 self.step(state, Step::Granted, cx)
             }
-            Input::Reply(action, reply) => {
-                let step = self.note(action, reply, cx);
+            Input::Reply(role, action, reply) => {
+                let step = self.note(role, action, reply, cx);
                 self.step(state, step, cx)
             }
+            Input::Dead(error) => self.dead(state, error, cx),
         };
         debug_assert!(edges::is_edge(before, self.phase()), "{before:?} -> {:?}", self.phase());
         if self.needs_slot() { None } else { self.slot.take() }
@@ -183,10 +231,11 @@ impl Download {
 
     fn step(&mut self, state: State, step: Step, cx: &mut Context<'_>) -> State {
         match state {
-            State::Queued { checked } => self.queued(checked, &step, cx),
-            State::Checking { found } => self.checking(found, step, cx),
+            State::Queued => self.queued(&step, cx),
+            State::Checking(checking) => self.checking(checking, step, cx),
             State::Connecting { deadline, connected } => self.connecting(deadline, connected, step, cx),
             State::Redirecting { left, deadline } => self.redirecting(left, deadline, step, cx),
+            State::Rewinding(announced) => self.rewinding(announced, &step, cx),
             State::Receiving => self.receiving(step, cx),
             State::Verifying => self.verifying(step, cx),
             State::Publishing(publishing) => self.publishing(publishing, step, cx),
@@ -200,95 +249,307 @@ impl Download {
     /// Whoever can no longer be canceled is told so by the manager, and stays as he is.
     fn cancel(&mut self, state: State, cx: &mut Context<'_>) -> State {
         match state {
-            State::Queued { .. }
-            | State::Checking { .. }
+            State::Queued
+            | State::Checking(_)
             | State::Connecting { .. }
             | State::Redirecting { .. }
+            | State::Rewinding(_)
             | State::Receiving
             | State::Verifying
             | State::Waiting { .. } => self.drain(Then::Finish(Outcome::Canceled), cx),
-            State::Draining(Then::Retry { .. } | Then::Follow) => self.drained(Then::Finish(Outcome::Canceled), cx),
+            State::Draining(Then::Retry { .. } | Then::Follow { .. } | Then::Wait { .. }) => {
+                self.drained(Then::Finish(Outcome::Canceled), cx)
+            }
             State::Draining(Then::Finish(_)) | State::Publishing(_) | State::Evicting(_) | State::Gone(_) => state,
         }
     }
 
     /// Nothing is granted before the directory is accepted, so only who is queued can be refused.
     fn refuse(&mut self, state: State, error: DirectoryError, cx: &mut Context<'_>) -> State {
-        if let State::Queued { .. } = state {
+        if let State::Queued = state {
             return self.drain(Then::Finish(Outcome::Failed(DownloadError::Directory(error))), cx);
         }
         state
     }
 
-    // The states, in the order of a life.
-
-    fn queued(&mut self, checked: bool, step: &Step, cx: &mut Context<'_>) -> State {
-        match step {
-            Step::Granted if checked => self.connect(cx),
-            Step::Granted => {
-                self.whole_deadline = self.whole_deadline.or_else(|| Some(cx.now + cx.config.timeout?));
-                let path = StorePath::from(&self.name);
-                self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
-                State::Checking { found: None }
+    /// Who waits for another attempt has none; who waits for his first one looks for the file all the same.
+    fn dead(&mut self, state: State, error: DownloadError, cx: &mut Context<'_>) -> State {
+        match state {
+            State::Queued if self.partial.is_none() => {
+                self.doomed = Some(error);
+                state
             }
-            Step::Timer | Step::Swept | Step::Net(_) | Step::File(_) => State::Queued { checked },
+            State::Queued | State::Waiting { .. } => self.drain(Then::Finish(Outcome::Failed(error)), cx),
+            State::Checking(_)
+            | State::Connecting { .. }
+            | State::Redirecting { .. }
+            | State::Rewinding(_)
+            | State::Receiving
+            | State::Verifying
+            | State::Publishing(_)
+            | State::Draining(_)
+            | State::Evicting(_)
+            | State::Gone(_) => state,
         }
     }
 
-    fn checking(&mut self, found: Option<FileStat>, step: Step, cx: &mut Context<'_>) -> State {
+    // The states, in the order of a life.
+
+    fn queued(&mut self, step: &Step, cx: &mut Context<'_>) -> State {
         match step {
-            Step::File(File::Looked(_, Ok(None))) => self.connect(cx),
-            Step::File(File::Looked(_, Ok(Some(stat)))) => match (stat.kind, self.request.if_present) {
-                (FileKind::Regular, IfPresent::Skip) => {
-                    self.touch(cx);
-                    State::Checking { found: Some(stat) }
-                }
-                (FileKind::Regular, IfPresent::Replace) => self.connect(cx),
-                (kind, _) => self.fail(DownloadError::NotAFile { name: self.name.clone(), kind }, cx),
-            },
-            Step::File(File::Looked(_, Err(fault))) => {
-                self.fail(DownloadError::File { step: FileStep::Look, fault }, cx)
+            Step::Granted if self.partial.is_some() => self.ask_for_rest(cx),
+            Step::Granted => {
+                self.whole_deadline = self.whole_deadline.or_else(|| Some(cx.now + cx.config.timeout?));
+                let path = StorePath::from(&self.name);
+                self.epoch += 1;
+                self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
+                State::Checking(Checking::Looking)
             }
-            Step::File(File::Touched(touched)) => match found.filter(|_| !is_gone(&touched)) {
-                Some(stat) => self.present(stat, touched, cx),
-                None => self.connect(cx),
-            },
-            Step::File(File::Done | File::Faulted(..) | File::Renamed(_) | File::DirectorySynced(_))
-            | Step::Granted
-            | Step::Timer
-            | Step::Swept
-            | Step::Net(_) => State::Checking { found },
+            Step::Timer | Step::Swept | Step::Net(_) | Step::File(_) => State::Queued,
         }
+    }
+
+    fn checking(&mut self, checking: Checking, step: Step, cx: &mut Context<'_>) -> State {
+        let Step::File(news) = step else { return State::Checking(checking) };
+        match checking {
+            Checking::Looking => {
+                let File::Looked(_, result) = news else { return State::Checking(Checking::Looking) };
+                match result {
+                    Ok(Some(stat)) => self.found(stat, cx),
+                    Ok(None) => self.not_there(cx),
+                    Err(fault) => self.fail(DownloadError::File { step: FileStep::Look, fault }, cx),
+                }
+            }
+            Checking::Comparing(stat) => self.comparing(stat, news, cx),
+            Checking::Touching(stat) => {
+                let File::Touched(touched) = news else { return State::Checking(Checking::Touching(stat)) };
+                if is_gone(&touched) { self.not_there(cx) } else { self.present(stat, touched, cx) }
+            }
+            Checking::Claiming(claim) => self.claiming(claim, news, cx),
+            Checking::Reading(mut record) => {
+                if let File::Record(result) = news {
+                    record = Some(result);
+                }
+                if self.unanswered > 0 {
+                    return State::Checking(Checking::Reading(record));
+                }
+                if let Some(Ok(record)) = record {
+                    self.adopt(&record, cx);
+                }
+                self.take_back(cx)
+            }
+            Checking::Rewinding => self.take_back(cx),
+        }
+    }
+
+    /// Something has the name.
+    fn found(&mut self, stat: FileStat, cx: &mut Context<'_>) -> State {
+        if stat.kind != FileKind::Regular {
+            return self.fail(DownloadError::NotAFile { name: self.name.clone(), kind: stat.kind }, cx);
+        }
+        if self.request.checksum.is_some() {
+            self.compare(stat.length, cx);
+            return State::Checking(Checking::Comparing(stat));
+        }
+        match self.request.if_present {
+            IfPresent::Skip => {
+                self.touch(cx);
+                State::Checking(Checking::Touching(stat))
+            }
+            IfPresent::Replace => self.not_there(cx),
+        }
+    }
+
+    fn comparing(&mut self, stat: FileStat, news: File, cx: &mut Context<'_>) -> State {
+        let (Some(compared), Some(expected)) = (&self.compared, self.request.checksum) else {
+            return State::Checking(Checking::Comparing(stat));
+        };
+        let result = if let File::Hashed(result) = news {
+            result
+        } else if let File::Faulted(FileStep::Hash, fault) = news {
+            Err(fault)
+        } else {
+            return State::Checking(Checking::Comparing(stat));
+        };
+        match result {
+            Ok(_) if compared.hashed < stat.length => {
+                self.compare_on(stat.length, cx);
+                State::Checking(Checking::Comparing(stat))
+            }
+            Ok(digests) => {
+                self.close_compared(cx);
+                match digests.get(expected.algorithm()) {
+                    Some(actual) if *actual == expected => {
+                        self.touch(cx);
+                        State::Checking(Checking::Touching(stat))
+                    }
+                    Some(_) | None if self.clobbers() => self.not_there(cx),
+                    Some(actual) => {
+                        let name = self.name.clone();
+                        let (expected, actual) = (Box::new(expected), Box::new(*actual));
+                        self.fail(DownloadError::PresentMismatch { name, expected, actual }, cx)
+                    }
+                    None => {
+                        let fault = Fault::new(FaultKind::Unsupported);
+                        self.fail(DownloadError::File { step: FileStep::Hash, fault }, cx)
+                    }
+                }
+            }
+            Err(fault) if fault.kind() == FaultKind::NotFound => {
+                self.close_compared(cx);
+                self.not_there(cx)
+            }
+            // The fault of the Open says more.
+            Err(fault) if fault.kind() == FaultKind::Skipped => State::Checking(Checking::Comparing(stat)),
+            Err(fault) => self.fail(DownloadError::File { step: FileStep::Hash, fault }, cx),
+        }
+    }
+
+    /// No file has the name, or one that is to be replaced.
+    fn not_there(&mut self, cx: &mut Context<'_>) -> State {
+        if let Some(error) = self.doomed.take() {
+            return self.drain(Then::Finish(Outcome::Failed(error)), cx);
+        }
+        if self.partial.is_some() { self.claimed(cx) } else { self.begin_claim(cx) }
+    }
+
+    fn begin_claim(&mut self, cx: &mut Context<'_>) -> State {
+        self.claims += 1;
+        let look = self.claim(cx);
+        State::Checking(Checking::Claiming(Claim { look, ..Claim::default() }))
+    }
+
+    fn claiming(&mut self, mut claim: Claim, news: File, cx: &mut Context<'_>) -> State {
+        if let File::Looked(action, result) = news {
+            let place = if claim.look == Some(action) { &mut claim.there } else { &mut claim.record_there };
+            *place = Some(result);
+        } else if let File::Faulted(step, fault) = news
+            && fault.kind() != FaultKind::Skipped
+        {
+            claim.failed.get_or_insert((step, fault));
+        }
+        if self.unanswered > 0 {
+            return State::Checking(Checking::Claiming(claim));
+        }
+        if let Some((step, fault)) = claim.failed {
+            return self.not_claimed(step, fault, cx);
+        }
+        match claim.record_there {
+            Some(Ok(None)) | None => {}
+            Some(Ok(Some(_)) | Err(_)) => {
+                if let Some(partial) = self.partial.as_deref_mut() {
+                    partial.record = RecordState::Unknown;
+                }
+            }
+        }
+        self.locked_since = None;
+        match claim.there {
+            Some(Ok(Some(stat))) => self.found(stat, cx),
+            Some(Err(fault)) => self.fail(DownloadError::File { step: FileStep::Look, fault }, cx),
+            Some(Ok(None)) | None => self.claimed(cx),
+        }
+    }
+
+    /// The unfinished file is not ours.
+    fn not_claimed(&mut self, step: FileStep, fault: Fault, cx: &mut Context<'_>) -> State {
+        match (step, fault.kind()) {
+            (FileStep::Lock, FaultKind::Busy) => return self.locked_out(cx),
+            // It was published or removed at the same moment.
+            (FileStep::Lock, FaultKind::Changed) if self.claims < CLAIMS_MAX => {}
+            // What stands there is nobody's unfinished file, or the file system changed its mind about locks.
+            (FileStep::Create, FaultKind::WrongType) | (FileStep::Lock, FaultKind::Unsupported)
+                if !self.stands_alone =>
+            {
+                self.stands_alone = true;
+            }
+            _ => return self.fail(DownloadError::File { step, fault }, cx),
+        }
+        self.release(false, cx);
+        self.begin_claim(cx)
+    }
+
+    /// Somebody else is fetching this name. He is waited for without a slot, and for some time only.
+    fn locked_out(&mut self, cx: &mut Context<'_>) -> State {
+        if self.locked_since.is_none() {
+            cx.effects.notice(Notice::Locked { id: self.id });
+        }
+        let since = *self.locked_since.get_or_insert(cx.now);
+        let deadline = since + cx.config.lock_wait;
+        if deadline <= cx.now {
+            self.stands_alone = true;
+            self.release(false, cx);
+            return self.begin_claim(cx);
+        }
+        let until = cx.now + (LOCK_POLL_MIN + self.rng.up_to(LOCK_POLL_JITTER));
+        self.claims = 0;
+        self.drain(Then::Wait { until: until.min(deadline) }, cx)
+    }
+
+    /// The unfinished file is ours. What does an earlier run's hold?
+    fn claimed(&mut self, cx: &mut Context<'_>) -> State {
+        let Some(partial) = self.partial.as_deref() else { return self.begin_claim(cx) };
+        let is_left = partial.disk_length > 0 && partial.record != RecordState::Absent;
+        if is_left && partial.is_untouched && cx.config.resume == crate::Resume::AcrossRuns {
+            self.read_record(cx);
+            return State::Checking(Checking::Reading(None));
+        }
+        self.take_back(cx)
+    }
+
+    /// Takes back what cannot be kept, then asks for the rest.
+    fn take_back(&mut self, cx: &mut Context<'_>) -> State {
+        match self.rewind(cx) {
+            Rewound::Working => State::Checking(Checking::Rewinding),
+            Rewound::Failed(error) => self.fail(error, cx),
+            Rewound::Done => self.ask_for_rest(cx),
+        }
+    }
+
+    fn ask_for_rest(&mut self, cx: &mut Context<'_>) -> State {
+        match self.partial.as_deref().map(|partial| (partial.length, partial.known.total)) {
+            Some((length, Some(total))) if length == total && length > 0 => self.complete_already(total, cx),
+            Some(_) | None => self.connect(cx),
+        }
+    }
+
+    /// All bytes are there: nothing is asked of the server.
+    fn complete_already(&mut self, total: u64, cx: &mut Context<'_>) -> State {
+        let known = self.partial.as_deref().map_or(Known { identity: None, total: None }, |partial| partial.known.clone());
+        let announced = Announced { length: Some(total), end: Some(total), known, ..Announced::default() };
+        self.begin_transfer(announced, total, cx);
+        self.received(cx)
     }
 
     fn connect(&mut self, cx: &mut Context<'_>) -> State {
         let requests_max = cx.config.requests_max;
         if self.requests >= requests_max.max(1) {
-            // Only a redirect comes here: other attempts end before they wait for another.
-            let cause = Box::new(DownloadError::Status { status: self.redirect_status });
+            // Only what follows a reply comes here: other attempts end before they wait for another.
+            let cause = Box::new(match self.redirect_status {
+                status @ 300..=399 => DownloadError::Status { status },
+                _ => DownloadError::BadReply("it does not go on where the file ends".into()),
+            });
             return self.fail(DownloadError::TooManyRequests { requests_max, cause }, cx);
         }
         self.requests += 1;
+        self.claims = 0;
+        let asks_for_rest = self.asked().is_some();
         let request = Box::new(self.build_request(cx.config));
         let (id, lane) = (cx.effects.body(), cx.effects.lane());
         let fetch = self.net(cx, lane, |ticket| NetOp::Fetch { ticket, body: id, request });
-        self.body = Some(Body { id, lane, fetch });
+        self.body = Some(Body { id, lane, fetch, asks_for_rest });
         State::Connecting { deadline: cx.now + cx.config.connect_timeout, connected: false }
     }
 
     fn connecting(&mut self, deadline: Instant, connected: bool, step: Step, cx: &mut Context<'_>) -> State {
         match step {
             Step::Net(Net::Connected(fetch)) if !connected && self.is_fetched_by(fetch) => {
+                self.is_connected(cx);
                 State::Connecting { deadline: cx.now + cx.config.first_byte_timeout, connected: true }
             }
-            Step::Net(Net::Head(Ok(head))) => match reply::judge(&head, &self.hop.url, cx.config) {
-                Ok(Verdict::Take(announced)) => self.receive(announced, cx),
-                Ok(Verdict::Follow { target, body_length }) => {
-                    self.redirect_status = head.status.as_u16();
-                    self.redirect(target, body_length, cx)
-                }
-                Err(error) => self.fail(error, cx),
-            },
+            Step::Net(Net::Head(Ok(head))) => {
+                self.is_connected(cx);
+                self.answered(&head, cx)
+            }
             Step::Net(Net::Head(Err(fault))) => self.fail(DownloadError::Network(fault), cx),
             Step::Timer if deadline <= cx.now => {
                 let kind = if connected { TimeoutKind::FirstByte } else { TimeoutKind::Connect };
@@ -299,6 +560,46 @@ impl Download {
             | Step::Timer
             | Step::Swept
             | Step::File(_) => State::Connecting { deadline, connected },
+        }
+    }
+
+    fn is_connected(&self, cx: &mut Context<'_>) {
+        if let Some(origin) = &self.slot {
+            cx.queues.connected(origin);
+        }
+    }
+
+    /// A reply has begun.
+    fn answered(&mut self, head: &Head, cx: &mut Context<'_>) -> State {
+        self.retry_after = reply::retry_after(head, cx.config);
+        let asks_for_rest = self.body.as_ref().is_some_and(|body| body.asks_for_rest);
+        let resumed = self.asked().filter(|_| asks_for_rest).map_or(Resumed::Other, |asked| asked.judge(head));
+        match resumed {
+            Resumed::Append { end, total } => match reply::announced_part(head, end, total, cx.config) {
+                Ok(announced) => self.receive(announced, cx),
+                Err(error) => self.fail(error, cx),
+            },
+            Resumed::StartOver => {
+                self.redirect_status = head.status.as_u16();
+                self.forget_bytes();
+                self.drain(Then::Follow { rewinds: true }, cx)
+            }
+            Resumed::AskWithoutIfRange => {
+                self.redirect_status = head.status.as_u16();
+                self.if_range = false;
+                self.drain(Then::Follow { rewinds: false }, cx)
+            }
+            Resumed::Whole | Resumed::Other => match reply::judge(head, &self.hop.url, cx.config) {
+                Ok(Verdict::Take(announced)) => {
+                    self.forget_bytes();
+                    self.rewinding(Box::new(announced), &Step::Granted, cx)
+                }
+                Ok(Verdict::Follow { target, body_length }) => {
+                    self.redirect_status = head.status.as_u16();
+                    self.redirect(target, body_length, cx)
+                }
+                Err(error) => self.fail(error, cx),
+            },
         }
     }
 
@@ -313,7 +614,7 @@ impl Download {
         self.hop = target;
         let left = cx.config.redirect_body_bytes_max;
         if body_length.is_some_and(|length| length > left) || left == 0 {
-            return self.drain(Then::Follow, cx);
+            return self.drain(Then::Follow { rewinds: false }, cx);
         }
         self.read_body(left, cx);
         State::Redirecting { left, deadline: cx.now + cx.config.first_byte_timeout }
@@ -324,13 +625,13 @@ impl Download {
             Step::Net(Net::Chunk(Ok(chunk))) => {
                 let left = left.saturating_sub(chunk.data.len() as u64);
                 if chunk.last || left == 0 {
-                    return self.drain(Then::Follow, cx);
+                    return self.drain(Then::Follow { rewinds: false }, cx);
                 }
                 self.read_body(left, cx);
                 State::Redirecting { left, deadline }
             }
-            Step::Net(Net::Chunk(Err(_))) => self.drain(Then::Follow, cx),
-            Step::Timer if deadline <= cx.now => self.drain(Then::Follow, cx),
+            Step::Net(Net::Chunk(Err(_))) => self.drain(Then::Follow { rewinds: false }, cx),
+            Step::Timer if deadline <= cx.now => self.drain(Then::Follow { rewinds: false }, cx),
             Step::Net(Net::Connected(_) | Net::Head(_) | Net::Dropped)
             | Step::Granted
             | Step::Timer
@@ -339,23 +640,48 @@ impl Download {
         }
     }
 
-    fn receive(&mut self, announced: Announced, cx: &mut Context<'_>) -> State {
-        let mut rewinds = self.told.rewinds;
-        if self.told.received > 0 {
-            rewinds = rewinds.saturating_add(1);
-            cx.effects.notice(Notice::Rewound { id: self.id, from: self.told.received, to: 0 });
+    /// The reply's body is the whole file: takes back what the unfinished one holds, then takes the body.
+    fn rewinding(&mut self, announced: Box<Announced>, step: &Step, cx: &mut Context<'_>) -> State {
+        match step {
+            Step::Granted | Step::File(_) => match self.rewind(cx) {
+                Rewound::Working => State::Rewinding(announced),
+                Rewound::Failed(error) => self.fail(error, cx),
+                Rewound::Done => self.receive(*announced, cx),
+            },
+            Step::Timer | Step::Swept | Step::Net(_) => State::Rewinding(announced),
         }
-        let meter = Meter::new(cx.config, cx.now, announced.length, rewinds);
+    }
+
+    fn receive(&mut self, announced: Announced, cx: &mut Context<'_>) -> State {
+        let offset = self.partial.as_deref().map_or(0, |partial| partial.length);
+        self.begin_transfer(announced, offset, cx);
+        self.ask(cx);
+        State::Receiving
+    }
+
+    fn begin_transfer(&mut self, announced: Announced, offset: u64, cx: &mut Context<'_>) {
+        let mut rewinds = self.told.rewinds;
+        if self.told.received > offset {
+            rewinds = rewinds.saturating_add(1);
+            cx.effects.notice(Notice::Rewound { id: self.id, from: self.told.received, to: offset });
+        }
+        let meter = Meter::new(cx.config, cx.now, offset, announced.length, rewinds);
         self.tell(meter.progress(), cx);
+        let algorithms: Algorithms = self.expected(&announced).map(|digest| digest.algorithm()).collect();
+        if let Some(partial) = self.partial.as_deref_mut() {
+            partial.hashing.want(algorithms);
+            // A version that is gone on with is known by what was sent of it first.
+            let identity = partial.known.identity.take().or_else(|| announced.known.identity.clone());
+            partial.known = Known { identity, total: announced.length };
+        }
         self.transfer = Some(Box::new(Transfer {
             announced,
             meter,
             stall: StallClock::new(cx.config),
-            gather: Gather::default(),
+            gather: Gather::from(offset),
             reading: false,
         }));
-        self.ask(cx);
-        State::Receiving
+        self.checkpoint_if_due(cx);
     }
 
     fn receiving(&mut self, step: Step, cx: &mut Context<'_>) -> State {
@@ -367,6 +693,11 @@ impl Download {
             },
             Step::Net(Net::Chunk(Err(fault))) => self.fail(DownloadError::Network(fault), cx),
             Step::File(File::Done) => {
+                if let Some(fault) = self.flush_fault() {
+                    return self.fail(DownloadError::File { step: FileStep::Flush, fault }, cx);
+                }
+                self.checkpoint_if_due(cx);
+                self.hash_on(false, cx);
                 self.go_on(cx);
                 State::Receiving
             }
@@ -378,7 +709,14 @@ impl Download {
                 State::Receiving
             }
             Step::Net(Net::Connected(_) | Net::Head(_) | Net::Dropped)
-            | Step::File(File::Looked(..) | File::Touched(_) | File::Renamed(_) | File::DirectorySynced(_))
+            | Step::File(
+                File::Looked(..)
+                | File::Touched(_)
+                | File::Renamed(_)
+                | File::DirectorySynced(_)
+                | File::Record(_)
+                | File::Hashed(_),
+            )
             | Step::Granted
             | Step::Swept => State::Receiving,
         }
@@ -390,21 +728,63 @@ impl Download {
         if let Some(transfer) = self.transfer.as_deref_mut() {
             transfer.meter.end();
             let progress = transfer.meter.progress();
+            let is_hashed = self.partial.as_deref().is_some_and(|partial| !partial.hashing.algorithms.is_empty());
+            let is_gathered = !transfer.gather.is_empty();
             self.tell(progress, cx);
+            if is_hashed && is_gathered {
+                self.write(cx);
+            }
         }
         self.verify(cx)
     }
 
+    /// Waits for what is under way on the file, then looks whether it is what it should be.
     fn verify(&mut self, cx: &mut Context<'_>) -> State {
-        let writing = self.transfer.as_deref().is_some_and(|transfer| transfer.gather.is_writing());
-        if writing { State::Verifying } else { self.publish(cx) }
+        let (Some(transfer), Some(partial)) = (self.transfer.as_deref(), self.partial.as_deref()) else {
+            return State::Verifying;
+        };
+        if let Some(fault) = self.flush_fault() {
+            return self.fail(DownloadError::File { step: FileStep::Flush, fault }, cx);
+        }
+        if transfer.gather.is_writing() || partial.is_noting() || partial.hashing.asked {
+            return State::Verifying;
+        }
+        let length = transfer.meter.received();
+        if !partial.is_hashed(length) {
+            self.hash_on(true, cx);
+            return State::Verifying;
+        }
+        let digests = partial.hashing.digests.as_ref();
+        let wrong = self.expected(&transfer.announced).find_map(|expected| {
+            let actual = *digests?.get(expected.algorithm())?;
+            (actual != expected).then_some((expected, actual))
+        });
+        match wrong {
+            Some((expected, actual)) => {
+                let (expected, actual) = (Box::new(expected), Box::new(actual));
+                self.fail(DownloadError::ChecksumMismatch { expected, actual }, cx)
+            }
+            None => self.publish(cx),
+        }
+    }
+
+    /// What the file should come to: as the request says, and as the server says.
+    fn expected<'a>(&'a self, announced: &'a Announced) -> impl Iterator<Item = Digest> + 'a {
+        self.request.checksum.iter().chain(&announced.digests).copied()
     }
 
     fn verifying(&mut self, step: Step, cx: &mut Context<'_>) -> State {
         match step {
             Step::File(File::Done) => self.verify(cx),
             Step::File(File::Faulted(step, fault)) => self.fail(DownloadError::File { step, fault }, cx),
-            Step::File(File::Looked(..) | File::Touched(_) | File::Renamed(_) | File::DirectorySynced(_))
+            Step::File(
+                File::Looked(..)
+                | File::Touched(_)
+                | File::Renamed(_)
+                | File::DirectorySynced(_)
+                | File::Record(_)
+                | File::Hashed(_),
+            )
             | Step::Granted
             | Step::Timer
             | Step::Swept
@@ -415,21 +795,31 @@ impl Download {
     /// Hands out all that is left to do in one go, so that it costs one hop to a worker and one back. From here on the
     /// download cannot be canceled.
     fn publish(&mut self, cx: &mut Context<'_>) -> State {
-        let Some(transfer) = self.transfer.as_deref() else { return State::Verifying };
-        let length = transfer.meter.received();
+        let (Some(transfer), Some(partial)) = (self.transfer.as_deref(), self.partial.as_deref()) else {
+            return State::Verifying;
+        };
+        let (length, modified) = (transfer.meter.received(), transfer.announced.modified);
+        let file = partial.file;
+        let record = partial.record_path.clone().filter(|_| partial.record != RecordState::Absent);
+        self.epoch += 1;
         if !transfer.gather.is_empty() {
             self.write(cx);
         }
-        let file = self.open(cx);
         self.file_op(cx, |ticket| FileOp::Finish { ticket, file, length });
+        if let Some(modified) = modified {
+            self.file_op(cx, |ticket| FileOp::SetTimes { ticket, file, modified });
+        }
         if cx.config.durability != Durability::None {
             self.file_op(cx, |ticket| FileOp::Sync { ticket, file });
+        }
+        if let Some(path) = record {
+            let items = alloc::vec![DeleteItem { path, expect: Expect::File }];
+            self.file_op(cx, |ticket| FileOp::Delete { ticket, items });
         }
         if let Some(path) = StorePath::from(&self.name).parent() {
             self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path });
         }
         self.rename(cx);
-        self.close(cx);
         State::Publishing(Publishing::default())
     }
 
@@ -447,7 +837,9 @@ impl Download {
             }
             Step::File(File::Looked(_, result)) => publishing.there = Some(result),
             Step::File(File::Touched(result)) => publishing.touched = Some(result),
-            Step::File(File::Done | File::Faulted(..) | File::DirectorySynced(_))
+            Step::File(
+                File::Done | File::Faulted(..) | File::DirectorySynced(_) | File::Record(_) | File::Hashed(_),
+            )
             | Step::Granted
             | Step::Timer
             | Step::Swept
@@ -511,7 +903,7 @@ impl Download {
         // Either look stands for itself.
         self.epoch += 1;
         publishing.looking_at_partial =
-            self.partial.clone().map(|path| self.file_op(cx, |ticket| FileOp::Stat { ticket, path }));
+            self.partial.as_deref().map(|partial| partial.path.clone()).map(|path| self.file_op(cx, |ticket| FileOp::Stat { ticket, path }));
         State::Publishing(Publishing { round: Round::Doubt(fault), ..publishing })
     }
 
@@ -533,7 +925,7 @@ impl Download {
                 if !is_published_as(&stat, length) {
                     return self.unpublished(fault, Published::No, cx);
                 }
-                self.partial = None;
+                self.has_its_name();
                 publishing.renamed = Some(Ok(()));
                 self.epoch += 1;
                 self.follow_rename(cx);
@@ -544,7 +936,7 @@ impl Download {
     }
 
     fn published(&mut self, publishing: Publishing, cx: &mut Context<'_>) -> State {
-        self.partial = None;
+        self.has_its_name();
         let length = self.transfer.as_deref().map_or(0, |transfer| transfer.meter.received());
         if cx.bounded {
             // A stamp that could not be read counts as the oldest: it is read again before anything goes by it.
@@ -560,15 +952,25 @@ impl Download {
         if let Some(fault) = publishing.directory_fault.or(publishing.failed.map(|(_, fault)| fault)) {
             return self.unpublished(fault, Published::Yes, cx);
         }
+        cx.queues.succeeded(&self.origin());
         let announced = self.transfer.take().map(|transfer| transfer.announced);
+        let digests = self.partial.as_deref_mut().and_then(|partial| partial.hashing.digests.take()).unwrap_or_default();
+        let is_unverified = digests.iter().next().is_none();
         let complete = Complete {
             length,
             url: self.hop.url.clone(),
             requests: self.requests,
-            length_unverified: announced.as_ref().is_some_and(|announced| announced.ends_with_connection),
+            length_unverified: is_unverified && announced.as_ref().is_some_and(|announced| announced.ends_with_connection),
+            digests,
             content_encoding: announced.and_then(|announced| announced.content_encoding),
         };
         self.drain(Then::Finish(Outcome::Complete(complete)), cx)
+    }
+
+    fn has_its_name(&mut self) {
+        if let Some(partial) = self.partial.as_deref_mut() {
+            partial.is_published = true;
+        }
     }
 
     fn unpublished(&mut self, fault: Fault, published: Published, cx: &mut Context<'_>) -> State {
@@ -591,47 +993,77 @@ impl Download {
 
     fn waiting(until: Instant, step: &Step, cx: &Context<'_>) -> State {
         match step {
-            Step::Timer if until <= cx.now => State::Queued { checked: false },
+            Step::Timer if until <= cx.now => State::Queued,
             Step::Granted | Step::Timer | Step::Swept | Step::Net(_) | Step::File(_) => State::Waiting { until },
         }
     }
 
-    /// Begins to give back what is held.
+    /// Begins to give back what is not needed for what follows.
     fn drain(&mut self, then: Then, cx: &mut Context<'_>) -> State {
-        if self.unanswered > 0 {
-            cx.effects.abort_all(Owner::Download(self.key));
+        match self.fate(&then, cx) {
+            Fate::Hold | Fate::Keep => {
+                if self.transfer.as_deref().is_some_and(|transfer| !transfer.gather.is_empty()) {
+                    self.write(cx);
+                }
+            }
+            Fate::Remove => {
+                if self.unanswered > 0 {
+                    cx.effects.abort_all(self.key);
+                }
+                self.epoch += 1;
+                self.transfer = None;
+            }
         }
-        self.epoch += 1;
-        self.transfer = None;
         self.drained(then, cx)
     }
 
     fn draining(&mut self, then: Then, step: Step, cx: &mut Context<'_>) -> State {
         let then = match (step, then) {
-            // What was skipped was skipped for a reason, and the reason may come later.
-            (Step::File(File::Faulted(step, fault)), Then::Finish(Outcome::Failed(error)))
-                if fault.kind() != FaultKind::Skipped && is_skipped(&error) =>
-            {
-                self.verdict(DownloadError::File { step, fault }, cx)
-            }
+            (Step::File(File::Faulted(step, fault)), then) if fault.kind() != FaultKind::Skipped => match &then {
+                // What was skipped was skipped for a reason, and the reason may come later.
+                Then::Finish(Outcome::Failed(error)) if is_skipped(error) => {
+                    self.verdict(DownloadError::File { step, fault }, cx)
+                }
+                // The last bytes were to be kept, and could not be written.
+                Then::Retry { keeps: true, .. } => self.verdict(DownloadError::File { step, fault }, cx),
+                Then::Finish(_) | Then::Retry { .. } | Then::Wait { .. } | Then::Follow { .. } => then,
+            },
             (_, then) => then,
         };
         self.drained(then, cx)
     }
 
-    /// Goes on once nothing is held and no action is unanswered.
+    /// Goes on once no action is unanswered, and nothing is held that is not needed.
     fn drained(&mut self, then: Then, cx: &mut Context<'_>) -> State {
-        self.let_go(cx);
+        self.drop_body(cx);
+        self.close_compared(cx);
         if self.unanswered > 0 {
             return State::Draining(then);
         }
+        match self.fate(&then, cx) {
+            Fate::Hold => match then {
+                Then::Follow { rewinds: true } => match self.rewind(cx) {
+                    Rewound::Working => return State::Draining(then),
+                    Rewound::Failed(error) => return self.drained(Then::Finish(Outcome::Failed(error)), cx),
+                    Rewound::Done => {}
+                },
+                Then::Follow { rewinds: false } | Then::Retry { .. } | Then::Wait { .. } | Then::Finish(_) => {}
+            },
+            Fate::Keep => self.release(true, cx),
+            Fate::Remove => self.release(false, cx),
+        }
+        if self.unanswered > 0 {
+            return State::Draining(then);
+        }
+        self.transfer = None;
         match then {
-            Then::Retry { until } => {
+            Then::Retry { until, .. } => {
                 self.hop = self.request.target.clone();
                 self.redirects = 0;
                 State::Waiting { until }
             }
-            Then::Follow => State::Queued { checked: true },
+            Then::Wait { until } => State::Waiting { until },
+            Then::Follow { .. } => State::Queued,
             Then::Finish(outcome) if cx.bounded => State::Evicting(outcome),
             Then::Finish(outcome) => State::Gone(outcome),
         }
@@ -653,19 +1085,40 @@ impl Download {
 
     /// What follows from an error: another attempt, or the end.
     fn verdict(&mut self, error: DownloadError, cx: &mut Context<'_>) -> Then {
-        if !reply::may_pass(&error) {
+        let origin = self.origin();
+        if reply::is_connect_failure(&error) {
+            cx.queues.connect_failed(&origin, &error);
+        }
+        let retry_after = self.retry_after.take();
+        if let Some(wait) = retry_after {
+            cx.queues.block(&origin, cx.now + wait);
+        }
+        // A file that is wrong twice is wrong.
+        let is_wrong_again = matches!(error, DownloadError::ChecksumMismatch { .. })
+            && core::mem::replace(&mut self.mismatched, true);
+        if !reply::may_pass(&error) || is_wrong_again {
             return Then::Finish(Outcome::Failed(error));
         }
-        let Some(delay) = self.attempts.fail(self.told.total, cx.config, &mut self.rng) else {
+        let Some((delay, regained)) = self.attempts.fail(self.told.total, cx.config, &mut self.rng) else {
             return Then::Finish(Outcome::Failed(error));
         };
+        // Who gets on costs the server nothing that he would not cost anyway.
+        if !regained && !cx.queues.take_retry(&origin) {
+            return Then::Finish(Outcome::Failed(error));
+        }
         let requests_max = cx.config.requests_max;
         if self.requests >= requests_max {
             let cause = Box::new(error);
             return Then::Finish(Outcome::Failed(DownloadError::TooManyRequests { requests_max, cause }));
         }
-        cx.effects.notice(Notice::Retrying { id: self.id, attempt: self.attempts.failures(), delay, cause: error });
-        Then::Retry { until: cx.now + delay }
+        // Those who were all told the same time are not to come at the same time.
+        let asked_for = retry_after.map_or(Duration::ZERO, |wait| {
+            wait.saturating_add(self.rng.up_to(cx.config.backoff_min.max(wait / 10)))
+        });
+        let (delay, attempt) = (delay.max(asked_for), self.attempts.failures());
+        let keeps = reply::leaves_good_bytes(&error);
+        cx.effects.notice(Notice::Retrying { id: self.id, attempt, delay, cause: error });
+        Then::Retry { until: cx.now + delay, keeps }
     }
 }
 

@@ -29,9 +29,31 @@ pub(crate) struct Effects {
 /// Whom an answer belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
-    Download(Key),
+    Download(Key, Role),
     Evictor,
     Manager,
+}
+
+/// What a download's action is for, where its kind alone does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The exchange, the unfinished file's bytes, and its way to its name.
+    Main,
+    /// The record that an earlier run left is read.
+    Reading,
+    /// The bytes that the unfinished file holds are taken back.
+    Rewind,
+    /// It is noted what the unfinished file holds.
+    Checkpoint,
+    /// What was made is removed.
+    Removal,
+}
+
+impl Owner {
+    /// Whether this is a download's, whatever for.
+    fn is_download(self, key: Key) -> bool {
+        matches!(self, Self::Download(other, _) if other == key)
+    }
 }
 
 #[derive(Debug)]
@@ -140,14 +162,14 @@ impl Effects {
         id
     }
 
-    /// Advises the driver to cut short what the owner waits for, closers left out.
-    pub(crate) fn abort_all(&mut self, owner: Owner) {
+    /// Advises the driver to cut short what a download waits for, closers left out.
+    pub(crate) fn abort_all(&mut self, key: Key) {
         let closer = |kind| matches!(kind, Kind::Unlock | Kind::Close | Kind::DropBody);
         let mut targets: Vec<ActionId> = self
             .unanswered
             .iter()
-            .filter(|(_, action)| action.owner == owner && !closer(action.kind))
-            .map(|(key, _)| ActionId { serial: key.serial, slot: key.slot })
+            .filter(|(_, action)| action.owner.is_download(key) && !closer(action.kind))
+            .map(|(action, _)| ActionId { serial: action.serial, slot: action.slot })
             .collect();
         targets.sort_unstable();
         self.outputs.extend(targets.into_iter().map(|target| Output::Action(Action::Abort(target))));
@@ -169,8 +191,8 @@ impl Effects {
         self.unanswered.len()
     }
 
-    pub(crate) fn unanswered_of(&self, owner: Owner) -> usize {
-        self.unanswered.iter().filter(|(_, action)| action.owner == owner).count()
+    pub(crate) fn unanswered_of(&self, key: Key) -> usize {
+        self.unanswered.iter().filter(|(_, action)| action.owner.is_download(key)).count()
     }
 
     fn ticket<O: Kinded>(&mut self, owner: Owner) -> (ActionId, Ticket<O>) {

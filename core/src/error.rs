@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use crate::{Fault, FaultKind, FileKind, FileName, NameError, UrlError};
+use crate::{Digest, Fault, FaultKind, FileKind, FileName, NameError, UrlError};
 
 /// Why a download was not admitted: a misuse, known before anything is fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +20,12 @@ pub enum AdmitError {
     Header {
         /// The field's name.
         name: String,
+    },
+    /// A download of that name is live, and its file is held to another checksum or to none.
+    #[error("a download of that name is running, with {} checksum", if running.is_some() { "another" } else { "no" })]
+    Conflict {
+        /// What the live one is held to.
+        running: Option<Box<Digest>>,
     },
     /// The directory may not be bounded, see [`DirectoryError`].
     #[error(transparent)]
@@ -125,6 +131,24 @@ pub enum DownloadError {
         /// Why the last one failed.
         cause: Box<Self>,
     },
+    /// The file that was fetched is not the one that the checksum, or the server's own digest, tells of; it was dropped.
+    #[error("the file is {actual}, and should be {expected}")]
+    ChecksumMismatch {
+        /// What it should come to.
+        expected: Box<Digest>,
+        /// What it came to.
+        actual: Box<Digest>,
+    },
+    /// The file that is there already is not the one that the checksum tells of; it was left as it is.
+    #[error("{name} is there already and is {actual}, not {expected}: remove it, or ask for it to be replaced")]
+    PresentMismatch {
+        /// Its name.
+        name: FileName,
+        /// What it should come to.
+        expected: Box<Digest>,
+        /// What it comes to.
+        actual: Box<Digest>,
+    },
     /// Something that is not a regular file has the final name.
     #[error("{name} is there already and is {what}, not a regular file", what = kind_text(*kind))]
     NotAFile {
@@ -168,6 +192,8 @@ impl DownloadError {
             Self::TooManyRedirects { .. } => "too-many-redirects",
             Self::BadRedirect { .. } => "bad-redirect",
             Self::TooManyRequests { .. } => "too-many-requests",
+            Self::ChecksumMismatch { .. } => "checksum-mismatch",
+            Self::PresentMismatch { .. } => "present-mismatch",
             Self::NotAFile { .. } => "not-a-file",
             Self::File { .. } => "file",
             Self::Publish { .. } => "publish",
@@ -220,8 +246,14 @@ pub enum FileStep {
     Look,
     /// Making the unfinished file.
     Create,
+    /// Locking it, so that no other process writes to it.
+    Lock,
+    /// Taking back what it holds, to start over.
+    Rewind,
     /// Writing to it.
     Write,
+    /// Reading a file to compute its digests.
+    Hash,
     /// Checking that it is what was written.
     Verify,
     /// Flushing it to the disk.
@@ -236,7 +268,10 @@ impl FileStep {
         match self {
             Self::Look => "cannot look for the file",
             Self::Create => "cannot make the unfinished file",
+            Self::Lock => "cannot lock the unfinished file",
+            Self::Rewind => "cannot start over with the unfinished file",
             Self::Write => "cannot write the file",
+            Self::Hash => "cannot read the file for its digest",
             Self::Verify => "cannot verify the file",
             Self::Flush => "cannot flush the file",
             Self::Folder => "cannot make the folder",

@@ -22,10 +22,20 @@ pub(crate) struct Gather {
     since: Option<Instant>,
     /// Where `pieces` belong in the file.
     offset: u64,
-    /// The writes under way, with the memory that each keeps alive.
-    writes: Vec<(ActionId, usize)>,
+    writes: Vec<Writing>,
     writes_pinned: usize,
+    /// Where a write failed: from there on nothing is known to be written.
+    failed_at: Option<u64>,
     spare: Vec<Vec<Bytes>>,
+}
+
+/// A write under way.
+#[derive(Debug)]
+struct Writing {
+    action: ActionId,
+    offset: u64,
+    /// The memory that it keeps alive.
+    pinned: usize,
 }
 
 /// What a write is made of.
@@ -37,6 +47,17 @@ pub(crate) struct Batch {
 }
 
 impl Gather {
+    /// A gather for bytes from this offset on.
+    pub(crate) fn from(offset: u64) -> Self {
+        Self { offset, ..Self::default() }
+    }
+
+    /// Up to where the file is known to be written.
+    pub(crate) fn written_to(&self) -> u64 {
+        let unanswered = self.writes.iter().map(|writing| writing.offset);
+        unanswered.chain(self.failed_at).min().unwrap_or(self.offset)
+    }
+
     pub(crate) fn push(&mut self, now: Instant, chunk: Chunk) {
         if chunk.data.is_empty() {
             return;
@@ -70,7 +91,7 @@ impl Gather {
         let empty = self.spare.pop().unwrap_or_default();
         let data = core::mem::replace(&mut self.pieces, empty);
         let batch = Batch { offset: self.offset, data, pinned: self.pinned };
-        self.offset += self.length as u64;
+        self.offset = self.offset.saturating_add(self.length as u64);
         self.length = 0;
         self.pinned = 0;
         self.since = None;
@@ -78,16 +99,19 @@ impl Gather {
     }
 
     /// Notes that a batch was handed out to be written.
-    pub(crate) fn writing(&mut self, action: ActionId, pinned: usize) {
-        self.writes.push((action, pinned));
+    pub(crate) fn writing(&mut self, action: ActionId, offset: u64, pinned: usize) {
+        self.writes.push(Writing { action, offset, pinned });
         self.writes_pinned = self.writes_pinned.saturating_add(pinned);
     }
 
     /// Notes that a write was answered; its emptied vector comes back where it worked.
     pub(crate) fn written(&mut self, action: ActionId, emptied: Option<Vec<Bytes>>) {
-        if let Some(at) = self.writes.iter().position(|&(id, _)| id == action) {
-            let (_, pinned) = self.writes.swap_remove(at);
-            self.writes_pinned -= pinned;
+        if let Some(at) = self.writes.iter().position(|writing| writing.action == action) {
+            let writing = self.writes.swap_remove(at);
+            self.writes_pinned -= writing.pinned;
+            if emptied.is_none() {
+                self.failed_at = self.failed_at.into_iter().chain([writing.offset]).min();
+            }
         }
         if let Some(mut emptied) = emptied
             && self.spare.len() < SPARE_MAX
@@ -105,5 +129,10 @@ impl Gather {
 impl Batch {
     pub(crate) const fn pinned(&self) -> usize {
         self.pinned
+    }
+
+    /// Its length in bytes.
+    pub(crate) fn length(&self) -> u64 {
+        self.data.iter().map(|piece| piece.len() as u64).sum()
     }
 }

@@ -81,6 +81,7 @@ mod evict;
 mod fault;
 mod field;
 mod gather;
+mod health;
 mod http_date;
 mod id;
 mod limit;
@@ -95,6 +96,7 @@ mod queue;
 mod record;
 mod reply;
 mod request;
+mod resume;
 mod retry_after;
 mod rng;
 mod stall;
@@ -109,7 +111,7 @@ pub use action::{
     Action, BootId, Chunk, DeleteItem, Deleted, Expect, FetchRequest, FileAction, FileKind, FileOp, FileStat, Head, NetAction,
     NetOp, OpenMode, Opened, Probed, ScanBatch, ScanEntry,
 };
-pub use config::{Config, Durability, LimitConfig};
+pub use config::{Config, Durability, LimitConfig, Resume};
 pub use digest::{Algorithm, Algorithms, Digest, DigestError, Digests, Hasher};
 pub use error::{AdmitError, CancelError, DirectoryError, DownloadError, FileStep, Published, TimeoutKind};
 pub use event::{Admission, Event, Output, Wait, WakeReason};

@@ -1,5 +1,6 @@
 //! The manager: many downloads, who may go on, and when.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -16,7 +17,7 @@ use crate::rng::Rng;
 use crate::timers::Timers;
 use crate::{
     Admission, AdmitError, CancelError, Config, DeleteItem, DownloadId, Event, Expect, FileName, FileOp, Instant,
-    Notice, Origin, Outcome, Output, PersistLimit, Progress, Request, StorePath, Wait, WakeReason,
+    Notice, Origin, Outcome, Output, PersistLimit, Probed, Progress, Request, StorePath, Wait, WakeReason,
 };
 
 /// Many downloads into one directory, as one state machine.
@@ -45,7 +46,16 @@ pub struct Manager {
     evictor: Option<Evictor>,
     /// How many downloads are being verified or published.
     publishing: usize,
+    probe: Probe,
     cleanup: Cleanup,
+}
+
+/// What the directory's file system and the machine can do; asked for before the first file is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Probe {
+    NotYet,
+    Asked,
+    Known(Probed),
 }
 
 /// The removal of the empty work folder, the last thing that a closed manager does.
@@ -133,6 +143,7 @@ impl Manager {
             timers: Timers::default(),
             effects,
             publishing: 0,
+            probe: Probe::NotYet,
             cleanup: Cleanup::NotYet,
         }
     }
@@ -162,6 +173,10 @@ impl Manager {
             download.ending().is_none().then_some(download.id)
         };
         if let Some(id) = rivals.and_then(|rivals| rivals.iter().rev().find_map(joinable)) {
+            let running = self.key(id).and_then(|key| self.downloads.get(key)).and_then(|live| live.request.checksum);
+            if request.checksum.is_some() && request.checksum != running {
+                return Err(AdmitError::Conflict { running: running.map(Box::new) });
+            }
             return Ok(Admission::Joined(id));
         }
         let id = self.admit(name, request);
@@ -175,11 +190,17 @@ impl Manager {
     ///
     /// It is too late, and the outcome will tell what happened instead; or there is no such download.
     pub fn cancel(&mut self, now: Instant, id: DownloadId) -> Result<(), CancelError> {
-        self.advance(now);
-        let key = self.key(id).ok_or(CancelError::Unknown)?;
-        self.cancel_key(key)?;
-        self.pump();
-        Ok(())
+        self.cancel_one(now, id, false)
+    }
+
+    /// Cancels a download as [`cancel`](Self::cancel) does, but keeps what there is of it, so that a later run can go on
+    /// with it where that is [allowed](Config::resume).
+    ///
+    /// # Errors
+    ///
+    /// As [`cancel`](Self::cancel).
+    pub fn interrupt(&mut self, now: Instant, id: DownloadId) -> Result<(), CancelError> {
+        self.cancel_one(now, id, true)
     }
 
     /// Cancels the downloads that match, in the order of their admission. Returns how many.
@@ -188,7 +209,7 @@ impl Manager {
         let mut keys: Vec<Key> =
             self.downloads.iter().filter(|(_, download)| matches(&info(download))).map(|(key, _)| key).collect();
         keys.sort_unstable();
-        let canceled = keys.into_iter().filter(|key| self.cancel_key(*key).is_ok()).count();
+        let canceled = keys.into_iter().filter(|key| self.cancel_key(*key, false).is_ok()).count();
         self.pump();
         canceled
     }
@@ -197,6 +218,19 @@ impl Manager {
     pub fn close(&mut self, now: Instant) {
         self.closed = true;
         self.cancel_if(now, |_| true);
+    }
+
+    /// Closes as [`close`](Self::close) does, but keeps what is unfinished, so that a later run can go on with it where that
+    /// is [allowed](Config::resume): for a program that is interrupted.
+    pub fn close_keeping(&mut self, now: Instant) {
+        self.advance(now);
+        let mut keys: Vec<Key> = self.downloads.iter().map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        for key in keys {
+            // Who can no longer be canceled ends by himself.
+            let _ = self.cancel_key(key, true);
+        }
+        self.close(now);
     }
 
     /// Runs a pass of eviction as soon as the directory is scanned; [`Notice::Swept`] tells its end. Nothing happens without
@@ -217,14 +251,14 @@ impl Manager {
             Event::Completed(completion) => {
                 let id = completion.id;
                 match self.effects.settle(id, completion.answer) {
-                    Some((Owner::Download(key), reply)) => self.step(key, Input::Reply(id, reply)),
+                    Some((Owner::Download(key, role), reply)) => self.step(key, Input::Reply(role, id, reply)),
                     Some((Owner::Evictor, reply)) => self.evictor_reply(id, reply),
-                    Some((Owner::Manager, _)) => self.cleanup = Cleanup::Done,
+                    Some((Owner::Manager, reply)) => self.own_reply(reply),
                     None => {}
                 }
             }
             Event::Connected(id) => {
-                if let Some(Owner::Download(key)) = self.effects.owner(id) {
+                if let Some(Owner::Download(key, _)) = self.effects.owner(id) {
                     self.step(key, Input::Connected(id));
                 }
             }
@@ -238,7 +272,7 @@ impl Manager {
         if let Some(output) = self.effects.pop() {
             return output;
         }
-        let until = self.timers.next();
+        let until = [self.timers.next(), self.queues.next_unblock()].into_iter().flatten().min();
         let why = if self.effects.unanswered() > 0 {
             WakeReason::Answer
         } else if until.is_some() {
@@ -301,7 +335,7 @@ impl Manager {
     fn enqueue(&mut self, key: Key) {
         if let Some(download) = self.downloads.get_mut(key)
             && download.place.is_none()
-            && let State::Queued { .. } = download.state
+            && let State::Queued = download.state
         {
             if self.evictor.as_ref().is_some_and(|evictor| evictor.is_deleting(download.name.as_str())) {
                 return self.held_back.push(key);
@@ -312,7 +346,15 @@ impl Manager {
         }
     }
 
-    fn cancel_key(&mut self, key: Key) -> Result<(), CancelError> {
+    fn cancel_one(&mut self, now: Instant, id: DownloadId, keeps: bool) -> Result<(), CancelError> {
+        self.advance(now);
+        let key = self.key(id).ok_or(CancelError::Unknown)?;
+        self.cancel_key(key, keeps)?;
+        self.pump();
+        Ok(())
+    }
+
+    fn cancel_key(&mut self, key: Key, keeps: bool) -> Result<(), CancelError> {
         let download = self.downloads.get(key).ok_or(CancelError::Unknown)?;
         match (&download.state, download.ending()) {
             (State::Publishing(_), _) | (_, Some(Outcome::Complete(_) | Outcome::Present { .. })) => {
@@ -321,7 +363,7 @@ impl Manager {
             (_, Some(Outcome::Failed(_))) => Err(CancelError::AlreadyFailed),
             (_, Some(Outcome::Canceled)) => Ok(()),
             (_, None) => {
-                self.step(key, Input::Cancel);
+                self.step(key, Input::Cancel { keeps });
                 Ok(())
             }
         }
@@ -333,8 +375,13 @@ impl Manager {
         let Some(download) = self.downloads.get_mut(key) else { return };
         let published_before = is_publishing(download);
         let evicting_before = matches!(download.state, State::Evicting(_));
-        let (config, effects) = (&self.config, &mut self.effects);
-        let released = download.on(input, &mut Context { now: self.now, config, effects, bounded });
+        let (config, effects, queues) = (&self.config, &mut self.effects, &mut self.queues);
+        let (locks, boot) = match &self.probe {
+            Probe::Known(probed) => (probed.locks, probed.boot),
+            Probe::NotYet | Probe::Asked => (false, None),
+        };
+        let mut context = Context { now: self.now, config, effects, queues, locks, boot, bounded };
+        let released = download.on(input, &mut context);
         self.publishing += usize::from(is_publishing(download));
         self.publishing -= usize::from(published_before);
         if let Some(origin) = released {
@@ -346,7 +393,7 @@ impl Manager {
             }
         }
         match &download.state {
-            State::Queued { .. } => self.enqueue(key),
+            State::Queued => self.enqueue(key),
             State::Evicting(outcome) if !evicting_before => {
                 let causes_pass = !matches!(outcome, Outcome::Present { .. });
                 self.leave_queue(key);
@@ -356,9 +403,10 @@ impl Manager {
                 }
             }
             State::Gone(_) => return self.finish(key),
-            State::Checking { .. }
+            State::Checking(_)
             | State::Connecting { .. }
             | State::Redirecting { .. }
+            | State::Rewinding(_)
             | State::Receiving
             | State::Verifying
             | State::Publishing(_)
@@ -401,6 +449,7 @@ impl Manager {
     }
 
     fn tick(&mut self) {
+        self.queues.unblock(self.now);
         while let Some(key) = self.timers.pop_due(self.now) {
             let Some(download) = self.downloads.get_mut(key) else { continue };
             download.armed = None;
@@ -421,6 +470,9 @@ impl Manager {
         }
         loop {
             self.grant();
+            if self.end_dead() {
+                continue;
+            }
             let Some(evictor) = &mut self.evictor else { break };
             let names = &self.names;
             evictor.proceed(&mut self.effects, |path| names.contains_key(path.as_str()));
@@ -439,6 +491,11 @@ impl Manager {
         if self.evictor.as_ref().is_some_and(|evictor| !evictor.is_ready()) {
             return;
         }
+        match self.probe {
+            Probe::NotYet if self.queues.waiting().next().is_some() => return self.ask_probe(),
+            Probe::NotYet | Probe::Asked => return,
+            Probe::Known(_) => {}
+        }
         while self.publishing < self.config.publishing_max.max(1) {
             let Some((key, origin)) = self.queues.grant() else { return };
             if let Some(download) = self.downloads.get_mut(key) {
@@ -446,6 +503,42 @@ impl Manager {
             }
             self.step(key, Input::Granted(origin));
         }
+    }
+
+    /// Finds out whether locks work and which start of the machine this is, before anything depends on it.
+    fn ask_probe(&mut self) {
+        self.probe = Probe::Asked;
+        self.effects.work_folder_asked = true;
+        let lane = self.effects.lane();
+        let folder = StorePath::work_folder();
+        self.effects.file_op(Owner::Manager, (lane, 0), |ticket| FileOp::MakeDir { ticket, path: folder });
+        let random = self.rng.next_u64();
+        let path = StorePath::in_work_folder(&alloc::format!("probe.{random:016x}.part"));
+        self.effects.file_op(Owner::Manager, (lane, 0), |ticket| FileOp::Probe { ticket, path });
+    }
+
+    fn own_reply(&mut self, reply: Reply) {
+        if let Reply::Delete(_) = reply {
+            self.cleanup = Cleanup::Done;
+        } else if let Reply::Probe(result) = reply {
+            // Where nothing can be found out, nothing is relied on.
+            self.probe = Probe::Known(result.unwrap_or(Probed { boot: None, locks: false }));
+        }
+    }
+
+    /// Ends those who wait for an origin that is not there. Whether there was one.
+    fn end_dead(&mut self) -> bool {
+        let Some((origin, error)) = self.queues.take_dead() else { return false };
+        let waits = |download: &Download| {
+            matches!(download.state, State::Queued | State::Waiting { .. }) && download.origin() == origin
+        };
+        let mut keys: Vec<Key> =
+            self.downloads.iter().filter(|(_, download)| waits(download)).map(|(key, _)| key).collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.step(key, Input::Dead(error.clone()));
+        }
+        true
     }
 
     fn evictor_reply(&mut self, id: crate::ActionId, reply: Reply) {
@@ -466,7 +559,8 @@ impl Manager {
     }
 
     fn clean_up(&mut self) {
-        if self.is_quiet() && self.effects.work_folder_asked && self.cleanup == Cleanup::NotYet {
+        let is_probing = self.probe == Probe::Asked;
+        if self.is_quiet() && !is_probing && self.effects.work_folder_asked && self.cleanup == Cleanup::NotYet {
             self.cleanup = Cleanup::Asked;
             let lane = self.effects.lane();
             let items = vec![DeleteItem { path: StorePath::work_folder(), expect: Expect::EmptyFolder }];
@@ -494,10 +588,10 @@ impl Manager {
         let (mut placed, mut armed, mut slots) = (Vec::new(), 0, BTreeMap::<Origin, usize>::new());
         for (key, download) in self.downloads.iter() {
             download.check_invariants();
-            let unanswered = self.effects.unanswered_of(Owner::Download(key));
+            let unanswered = self.effects.unanswered_of(key);
             assert_eq!(unanswered, download.unanswered as usize, "{}: each action is owed one answer", download.name);
             if download.place.is_some() {
-                assert!(matches!(download.state, State::Queued { .. }), "only who is queued stands in a line");
+                assert!(matches!(download.state, State::Queued), "only who is queued stands in a line");
                 placed.push(key);
             }
             if let Some(origin) = download.slot() {
@@ -515,9 +609,9 @@ impl Manager {
             let rivals = self.names.get(&download.name).expect("a live download's name is known");
             let first = rivals.front() == Some(&key);
             assert!(rivals.contains(&key), "a name knows its downloads");
-            let under_way = !matches!(download.state, State::Queued { .. } | State::Evicting(_));
+            let under_way = !matches!(download.state, State::Queued | State::Evicting(_));
             assert!(first || !under_way, "only the first download of a name is under way");
-            let queued = matches!(download.state, State::Queued { .. });
+            let queued = matches!(download.state, State::Queued);
             let placed = download.place.is_some() || self.held_back.contains(&key);
             assert!(!first || !queued || placed, "the first download of a name stands in a line");
         }

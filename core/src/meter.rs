@@ -22,10 +22,10 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// A meter for a body that begins now, after so many rewinds.
-    pub(crate) const fn new(config: &Config, now: Instant, total: Option<u64>, rewinds: u32) -> Self {
-        let interval = config.progress_interval;
-        Self { interval, received: 0, total, speed: None, sampled: (now, 0), reported: (now, 0), rewinds }
+    /// A meter for a body that begins now and goes on from these bytes, after so many rewinds.
+    pub(crate) const fn new(config: &Config, now: Instant, received: u64, total: Option<u64>, rewinds: u32) -> Self {
+        let (interval, since) = (config.progress_interval, (now, received));
+        Self { interval, received, total, speed: None, sampled: since, reported: since, rewinds }
     }
 
     pub(crate) const fn received(&self) -> u64 {
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_steady_rate_is_measured_exactly_and_the_time_left_follows() {
-        let mut meter = Meter::new(&Config::default(), at(0), Some(1_000_000), 0);
+        let mut meter = Meter::new(&Config::default(), at(0), 0, Some(1_000_000), 0);
         for step in 1..=10 {
             meter.add(at(step * 100), 10_000);
         }
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_change_of_rate_is_followed_smoothly() {
-        let mut meter = Meter::new(&Config::default(), at(0), None, 0);
+        let mut meter = Meter::new(&Config::default(), at(0), 0, None, 0);
         meter.add(at(1_000), 1_000_000);
         let mut last = 1_000_000;
         for second in 2..12 {
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn reports_keep_their_distance_and_the_latest_value_follows() {
-        let mut meter = Meter::new(&Config::default(), at(0), Some(10), 0);
+        let mut meter = Meter::new(&Config::default(), at(0), 0, Some(10), 0);
         meter.add(at(10), 1);
         assert_eq!(meter.report(at(10)), None);
         assert_eq!(meter.report_at(), Some(at(100)));

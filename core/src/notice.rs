@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use url::Url;
 
-use crate::{DirectoryError, DownloadError, DownloadId, Fault, FileName, StorePath};
+use crate::{Digests, DirectoryError, DownloadError, DownloadId, Fault, FileName, StorePath};
 
 /// News for the application, in the order in which things happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,11 @@ pub enum Notice {
         id: DownloadId,
         /// The next URL.
         to: Url,
+    },
+    /// Somebody else is fetching a file of that name; the download waits for that, and looks from time to time.
+    Locked {
+        /// Which one.
+        id: DownloadId,
     },
     /// An attempt failed, and another follows.
     Retrying {
@@ -110,7 +115,7 @@ pub enum Outcome {
         /// Its length in bytes.
         length: u64,
     },
-    /// It was canceled, and nothing of it is left.
+    /// It was canceled, and nothing of it is left unless it was to be kept.
     Canceled,
     /// It failed.
     Failed(DownloadError),
@@ -127,6 +132,8 @@ pub struct Complete {
     pub requests: u32,
     /// Nothing said how long the file is: its body ended with the connection, so it may have been cut short.
     pub length_unverified: bool,
+    /// The digests that were computed, and found to be as the request or the server says.
+    pub digests: Digests,
     /// The server sent the file in this coding although none was asked for; it is stored as it came.
     pub content_encoding: Option<Box<str>>,
 }

@@ -1,9 +1,12 @@
-//! Who may exchange bytes with a server now: a bound for all, one for each origin, and fairness among origins.
+//! Who may exchange bytes with a server now: a bound for all, one for each origin, and fairness among origins. An origin that
+//! asked to be left alone has no turn, one that seems to be dead a single one.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
 
-use crate::Origin;
 use crate::arena::Key;
+use crate::health::Health;
+use crate::{DownloadError, Instant, Origin};
 
 /// Downloads that wait for a slot, in a line for each origin, and the slots that are taken.
 #[derive(Debug)]
@@ -14,6 +17,10 @@ pub(crate) struct Queues {
     lines: BTreeMap<Origin, Line>,
     /// The origins whose turn comes, in order: those with somebody waiting and a slot free.
     ring: VecDeque<Origin>,
+    /// The origins that are left alone, by when that ends.
+    blocked: BTreeSet<(Instant, Origin)>,
+    /// Origins of which a lone attempt may have failed.
+    suspects: Vec<Origin>,
     arrivals: u64,
 }
 
@@ -22,6 +29,7 @@ struct Line {
     waiting: BTreeMap<Place, Key>,
     taken: usize,
     in_ring: bool,
+    health: Health,
 }
 
 /// A place in an origin's line: those that have been under way before come first.
@@ -39,6 +47,8 @@ impl Queues {
             taken: 0,
             lines: BTreeMap::new(),
             ring: VecDeque::new(),
+            blocked: BTreeSet::new(),
+            suspects: Vec::new(),
             arrivals: 0,
         }
     }
@@ -64,7 +74,7 @@ impl Queues {
             let origin = self.ring.pop_front()?;
             let Some(line) = self.lines.get_mut(&origin) else { continue };
             line.in_ring = false;
-            if line.taken < self.per_host
+            if line.may_take(self.per_host)
                 && let Some((_, key)) = line.waiting.pop_first()
             {
                 line.taken += 1;
@@ -92,7 +102,7 @@ impl Queues {
         if let Some(line) = self.lines.get_mut(origin)
             && !line.in_ring
             && !line.waiting.is_empty()
-            && line.taken < self.per_host
+            && line.may_take(self.per_host)
         {
             line.in_ring = true;
             self.ring.push_back(origin.clone());
@@ -100,9 +110,76 @@ impl Queues {
     }
 
     fn forget_idle(&mut self, origin: &Origin) {
-        let idle = |line: &Line| line.waiting.is_empty() && line.taken == 0 && !line.in_ring;
+        let idle =
+            |line: &Line| line.waiting.is_empty() && line.taken == 0 && !line.in_ring && line.health.is_default();
         if self.lines.get(origin).is_some_and(idle) {
             self.lines.remove(origin);
+        }
+    }
+
+    // How the origins are doing.
+
+    /// Takes what a retry at this origin costs; false where it has none left.
+    pub(crate) fn take_retry(&mut self, origin: &Origin) -> bool {
+        self.lines.entry(origin.clone()).or_default().health.take_retry()
+    }
+
+    /// A download from this origin ended well.
+    pub(crate) fn succeeded(&mut self, origin: &Origin) {
+        if let Some(line) = self.lines.get_mut(origin) {
+            line.health.succeeded();
+        }
+        self.forget_idle(origin);
+    }
+
+    /// A connection to this origin stands.
+    pub(crate) fn connected(&mut self, origin: &Origin) {
+        if let Some(line) = self.lines.get_mut(origin) {
+            line.health.connected();
+        }
+        self.enter_ring(origin);
+    }
+
+    /// No connection to this origin could be made.
+    pub(crate) fn connect_failed(&mut self, origin: &Origin, error: &DownloadError) {
+        self.lines.entry(origin.clone()).or_default().health.connect_failed(error);
+        self.suspects.push(origin.clone());
+    }
+
+    /// An origin that is not there, and why: all that wait for it are to end.
+    pub(crate) fn take_dead(&mut self) -> Option<(Origin, DownloadError)> {
+        while let Some(origin) = self.suspects.pop() {
+            if let Some(error) = self.lines.get_mut(&origin).and_then(|line| line.health.take_dead()) {
+                return Some((origin, error));
+            }
+        }
+        None
+    }
+
+    /// Leaves an origin alone until then at least.
+    pub(crate) fn block(&mut self, origin: &Origin, until: Instant) {
+        let health = &mut self.lines.entry(origin.clone()).or_default().health;
+        if let Some(at) = health.blocked_until() {
+            self.blocked.remove(&(at, origin.clone()));
+        }
+        health.block(until);
+        self.blocked.insert((health.blocked_until().unwrap_or(until), origin.clone()));
+    }
+
+    /// When an origin may be asked again next.
+    pub(crate) fn next_unblock(&self) -> Option<Instant> {
+        self.blocked.first().map(|(at, _)| *at)
+    }
+
+    /// The origins whose time has come may be asked again.
+    pub(crate) fn unblock(&mut self, now: Instant) {
+        while self.next_unblock().is_some_and(|at| at <= now) {
+            let Some((_, origin)) = self.blocked.pop_first() else { return };
+            if let Some(line) = self.lines.get_mut(&origin) {
+                line.health.unblock();
+            }
+            self.enter_ring(&origin);
+            self.forget_idle(&origin);
         }
     }
 
@@ -121,9 +198,17 @@ impl Queues {
             assert!(line.taken <= self.per_host, "no more slots of {origin} are taken than there are");
             let in_ring = self.ring.iter().filter(|other| *other == origin).count();
             assert_eq!(in_ring, usize::from(line.in_ring), "{origin} stands in the ring once or not at all");
-            let servable = !line.waiting.is_empty() && line.taken < self.per_host;
+            let servable = !line.waiting.is_empty() && line.may_take(self.per_host);
             assert!(line.in_ring || !servable, "{origin} can be served, so its turn comes");
         }
+    }
+}
+
+impl Line {
+    /// Whether one more slot may be taken.
+    const fn may_take(&self, per_host: usize) -> bool {
+        let slots = if self.health.goes_alone() { 1 } else { per_host };
+        self.taken < slots && self.health.blocked_until().is_none()
     }
 }
 
@@ -162,6 +247,53 @@ mod tests {
         queues.release(&b);
         queues.release(&b);
         assert_eq!(granted(&mut queues), [102]);
+        queues.check_invariants();
+    }
+
+    #[test]
+    fn an_origin_that_is_left_alone_has_no_turn_until_its_time_has_come() {
+        let mut queues = Queues::new(5, 2);
+        let (a, b) = (origin("a"), origin("b"));
+        for serial in 0..3 {
+            queues.join(&a, key(serial), true);
+        }
+        queues.join(&b, key(9), true);
+        let at = |nanos| Instant::from_nanos(nanos);
+        queues.block(&a, at(5));
+        queues.block(&a, at(4));
+        assert_eq!(granted(&mut queues), [9]);
+        assert_eq!(queues.next_unblock(), Some(at(5)), "the longer one holds");
+        queues.unblock(at(4));
+        assert_eq!(granted(&mut queues), []);
+        queues.check_invariants();
+        queues.unblock(at(5));
+        assert_eq!(granted(&mut queues), [0, 1]);
+        assert_eq!(queues.next_unblock(), None);
+        queues.check_invariants();
+    }
+
+    #[test]
+    fn an_origin_that_seems_dead_is_tried_by_one_and_the_next_failure_tells_all() {
+        let mut queues = Queues::new(50, 20);
+        let a = origin("a");
+        let error = DownloadError::Status { status: 1 };
+        for serial in 0..30 {
+            queues.join(&a, key(serial), true);
+        }
+        for _ in 0..10 {
+            assert!(queues.grant().is_some());
+            assert_eq!(queues.take_dead(), None);
+            queues.connect_failed(&a, &error);
+            queues.release(&a);
+        }
+        assert_eq!(granted(&mut queues), [10], "alone");
+        queues.check_invariants();
+        queues.connect_failed(&a, &error);
+        assert_eq!(queues.take_dead(), Some((a.clone(), error)));
+        queues.release(&a);
+        assert_eq!(granted(&mut queues), [11]);
+        queues.connected(&a);
+        assert_eq!(granted(&mut queues).len(), 18, "it is there again");
         queues.check_invariants();
     }
 

@@ -2,13 +2,16 @@
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, StatusCode, Version};
 use url::Url;
 
 use crate::origin::{Target, without_user_info};
-use crate::{Config, DownloadError, Head};
+use crate::resume::{Identity, Known};
+use crate::{Config, Digest, DownloadError, Head, Stamp, digest_fields, retry_after, version};
 
 /// What is to be done about a reply.
 #[derive(Debug)]
@@ -23,14 +26,20 @@ pub(crate) enum Verdict {
     },
 }
 
-/// What the head says of the body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the head says of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Announced {
     /// Its length in bytes, where it is known beforehand.
     pub(crate) length: Option<u64>,
+    /// Where in the file the body ends, where that is known beforehand.
+    pub(crate) end: Option<u64>,
     /// Only the end of the connection ends it, so that a cut cannot be told from the end.
     pub(crate) ends_with_connection: bool,
     pub(crate) content_encoding: Option<Box<str>>,
+    pub(crate) known: Known,
+    pub(crate) modified: Option<Stamp>,
+    /// What the server says that it comes to.
+    pub(crate) digests: Vec<Digest>,
 }
 
 /// Judges the reply to a request for `url`, which asked for the whole file.
@@ -41,13 +50,76 @@ pub(crate) fn judge(head: &Head, url: &Url, config: &Config) -> Result<Verdict, 
     if head.status != StatusCode::OK {
         return Err(DownloadError::Status { status: head.status.as_u16() });
     }
-    let announced = announced(head)?;
-    if let (Some(length), Some(bytes_max)) = (announced.length, config.file_bytes_max)
-        && length > bytes_max
-    {
-        return Err(DownloadError::TooLarge { length, bytes_max });
-    }
+    let mut announced = announced(head)?;
+    check_length(announced.length, config)?;
+    announced.end = announced.length;
+    let version = version::Version::of(&head.headers);
+    announced.known = Known { identity: Identity::of(&version), total: announced.length };
+    announced.modified = version.last_modified();
+    // The content of a whole reply is the representation (RFC 9530 section 2), as it is stored.
+    announced.digests = digest_fields::repr_digests(&head.headers);
+    announced.digests.extend(digest_fields::content_digests(&head.headers));
     Ok(Verdict::Take(announced))
+}
+
+/// What the head of a reply says that goes on where the file ends, up to `end` of `total` bytes.
+pub(crate) fn announced_part(head: &Head, end: u64, total: u64, config: &Config) -> Result<Announced, DownloadError> {
+    check_length(Some(total), config)?;
+    let framed = announced(head)?;
+    Ok(Announced {
+        length: Some(total),
+        end: Some(end),
+        ends_with_connection: false,
+        modified: version::Version::of(&head.headers).last_modified(),
+        // That of the content is of the part alone.
+        digests: digest_fields::repr_digests(&head.headers),
+        ..framed
+    })
+}
+
+fn check_length(length: Option<u64>, config: &Config) -> Result<(), DownloadError> {
+    match (length, config.file_bytes_max) {
+        (Some(length), Some(bytes_max)) if length > bytes_max => Err(DownloadError::TooLarge { length, bytes_max }),
+        (_, _) => Ok(()),
+    }
+}
+
+/// How long the server asks to be left alone, where it refuses for now (RFC 9110 section 10.2.3, RFC 6585 section 4).
+pub(crate) fn retry_after(head: &Head, config: &Config) -> Option<Duration> {
+    let refuses = matches!(head.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    retry_after::parse(&head.headers).filter(|_| refuses).map(|wait| wait.min(config.retry_after_max))
+}
+
+/// Whether no connection could be made.
+pub(crate) const fn is_connect_failure(error: &DownloadError) -> bool {
+    use crate::{FaultKind, TimeoutKind};
+    let is_refused = matches!(
+        error,
+        DownloadError::Network(fault) if matches!(fault.kind(), FaultKind::Resolve | FaultKind::Connect)
+    );
+    is_refused || matches!(error, DownloadError::Timeout(TimeoutKind::Connect))
+}
+
+/// Whether the bytes that came before this error are those of the file, so that another attempt, or run, may go on.
+pub(crate) const fn leaves_good_bytes(error: &DownloadError) -> bool {
+    match error {
+        DownloadError::Network(_)
+        | DownloadError::Timeout(_)
+        | DownloadError::Status { .. }
+        | DownloadError::BadReply(_)
+        | DownloadError::Truncated { .. }
+        | DownloadError::TooManyRedirects { .. }
+        | DownloadError::BadRedirect { .. }
+        | DownloadError::TooManyRequests { .. } => true,
+        DownloadError::Overlong { .. }
+        | DownloadError::TooLarge { .. }
+        | DownloadError::ChecksumMismatch { .. }
+        | DownloadError::PresentMismatch { .. }
+        | DownloadError::NotAFile { .. }
+        | DownloadError::File { .. }
+        | DownloadError::Publish { .. }
+        | DownloadError::Directory(_) => false,
+    }
 }
 
 /// Whether another attempt may bring what this error denied.
@@ -72,7 +144,8 @@ pub(crate) fn may_pass(error: &DownloadError) -> bool {
             TimeoutKind::Whole => false,
         },
         DownloadError::Status { status } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
-        DownloadError::Truncated { .. } => true,
+        // Once: the download remembers.
+        DownloadError::Truncated { .. } | DownloadError::ChecksumMismatch { .. } => true,
         // The name of the unfinished file was taken, or its folder removed under it: another name, another folder.
         DownloadError::File { step, fault } => {
             *step == FileStep::Create && matches!(fault.kind(), F::Exists | F::NotFound)
@@ -83,6 +156,7 @@ pub(crate) fn may_pass(error: &DownloadError) -> bool {
         | DownloadError::TooManyRedirects { .. }
         | DownloadError::BadRedirect { .. }
         | DownloadError::TooManyRequests { .. }
+        | DownloadError::PresentMismatch { .. }
         | DownloadError::NotAFile { .. }
         | DownloadError::Publish { .. }
         | DownloadError::Directory(_) => false,
@@ -127,7 +201,7 @@ fn announced(head: &Head) -> Result<Announced, DownloadError> {
         if !codings.eq_ignore_ascii_case("chunked") {
             return Err(DownloadError::BadReply(alloc::format!("the transfer coding {codings:?}").into()));
         }
-        return Ok(Announced { length: None, ends_with_connection: false, content_encoding });
+        return Ok(Announced { content_encoding, ..Announced::default() });
     }
     let mut length = None;
     for value in head.headers.get_all(CONTENT_LENGTH) {
@@ -145,7 +219,7 @@ fn announced(head: &Head) -> Result<Announced, DownloadError> {
         }
     }
     let ends_with_connection = length.is_none() && head.version < Version::HTTP_2;
-    Ok(Announced { length, ends_with_connection, content_encoding })
+    Ok(Announced { length, ends_with_connection, content_encoding, ..Announced::default() })
 }
 
 /// A list-valued field, its lines joined as RFC 9110 section 5.3 allows.

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::origin::Target;
-use crate::{FileName, NameError, UrlError};
+use crate::{Digest, FileName, NameError, UrlError};
 
 /// A download to be admitted: a URL, the name that its file gets, and how to fetch it.
 ///
@@ -21,6 +21,7 @@ pub struct Request {
     pub(crate) name: Option<FileName>,
     pub(crate) headers: HeaderMap,
     pub(crate) if_present: IfPresent,
+    pub(crate) checksum: Option<Digest>,
 }
 
 impl Request {
@@ -32,7 +33,7 @@ impl Request {
     /// The text is not a URL, or its scheme is neither `http` nor `https`.
     pub fn new(url: &str) -> Result<Self, UrlError> {
         let target = Target::parse(url)?;
-        Ok(Self { target, name: None, headers: HeaderMap::new(), if_present: IfPresent::default() })
+        Ok(Self { target, name: None, headers: HeaderMap::new(), if_present: IfPresent::default(), checksum: None })
     }
 
     /// The name of the file, instead of the URL's last path segment.
@@ -53,6 +54,13 @@ impl Request {
     #[must_use]
     pub fn if_present(mut self, if_present: IfPresent) -> Self {
         self.if_present = if_present;
+        self
+    }
+
+    /// What the file's bytes must come to; a file that is there already is held to it as well.
+    #[must_use]
+    pub fn checksum(mut self, digest: Digest) -> Self {
+        self.checksum = Some(digest);
         self
     }
 

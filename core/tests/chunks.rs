@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Action, Chunk, Config, Event, FileOp, Head, Instant, Manager, NetOp, Notice, Opened, Output, Request,
+    Action, Chunk, Config, Event, FileOp, Head, Instant, Manager, NetOp, Notice, Opened, Probed, Output, Request,
 };
 use http::{HeaderMap, StatusCode, Version};
 
@@ -33,6 +33,9 @@ fn time_taken(config: Config, length: usize, pinned: usize) -> Duration {
             },
             Output::Action(Action::File(action)) => match action.op {
                 FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
+                FileOp::Probe { ticket, .. } => ticket.done(Ok(Probed { boot: None, locks: true })),
+                FileOp::Lock { ticket, .. } => ticket.done(Ok(())),
+                FileOp::Unlock { ticket, .. } => ticket.done(Ok(())),
                 FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
                 FileOp::Open { ticket, .. } => ticket.done(Ok(Opened { created: true, length: 0 })),
                 FileOp::Write { ticket, data, .. } => ticket.done(Ok(data)),

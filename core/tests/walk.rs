@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dlmanager_core::{
     Action, Admission, Chunk, Config, Event, FileKind, FileOp, FileStat, Head, Instant, Manager, NetOp, Notice, Opened,
-    Outcome, Output, Request, Stamp, WakeReason,
+    Outcome, Output, Probed, Request, Stamp, WakeReason,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
@@ -65,6 +65,9 @@ fn succeed(manager: &mut Manager, output: Output) {
     let Output::Action(Action::File(action)) = output else { panic!("{output:?}") };
     let completion = match action.op {
         FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
+        FileOp::Probe { ticket, .. } => ticket.done(Ok(Probed { boot: None, locks: true })),
+        FileOp::Lock { ticket, .. } => ticket.done(Ok(())),
+        FileOp::Unlock { ticket, .. } => ticket.done(Ok(())),
         FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
         FileOp::Open { ticket, .. } => ticket.done(Ok(Opened { created: true, length: 0 })),
         FileOp::Write { ticket, data, .. } => ticket.done(Ok(data)),
@@ -79,15 +82,21 @@ fn succeed(manager: &mut Manager, output: Output) {
 }
 
 #[test]
-fn a_small_file_costs_one_batch_of_file_actions_behind_its_body() {
+fn a_small_file_costs_one_batch_of_file_actions_before_its_body_and_two_behind_it() {
     let mut manager = Manager::new(Config::default(), 1);
     let request = Request::new("http://example.org/file").unwrap();
     let Ok(Admission::Started(id)) = manager.download(Instant::ZERO, request.clone()) else { panic!() };
     assert_eq!(manager.download(Instant::ZERO, request), Ok(Admission::Joined(id)));
 
-    let mut outputs = drain(&mut manager);
-    assert_eq!(names(&outputs), ["Started", "Stat"]);
-    succeed(&mut manager, outputs.remove(1));
+    let outputs = drain(&mut manager);
+    assert_eq!(names(&outputs), ["Started", "MakeDir", "Probe"], "once for each manager");
+    outputs.into_iter().skip(1).for_each(|output| succeed(&mut manager, output));
+    let outputs = drain(&mut manager);
+    assert_eq!(names(&outputs), ["Stat"]);
+    outputs.into_iter().for_each(|output| succeed(&mut manager, output));
+    let outputs = drain(&mut manager);
+    assert_eq!(names(&outputs), ["MakeDir", "Open", "Lock", "Stat", "Stat"]);
+    outputs.into_iter().for_each(|output| succeed(&mut manager, output));
 
     let mut outputs = drain(&mut manager);
     assert_eq!(names(&outputs), ["Fetch"]);
@@ -110,7 +119,7 @@ fn a_small_file_costs_one_batch_of_file_actions_behind_its_body() {
     manager.handle(Instant::ZERO, Event::Completed(ticket.done(Ok(chunk))));
 
     let outputs = drain(&mut manager);
-    let publish = ["MakeDir", "Open", "Write", "Finish", "Sync", "Rename", "Close"];
+    let publish = ["Write", "Finish", "Sync", "Rename"];
     assert_eq!(names(&outputs)[..2], ["DropBody", "Progress"]);
     assert_eq!(names(&outputs)[2..], publish);
     assert!(manager.cancel(Instant::ZERO, id).is_err(), "issuing the rename is the commit point");
@@ -129,6 +138,9 @@ fn a_small_file_costs_one_batch_of_file_actions_behind_its_body() {
         manager.check_invariants();
     }
     let outputs = drain(&mut manager);
+    assert_eq!(names(&outputs), ["Unlock", "Close"], "the lock is held until the file has its name");
+    outputs.into_iter().for_each(|output| succeed(&mut manager, output));
+    let outputs = drain(&mut manager);
     assert_eq!(names(&outputs), ["Finished"]);
     let Output::Notice(Notice::Finished { outcome: Outcome::Complete(complete), .. }) = &outputs[0] else { panic!() };
     assert_eq!((complete.length, complete.requests, complete.length_unverified), (3, 1, false));
@@ -141,8 +153,9 @@ fn a_file_that_is_there_is_touched_and_nothing_is_fetched() {
     let mut manager = Manager::new(Config::default(), 1);
     let request = Request::new("http://example.org/file").unwrap();
     assert!(manager.download(Instant::ZERO, request).is_ok());
+    drain(&mut manager).into_iter().skip(1).for_each(|output| succeed(&mut manager, output));
     let mut outputs = drain(&mut manager);
-    let Output::Action(Action::File(action)) = outputs.remove(1) else { panic!() };
+    let Output::Action(Action::File(action)) = outputs.remove(0) else { panic!() };
     let FileOp::Stat { ticket, .. } = action.op else { panic!() };
     let stamp = Stamp::default();
     let stat = FileStat { kind: FileKind::Regular, length: 9, accessed: stamp, modified: stamp };

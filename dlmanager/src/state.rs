@@ -126,6 +126,7 @@ impl State {
                 after.wake(self.wakers.take());
             }
             Notice::Redirected { .. }
+            | Notice::Locked { .. }
             | Notice::Retrying { .. }
             | Notice::Rewound { .. }
             | Notice::Finished { .. }
@@ -213,6 +214,7 @@ impl State {
             Notice::Started { id }
             | Notice::Progress { id, .. }
             | Notice::Redirected { id, .. }
+            | Notice::Locked { id }
             | Notice::Retrying { id, .. }
             | Notice::Rewound { id, .. }
             | Notice::Finished { id, .. } => Some(id),

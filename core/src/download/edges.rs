@@ -4,13 +4,23 @@ use crate::Phase;
 
 /// Every edge, by phase.
 const TRANSITIONS: &[(Phase, &[Phase])] = &[
-    (Phase::Queued, &[Phase::Checking, Phase::Connecting, Phase::Evicting]),
-    (Phase::Checking, &[Phase::Connecting, Phase::Draining, Phase::Evicting]),
+    (
+        Phase::Queued,
+        &[
+            Phase::Checking,
+            Phase::Connecting,
+            Phase::Verifying,
+            Phase::Publishing,
+            Phase::Draining,
+            Phase::Evicting,
+        ],
+    ),
+    (Phase::Checking, &[Phase::Connecting, Phase::Verifying, Phase::Publishing, Phase::Draining, Phase::Evicting]),
     (Phase::Connecting, &[Phase::Receiving, Phase::Draining]),
     (Phase::Receiving, &[Phase::Verifying, Phase::Publishing, Phase::Draining]),
     (Phase::Verifying, &[Phase::Publishing, Phase::Draining]),
-    (Phase::Publishing, &[Phase::Draining, Phase::Waiting, Phase::Evicting]),
-    (Phase::Waiting, &[Phase::Queued, Phase::Evicting]),
+    (Phase::Publishing, &[Phase::Draining]),
+    (Phase::Waiting, &[Phase::Queued, Phase::Draining, Phase::Evicting]),
     (Phase::Draining, &[Phase::Queued, Phase::Waiting, Phase::Evicting]),
 ];
 

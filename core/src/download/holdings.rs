@@ -1,26 +1,27 @@
 //! What a download holds: what answers say of it, and the actions that take hold and let go.
 
-use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 
+use super::partial::{HASH_BYTES_MAX, RecordState};
 use super::{Context, Download, File, Net, State, Step};
-use crate::action::{Chunk, DeleteItem, Deleted, Expect, FetchRequest, OpenMode};
+use crate::action::{Chunk, Deleted, FetchRequest, OpenMode};
 use crate::arena::Key;
 use crate::backoff::Attempts;
-use crate::effects::{Effects, Kinded, Owner, Reply};
+use crate::effects::{Effects, Kinded, Owner, Reply, Role};
 use crate::gather::Gather;
 use crate::meter::Meter;
 use crate::origin::{self, Origin};
 use crate::reply::Announced;
+use crate::resume::Asked;
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
-    ActionId, BodyId, Config, DownloadError, DownloadId, Durability, Fault, FaultKind, FileId, FileName, FileOp,
-    FileStep, Lane, NetOp, Notice, Progress, Request, StorePath, Ticket, Warning,
+    ActionId, Algorithms, BodyId, Config, Digests, DownloadError, DownloadId, Durability, Fault, FileId,
+    FileName, FileOp, FileStep, Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
 };
 
 /// A file that is used is stamped as accessed unless it was within this time.
@@ -31,12 +32,8 @@ pub(super) struct Body {
     pub(super) id: BodyId,
     pub(super) lane: Lane,
     pub(super) fetch: ActionId,
-}
-
-#[derive(Debug)]
-pub(super) struct OpenFile {
-    pub(super) id: FileId,
-    pub(super) answered: bool,
+    /// It asks for the rest of the file.
+    pub(super) asks_for_rest: bool,
 }
 
 /// A body on its way to the disk.
@@ -47,6 +44,14 @@ pub(super) struct Transfer {
     pub(super) stall: StallClock,
     pub(super) gather: Gather,
     pub(super) reading: bool,
+}
+
+/// A file that has the name already, open to be hashed.
+#[derive(Debug)]
+pub(super) struct Compared {
+    pub(super) file: FileId,
+    pub(super) hashed: u64,
+    pub(super) next: u64,
 }
 
 impl Download {
@@ -64,10 +69,11 @@ impl Download {
             name,
             hop: request.target.clone(),
             request,
-            state: State::Queued { checked: false },
+            state: State::Queued,
             place: None,
             armed: None,
             unanswered: 0,
+            doomed: None,
             redirects: 0,
             redirect_status: 0,
             requests: 0,
@@ -75,22 +81,67 @@ impl Download {
             whole_deadline: None,
             rng,
             told: Progress::default(),
+            if_range: true,
+            retry_after: None,
+            mismatched: false,
+            locked_since: None,
+            stands_alone: false,
+            claims: 0,
+            keeps_partial: false,
             slot: None,
             body: None,
             dropping: false,
-            file: None,
             partial: None,
+            compared: None,
             transfer: None,
             lane: effects.lane(),
             epoch: 0,
             making_work_folder: None,
-            deleting: None,
+            removing: Vec::new(),
         }
     }
 
     /// Notes what an answer says of what is held.
-    pub(super) fn note(&mut self, action: ActionId, reply: Reply, cx: &mut Context<'_>) -> Step {
+    pub(super) fn note(&mut self, role: Role, action: ActionId, reply: Reply, cx: &mut Context<'_>) -> Step {
         self.unanswered -= 1;
+        match role {
+            Role::Main => self.note_main(action, reply, cx),
+            Role::Reading => {
+                let Reply::Read(result) = reply else { return Step::File(File::Done) };
+                Step::File(File::Record(result))
+            }
+            Role::Rewind => {
+                if let Reply::Delete(result) = reply {
+                    self.record_deleted(result);
+                } else if let Reply::Truncate(result) = reply {
+                    self.truncated(result);
+                } else if let Reply::SyncDir(Err(fault)) = reply {
+                    self.rewind_faulted(fault);
+                }
+                Step::File(File::Done)
+            }
+            Role::Checkpoint => {
+                if let Reply::Sync(result) | Reply::SyncDir(result) = reply {
+                    self.checkpointed(Some(FileStep::Flush), result);
+                } else if let Reply::Open(result) = reply {
+                    self.checkpointed(Some(FileStep::Create), result.map(drop));
+                } else if let Reply::Write(result) = reply {
+                    self.checkpointed(Some(FileStep::Write), result.map(drop));
+                } else {
+                    self.checkpointed(None, Ok(()));
+                }
+                Step::File(File::Done)
+            }
+            Role::Removal => {
+                if let Reply::Delete(result) = reply {
+                    self.removed(action, result, cx);
+                }
+                Step::File(File::Done)
+            }
+        }
+    }
+
+    fn note_main(&mut self, action: ActionId, reply: Reply, cx: &mut Context<'_>) -> Step {
         let done = |step, result: Result<(), Fault>| match result {
             Ok(()) => Step::File(File::Done),
             Err(fault) => Step::File(File::Faulted(step, fault)),
@@ -116,16 +167,15 @@ impl Download {
             }
             Reply::Stat(result) => Step::File(File::Looked(action, result)),
             Reply::Open(result) => {
-                if let Some(file) = &mut self.file {
-                    file.answered = true;
+                if self.compared.is_some() {
+                    return done(FileStep::Hash, result.map(drop));
                 }
-                if let Err(fault) = &result {
-                    // Only a lost ticket leaves open whether it was made.
-                    if fault.kind() != FaultKind::Aborted {
-                        self.partial = None;
-                    }
-                }
-                done(FileStep::Create, result.map(|_| ()))
+                self.opened(&result);
+                done(FileStep::Create, result.map(drop))
+            }
+            Reply::Lock(result) => {
+                self.locked(&result);
+                done(FileStep::Lock, result)
             }
             Reply::Write(result) => {
                 let (emptied, result) = match result {
@@ -134,39 +184,50 @@ impl Download {
                 };
                 if let Some(transfer) = self.transfer.as_deref_mut() {
                     transfer.gather.written(action, emptied);
+                    if let Some(partial) = self.partial.as_deref_mut() {
+                        partial.length = transfer.gather.written_to();
+                    }
                 }
+                let _ = cx;
                 done(FileStep::Write, result)
             }
+            Reply::Hash(result) => self.hashed(result),
+            Reply::SetTimes(result) => done(FileStep::Write, result),
             Reply::Sync(result) => done(FileStep::Flush, result),
             Reply::Finish(result) => done(FileStep::Verify, result),
             Reply::Rename(result) => Step::File(File::Renamed(result)),
             Reply::SyncDir(result) => Step::File(File::DirectorySynced(result)),
             Reply::Touch(result) => Step::File(File::Touched(result)),
+            // Of the record of a file that is about to be published: one that stays is recognised as a stranger's.
             Reply::Delete(result) => {
-                self.deleted(result, cx);
-                Step::File(File::Done)
+                if matches!(result.as_deref(), Ok([Deleted::Deleted | Deleted::Gone]))
+                    && let Some(partial) = self.partial.as_deref_mut()
+                {
+                    partial.record = RecordState::Absent;
+                }
+                done(FileStep::Verify, result.map(drop))
             }
             Reply::Close(Ok(()) | Err(_))
             | Reply::Unlock(Ok(()) | Err(_))
             | Reply::Probe(_)
             | Reply::Scan(_)
             | Reply::Read(_)
-            | Reply::Truncate(_)
-            | Reply::SetTimes(_)
-            | Reply::Hash(_)
-            | Reply::Lock(_) => Step::File(File::Done),
+            | Reply::Truncate(_) => Step::File(File::Done),
         }
     }
 
-    fn deleted(&mut self, result: Result<Vec<Deleted>, Fault>, cx: &mut Context<'_>) {
-        let Some(path) = self.deleting.take() else { return };
-        let fault = match result.map(|deleted| deleted.into_iter().next()) {
-            Ok(Some(Deleted::Deleted | Deleted::Gone) | None) => return,
-            Ok(Some(Deleted::Changed)) => Fault::new(FaultKind::Changed),
-            Ok(Some(Deleted::Busy)) => Fault::new(FaultKind::Busy),
-            Ok(Some(Deleted::Denied(fault))) | Err(fault) => fault,
-        };
-        cx.effects.notice(Notice::Warning(Warning::Litter { path, fault }));
+    fn hashed(&mut self, result: Result<Digests, Fault>) -> Step {
+        if let Some(compared) = &mut self.compared {
+            if result.is_ok() {
+                compared.hashed = compared.next;
+            }
+            return Step::File(File::Hashed(result));
+        }
+        let Some(partial) = self.partial.as_deref_mut() else { return Step::File(File::Done) };
+        match partial.hashing.done(result) {
+            Ok(()) => Step::File(File::Done),
+            Err(fault) => Step::File(File::Faulted(FileStep::Hash, fault)),
+        }
     }
 
     // Actions.
@@ -178,7 +239,7 @@ impl Download {
         op: impl FnOnce(Ticket<O>) -> NetOp,
     ) -> ActionId {
         self.unanswered += 1;
-        cx.effects.net(Owner::Download(self.key), lane, op)
+        cx.effects.net(Owner::Download(self.key, Role::Main), lane, op)
     }
 
     pub(super) fn file_op<O: Kinded>(
@@ -186,8 +247,27 @@ impl Download {
         cx: &mut Context<'_>,
         op: impl FnOnce(Ticket<O>) -> FileOp,
     ) -> ActionId {
+        self.file_op_for(Role::Main, cx, op)
+    }
+
+    pub(super) fn file_op_for<O: Kinded>(
+        &mut self,
+        role: Role,
+        cx: &mut Context<'_>,
+        op: impl FnOnce(Ticket<O>) -> FileOp,
+    ) -> ActionId {
+        self.file_op_in((self.lane, self.epoch), role, cx, op)
+    }
+
+    pub(super) fn file_op_in<O: Kinded>(
+        &mut self,
+        place: (Lane, u32),
+        role: Role,
+        cx: &mut Context<'_>,
+        op: impl FnOnce(Ticket<O>) -> FileOp,
+    ) -> ActionId {
         self.unanswered += 1;
-        cx.effects.file_op(Owner::Download(self.key), (self.lane, self.epoch), op)
+        cx.effects.file_op(Owner::Download(self.key, role), place, op)
     }
 
     /// Writes what is worth it, and asks for more.
@@ -226,33 +306,15 @@ impl Download {
         }
     }
 
-    /// The unfinished file, made on first use.
-    pub(super) fn open(&mut self, cx: &mut Context<'_>) -> FileId {
-        if let Some(file) = &self.file {
-            return file.id;
-        }
-        // Each time, as another process may have removed the empty folder since.
-        cx.effects.work_folder_asked = true;
-        let folder = StorePath::work_folder();
-        self.making_work_folder = Some(self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path: folder }));
-        let (key, random) = (self.name.key(), self.rng.next_u64());
-        let path = StorePath::in_work_folder(&alloc::format!("{key:032x}.{random:016x}.part"));
-        let id = cx.effects.file();
-        self.file = Some(OpenFile { id, answered: false });
-        self.partial = Some(path.clone());
-        self.file_op(cx, |ticket| FileOp::Open { ticket, file: id, path, mode: OpenMode::CreateNew });
-        id
-    }
-
     pub(super) fn write(&mut self, cx: &mut Context<'_>) {
-        let file = self.open(cx);
-        let Some(transfer) = self.transfer.as_deref_mut() else { return };
+        let (Some(transfer), Some(partial)) = (self.transfer.as_deref_mut(), self.partial.as_deref_mut()) else { return };
         let batch = transfer.gather.take();
         let pinned = batch.pinned();
-        let (offset, data) = (batch.offset, batch.data);
+        partial.disk_length = batch.offset.saturating_add(batch.length());
+        let (file, offset, data) = (partial.file, batch.offset, batch.data);
         let action = self.file_op(cx, |ticket| FileOp::Write { ticket, file, offset, data });
         if let Some(transfer) = self.transfer.as_deref_mut() {
-            transfer.gather.writing(action, pinned);
+            transfer.gather.writing(action, offset, pinned);
         }
     }
 
@@ -270,9 +332,29 @@ impl Download {
         self.file_op(cx, |ticket| FileOp::Touch { ticket, path, unless_within: TOUCH_GRANULARITY });
     }
 
-    pub(super) fn close(&mut self, cx: &mut Context<'_>) {
-        if let Some(OpenFile { id, .. }) = self.file.take() {
-            self.file_op(cx, |ticket| FileOp::Close { ticket, file: id });
+    // The file that has the name already, compared with its checksum.
+
+    /// Opens it, and begins to hash it.
+    pub(super) fn compare(&mut self, length: u64, cx: &mut Context<'_>) {
+        self.epoch += 1;
+        let (file, path) = (cx.effects.file(), StorePath::from(&self.name));
+        self.compared = Some(Compared { file, hashed: 0, next: 0 });
+        self.file_op(cx, |ticket| FileOp::Open { ticket, file, path, mode: OpenMode::Read });
+        self.compare_on(length, cx);
+    }
+
+    /// Hashes the next part of it.
+    pub(super) fn compare_on(&mut self, length: u64, cx: &mut Context<'_>) {
+        let (Some(compared), Some(checksum)) = (&mut self.compared, &self.request.checksum) else { return };
+        let algorithms = Algorithms::NONE.with(checksum.algorithm());
+        compared.next = length.min(compared.hashed.saturating_add(HASH_BYTES_MAX));
+        let (file, from, to) = (compared.file, compared.hashed, compared.next);
+        self.file_op(cx, |ticket| FileOp::Hash { ticket, file, algorithms, from, to });
+    }
+
+    pub(super) fn close_compared(&mut self, cx: &mut Context<'_>) {
+        if let Some(Compared { file, .. }) = self.compared.take() {
+            self.file_op(cx, |ticket| FileOp::Close { ticket, file });
         }
     }
 
@@ -299,12 +381,17 @@ impl Download {
         if received > bytes_max {
             return Err(DownloadError::TooLarge { length: received, bytes_max });
         }
-        match transfer.announced.length {
-            Some(expected) if received > expected => return Err(DownloadError::Overlong { expected }),
-            Some(expected) if last && received < expected => {
-                return Err(DownloadError::Truncated { expected, received });
-            }
-            Some(_) | None => {}
+        if let Some(end) = transfer.announced.end
+            && received > end
+        {
+            return Err(DownloadError::Overlong { expected: end });
+        }
+        if let Some(expected) = transfer.announced.length
+            && last
+            && received < expected
+        {
+            transfer.gather.push(cx.now, chunk);
+            return Err(DownloadError::Truncated { expected, received });
         }
         transfer.gather.push(cx.now, chunk);
         if last {
@@ -316,7 +403,7 @@ impl Download {
     }
 
     pub(super) fn rename(&mut self, cx: &mut Context<'_>) {
-        let Some(from) = self.partial.clone() else { return };
+        let Some(from) = self.partial.as_deref().map(|partial| partial.path.clone()) else { return };
         let to = StorePath::from(&self.name);
         let clobber = self.clobbers();
         self.file_op(cx, |ticket| FileOp::Rename { ticket, from, to, clobber });
@@ -339,22 +426,10 @@ impl Download {
         }
     }
 
-    /// Issues the closer of all that is held.
-    pub(super) fn let_go(&mut self, cx: &mut Context<'_>) {
-        self.drop_body(cx);
-        // Whether the file was made, and so is to be deleted, the answer to its Open tells.
-        if self.file.as_ref().is_some_and(|file| file.answered) {
-            self.close(cx);
-        }
-        if self.file.is_none()
-            && let Some(path) = self.partial.take()
-        {
-            // In an epoch of its own: a Close that fails is no reason to leave the file.
-            self.epoch += 1;
-            self.deleting = Some(path.clone());
-            let items = vec![DeleteItem { path, expect: Expect::File }];
-            self.file_op(cx, |ticket| FileOp::Delete { ticket, items });
-        }
+    /// The request for the rest of the file, where there are bytes to go on from.
+    pub(super) fn asked(&self) -> Option<Asked<'_>> {
+        let partial = self.partial.as_deref().filter(|partial| partial.length > 0)?;
+        Some(Asked { offset: partial.length, known: &partial.known, if_range: self.if_range })
     }
 
     /// Each hop's header fields are made anew: what the caller gave goes to the first URL's origin only.
@@ -375,6 +450,9 @@ impl Download {
             for (name, value) in &self.request.headers {
                 headers.insert(name, value.clone());
             }
+        }
+        if let Some(asked) = self.asked() {
+            asked.fields(&mut headers);
         }
         if let Some(host) = origin::host_header(url) {
             headers.insert(HOST, host);

@@ -2,9 +2,10 @@
 
 use alloc::string::ToString;
 
+use super::partial::Partial;
 use super::{Context, Download, State, Then, Transfer};
 use crate::origin::Origin;
-use crate::{ActionId, Config, IfPresent, Instant, Outcome, Phase, Progress};
+use crate::{ActionId, Config, Fault, IfPresent, Instant, Outcome, Phase, Progress};
 
 impl Download {
     /// The origin that the next request goes to.
@@ -14,10 +15,10 @@ impl Download {
 
     pub(crate) const fn phase(&self) -> Phase {
         match self.state {
-            State::Queued { .. } => Phase::Queued,
-            State::Checking { .. } => Phase::Checking,
+            State::Queued => Phase::Queued,
+            State::Checking(_) => Phase::Checking,
             State::Connecting { .. } | State::Redirecting { .. } => Phase::Connecting,
-            State::Receiving => Phase::Receiving,
+            State::Rewinding(_) | State::Receiving => Phase::Receiving,
             State::Verifying => Phase::Verifying,
             State::Publishing(_) => Phase::Publishing,
             State::Waiting { .. } => Phase::Waiting,
@@ -30,15 +31,16 @@ impl Download {
     pub(crate) const fn ending(&self) -> Option<&Outcome> {
         match &self.state {
             State::Draining(Then::Finish(outcome)) | State::Evicting(outcome) | State::Gone(outcome) => Some(outcome),
-            State::Queued { .. }
-            | State::Checking { .. }
+            State::Queued
+            | State::Checking(_)
             | State::Connecting { .. }
             | State::Redirecting { .. }
+            | State::Rewinding(_)
             | State::Receiving
             | State::Verifying
             | State::Publishing(_)
             | State::Waiting { .. }
-            | State::Draining(Then::Retry { .. } | Then::Follow) => None,
+            | State::Draining(Then::Retry { .. } | Then::Wait { .. } | Then::Follow { .. }) => None,
         }
     }
 
@@ -61,8 +63,9 @@ impl Download {
             State::Connecting { deadline, .. } | State::Redirecting { deadline, .. } => Some(*deadline),
             State::Receiving => self.transfer.as_deref().and_then(|transfer| transfer.deadline(config)),
             State::Waiting { until } => Some(*until),
-            State::Queued { .. }
-            | State::Checking { .. }
+            State::Queued
+            | State::Checking(_)
+            | State::Rewinding(_)
             | State::Verifying
             | State::Publishing(_)
             | State::Draining(_)
@@ -79,8 +82,12 @@ impl Download {
 
     pub(super) const fn needs_slot(&self) -> bool {
         let under_way = match self.state {
-            State::Checking { .. } | State::Connecting { .. } | State::Redirecting { .. } | State::Receiving => true,
-            State::Queued { .. }
+            State::Checking(_)
+            | State::Connecting { .. }
+            | State::Redirecting { .. }
+            | State::Rewinding(_)
+            | State::Receiving => true,
+            State::Queued
             | State::Verifying
             | State::Publishing(_)
             | State::Waiting { .. }
@@ -93,28 +100,42 @@ impl Download {
 
     pub(crate) fn check_invariants(&self) {
         let name = self.name.to_string();
-        let holds = self.body.is_some() || self.file.is_some() || self.partial.is_some();
+        let has_partial = self.partial.is_some();
         match &self.state {
-            State::Queued { .. } | State::Waiting { .. } | State::Evicting(_) | State::Gone(_) => {
-                assert!(!holds && self.unanswered == 0, "{name} holds nothing and waits for no answer");
-                assert!(self.slot.is_none() && !self.dropping, "{name} has no slot");
+            State::Evicting(_) | State::Gone(_) => {
+                assert!(!has_partial && self.unanswered == 0, "{name} holds nothing and waits for no answer");
             }
-            State::Checking { .. } => {
-                assert!(!holds && self.unanswered == 1 && self.slot.is_some(), "{name} only looks");
+            State::Queued | State::Waiting { .. } => {
+                assert!(self.unanswered == 0, "{name} waits for no answer");
+                assert!(self.partial.as_deref().is_none_or(Partial::is_ours), "{name} holds what is its own");
+            }
+            State::Checking(_) => {
+                assert!(self.unanswered > 0 && self.slot.is_some() && self.body.is_none(), "{name} only looks");
             }
             State::Connecting { .. } | State::Redirecting { .. } => {
-                assert!(self.body.is_some() && self.file.is_none() && self.slot.is_some(), "{name} has an exchange");
+                assert!(self.body.is_some() && self.slot.is_some(), "{name} has an exchange");
+                assert!(self.partial.as_deref().is_some_and(Partial::is_ours), "{name} has a file of its own");
             }
-            State::Receiving => {
-                assert!(self.body.is_some() && self.transfer.is_some() && self.slot.is_some(), "{name} has a body");
+            State::Rewinding(_) | State::Receiving => {
+                assert!(self.body.is_some() && self.slot.is_some(), "{name} has a body");
+                assert!(self.partial.as_deref().is_some_and(Partial::is_ours), "{name} has a file of its own");
             }
             State::Verifying | State::Publishing(_) => assert!(self.body.is_none(), "{name} has all bytes"),
             State::Draining(_) => assert!(self.unanswered > 0, "{name} waits for something"),
         }
+        let is_idle = matches!(self.state, State::Queued | State::Waiting { .. } | State::Evicting(_) | State::Gone(_));
+        if is_idle {
+            assert!(self.slot.is_none() && !self.dropping && self.body.is_none(), "{name} has no slot");
+            assert!(self.transfer.is_none() && self.compared.is_none() && self.removing.is_empty(), "{name} is idle");
+        }
+        let is_transferring = matches!(self.state, State::Receiving | State::Verifying);
+        assert!(!is_transferring || self.transfer.is_some(), "{name} has a transfer");
         if let Some(transfer) = self.transfer.as_deref() {
             assert!(!transfer.reading || self.unanswered > 0, "{name} waits for the chunk that it asked for");
         }
-        assert!(self.file.is_none() || self.partial.is_some() || self.file.as_ref().is_some_and(|file| file.answered));
+        if let Some(partial) = self.partial.as_deref() {
+            assert!(partial.length <= partial.disk_length || partial.is_untouched, "{name} has no more than was written");
+        }
     }
 
     /// Whether a file that has the name is replaced.
@@ -127,6 +148,11 @@ impl Download {
         self.body.as_ref().is_some_and(|body| body.fetch == fetch)
     }
 
+    /// Why a flush of the unfinished file failed, where one did.
+    pub(super) fn flush_fault(&self) -> Option<Fault> {
+        self.partial.as_deref().and_then(|partial| partial.checkpoint.flush_failed.clone())
+    }
+
     pub(super) fn is_stalled(&self, cx: &Context<'_>) -> bool {
         let deadline = self.transfer.as_deref().and_then(|transfer| transfer.stall.deadline());
         deadline.is_some_and(|deadline| deadline <= cx.now)
@@ -137,10 +163,11 @@ impl State {
     /// Whether the timeout of the whole download runs.
     pub(super) const fn is_timed(&self) -> bool {
         match self {
-            Self::Queued { .. }
-            | Self::Checking { .. }
+            Self::Queued
+            | Self::Checking(_)
             | Self::Connecting { .. }
             | Self::Redirecting { .. }
+            | Self::Rewinding(_)
             | Self::Receiving
             | Self::Verifying
             | Self::Waiting { .. } => true,

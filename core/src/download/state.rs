@@ -1,17 +1,17 @@
 //! The states of a download, with what each knows.
 
+use alloc::boxed::Box;
+
+use bytes::Bytes;
+
 use crate::action::FileStat;
+use crate::reply::Announced;
 use crate::{ActionId, Fault, FileStep, Instant, Outcome, Stamp};
 
 #[derive(Debug)]
 pub(crate) enum State {
-    Queued {
-        checked: bool,
-    },
-    /// Looks for the file, then touches what it has found.
-    Checking {
-        found: Option<FileStat>,
-    },
+    Queued,
+    Checking(Checking),
     Connecting {
         deadline: Instant,
         connected: bool,
@@ -20,6 +20,8 @@ pub(crate) enum State {
         left: u64,
         deadline: Instant,
     },
+    /// The body is the whole file: what the unfinished one holds is taken back before it is read.
+    Rewinding(Box<Announced>),
     Receiving,
     Verifying,
     Publishing(Publishing),
@@ -31,12 +33,51 @@ pub(crate) enum State {
     Gone(Outcome),
 }
 
-/// What follows once nothing is held.
+/// What is found out before anything is asked of the server.
+#[derive(Debug)]
+pub(crate) enum Checking {
+    /// Whether the file is there.
+    Looking,
+    /// Whether the file that is there has the digest that it should have.
+    Comparing(FileStat),
+    /// It is there, and stamped.
+    Touching(FileStat),
+    /// It is not: the unfinished file is made, or found, and locked.
+    Claiming(Claim),
+    /// What an earlier run noted beside the unfinished file.
+    Reading(Option<Result<Bytes, Fault>>),
+    /// What cannot be kept of it is taken back.
+    Rewinding,
+}
+
+/// The answers of claiming, as far as they have come.
+#[derive(Debug, Default)]
+pub(crate) struct Claim {
+    /// Who looks for the file once more.
+    pub(super) look: Option<ActionId>,
+    pub(super) there: Option<Result<Option<FileStat>, Fault>>,
+    pub(super) record_there: Option<Result<Option<FileStat>, Fault>>,
+    /// The first step that failed.
+    pub(super) failed: Option<(FileStep, Fault)>,
+}
+
+/// What follows once nothing is under way.
 #[derive(Debug)]
 pub(crate) enum Then {
     Finish(Outcome),
-    Retry { until: Instant },
-    Follow,
+    /// Another attempt then, which goes on with what there is, where it may be kept.
+    Retry {
+        until: Instant,
+        keeps: bool,
+    },
+    /// Another look then: somebody else has the name's lock.
+    Wait {
+        until: Instant,
+    },
+    /// The next request of the same attempt; from the beginning where the bytes that are there are of no use.
+    Follow {
+        rewinds: bool,
+    },
 }
 
 /// The answers of publishing, as far as they have come.

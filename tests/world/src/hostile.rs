@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Action, ActionId, Answer, Chunk, Completion, Config, Deleted, Event, Fault, FaultKind, FileKind, FileStat, Head,
-    Instant, LimitConfig, Manager, Notice, Opened, Output, Pattern, Request, ScanBatch, ScanEntry, Stamp, StorePath,
+    Action, ActionId, Algorithm, Algorithms, Answer, BootId, Chunk, Completion, Config, Deleted, Digests, Durability, Event, Fault,
+    FaultKind, FileKind, FileStat, Hasher, Head, Instant, LimitConfig, Manager, Notice, Opened, Output, Pattern, Probed,
+    Record, Request, ScanBatch, ScanEntry, Stamp, StorePath, Validator,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
@@ -36,7 +37,8 @@ pub fn hostile_body(data: &[u8]) -> Hostile {
         pattern: Pattern::default(),
         adopt: choices.happens(200),
     });
-    let config = Config { gather_bytes: 8, held_bytes_max: 64, requests_max: 10, limit, ..Config::default() };
+    let config = Config { gather_bytes: 8, held_bytes_max: 64, requests_max: 10, record_bytes_min: 1, checkpoint_bytes: 16, limit, ..Config::default() };
+    let config = Config { durability: choices.one_of(&[Durability::Data, Durability::None, Durability::Full]), ..config };
     let mut manager = Manager::new(config, 0);
     let mut now = Instant::ZERO;
     let mut ids: Vec<ActionId> = Vec::new();
@@ -46,7 +48,13 @@ pub fn hostile_body(data: &[u8]) -> Hostile {
         match choices.byte() {
             0..=39 if admitted < 40 => {
                 let url = format!("http://h{}.example/f{}", choices.index(2), choices.index(4));
-                if let Ok(request) = Request::new(&url) {
+                if let Ok(mut request) = Request::new(&url) {
+                    if choices.happens(60) {
+                        let mut hasher = Hasher::new(Algorithm::ALL.into_iter().collect());
+                        hasher.update(&[7; 2]);
+                        let digest = hasher.digests().get(choices.one_of(&Algorithm::ALL)).copied();
+                        request = digest.into_iter().fold(request, Request::checksum);
+                    }
                     admitted += u64::from(manager.download(now, request).is_ok());
                 }
             }
@@ -135,6 +143,13 @@ fn any_stamp(choices: &mut Choices<'_>) -> Stamp {
 fn any_head(choices: &mut Choices<'_>) -> Head {
     const VALUES: &[&str] = &[
         "10",
+        "\"10\"",
+        "W/\"10\"",
+        "bytes 10-63/64",
+        "bytes 1-9/10",
+        "bytes 10-18446744073709551614/18446744073709551615",
+        "Thu, 01 Jan 2026 00:00:00 GMT",
+        "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:",
         "0",
         "-1",
         "+10",
@@ -164,6 +179,11 @@ fn any_head(choices: &mut Choices<'_>) -> Head {
         "content-range",
         "retry-after",
         "etag",
+        "etag",
+        "content-range",
+        "last-modified",
+        "date",
+        "repr-digest",
     ];
     let mut headers = HeaderMap::new();
     for _ in 0..choices.index(5) {
@@ -172,14 +192,14 @@ fn any_head(choices: &mut Choices<'_>) -> Head {
             headers.append(name, value);
         }
     }
-    let status = choices.one_of(&[200, 200, 200, 206, 302, 301, 404, 503, 100, 999, 204, 304]);
+    let status = choices.one_of(&[200, 200, 200, 206, 206, 416, 302, 301, 404, 503, 100, 999, 204, 304]);
     let version =
         choices.one_of(&[Version::HTTP_11, Version::HTTP_09, Version::HTTP_10, Version::HTTP_2, Version::HTTP_3]);
     Head { version, status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK), headers }
 }
 
 fn any_answer(choices: &mut Choices<'_>) -> Answer {
-    match choices.index(16) {
+    match choices.index(24) {
         0 => Answer::Fetch(any_result(choices, |choices| Box::new(any_head(choices)))),
         1 | 2 => Answer::ReadBody(any_result(choices, |choices| {
             let data = Bytes::from(vec![7; choices.index(200)]);
@@ -196,7 +216,10 @@ fn any_answer(choices: &mut Choices<'_>) -> Answer {
             ScanBatch { entries, unnameable: any_number(choices), done: choices.happens(200) }
         })),
         6 => Answer::Stat(any_result(choices, |choices| choices.happens(128).then(|| any_stat(choices)))),
-        7 => Answer::Open(any_result(choices, |_| Opened { created: true, length: 0 })),
+        7 => Answer::Open(any_result(choices, |choices| Opened {
+            created: choices.happens(128),
+            length: any_number(choices),
+        })),
         8 => Answer::Write(any_result(choices, |choices| vec![Bytes::from_static(b"back"); choices.index(3)])),
         9 => Answer::Sync(any_result(choices, |_| ())),
         10 => Answer::Finish(any_result(choices, |_| ())),
@@ -215,6 +238,34 @@ fn any_answer(choices: &mut Choices<'_>) -> Answer {
                 Answer::Close(any_result(choices, |_| ()))
             }
         }
+        16 => Answer::Probe(any_result(choices, |choices| Probed {
+            boot: choices.happens(200).then_some(BootId([1; 16])),
+            locks: choices.happens(200),
+        })),
+        17 => Answer::Read(any_result(choices, any_record)),
+        18 => Answer::Truncate(any_result(choices, |_| ())),
+        19 => Answer::SetTimes(any_result(choices, |_| ())),
+        20 => Answer::Hash(any_result(choices, |choices| {
+            let mut hasher = Hasher::new(choices.one_of(&Algorithm::ALL.map(|one| Algorithms::NONE.with(one))));
+            hasher.update(&vec![7; choices.index(3)]);
+            if choices.happens(30) { Digests::default() } else { hasher.digests() }
+        })),
+        21 => Answer::Lock(any_result(choices, |_| ())),
+        22 => Answer::Unlock(any_result(choices, |_| ())),
         _ => Answer::Aborted,
     }
+}
+
+/// What may stand in a record: a whole one of any numbers, or a broken one.
+fn any_record(choices: &mut Choices<'_>) -> Bytes {
+    let total = choices.happens(200).then(|| any_number(choices));
+    let record = Record {
+        url: choices.one_of(&["http://h0.example/f0", "http://h1.example/f1", "https://h0.example/f0"]).into(),
+        validator: Validator::Etag("\"10\"".into()),
+        total,
+        boot: choices.happens(200).then_some(BootId([1; 16])),
+        durable: any_number(choices).min(total.unwrap_or(u64::MAX)),
+    };
+    let bytes = record.encode().unwrap_or_default();
+    if choices.happens(40) { bytes.slice(..bytes.len() / 2) } else { bytes }
 }

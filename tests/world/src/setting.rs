@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dlmanager_core::{Config, Durability, LimitConfig, Pattern};
+use dlmanager_core::{Config, Durability, LimitConfig, Pattern, Resume};
 
 use crate::choices::Choices;
 
@@ -49,6 +49,7 @@ impl Setting {
             requests_max: choices.one_of(&[100, 1, 4]),
             backoff_min: choices.one_of(&[ms(500), ms(1), Duration::ZERO]),
             backoff_max: choices.one_of(&[ms(30_000), ms(700)]),
+            retry_after_max: choices.one_of(&[ms(20_000), ms(1)]),
             connect_timeout: ms(10_000),
             first_byte_timeout: ms(30_000),
             stall_timeout: ms(30_000),
@@ -65,6 +66,11 @@ impl Setting {
             held_bytes_max: choices.one_of(&[48, 1, 17, 4096]),
             progress_interval: choices.one_of(&[Duration::ZERO, ms(100)]),
             durability: choices.one_of(&[Durability::Data, Durability::None, Durability::Full]),
+            resume: choices.one_of(&[Resume::AcrossRuns, Resume::AcrossRuns, Resume::WithinRun, Resume::Never]),
+            record_bytes_min: choices.one_of(&[1, 20, 1 << 20]),
+            checkpoint_bytes: choices.one_of(&[16, 1, 1 << 20]),
+            checkpoint_time: choices.one_of(&[Duration::ZERO, ms(5_000)]),
+            lock_wait: choices.one_of(&[ms(300_000), Duration::ZERO]),
             limit,
         };
         let names = if config.limit.is_some() { NAMES_WITH_LIMIT } else { NAMES };

@@ -32,7 +32,7 @@ impl Model {
             // A directory that was refused is not marked by the way.
             let may_be_marked = self.setting.is_marked || (is_owned && !self.refused) || self.mark_may_stand;
             let is_mark = path == OWNER_MARK && may_be_marked;
-            assert!(is_mark || path == WORK_FOLDER || self.litter.contains(path), "{path} is left behind");
+            assert!(is_mark || path == WORK_FOLDER || self.may_be_left(path, directory), "{path} is left behind");
         }
         if is_faultless && left == [WORK_FOLDER] {
             panic!("the work folder is left behind, empty");

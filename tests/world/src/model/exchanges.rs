@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use dlmanager_core::{BodyId, FetchRequest, Instant, Manager, Phase, TimeoutKind};
+use dlmanager_core::{BodyId, FetchRequest, Instant, Manager, Phase, Resume, TimeoutKind};
 use http::StatusCode;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, IF_RANGE, RANGE, USER_AGENT};
 
 use super::{Model, Retry, Watched};
 use crate::server::{Exchange, origin};
@@ -35,7 +35,15 @@ impl Model {
         let config = &self.setting.config;
         let used = u32::try_from(download.bodies.len()).unwrap_or(u32::MAX);
         assert!(used < config.requests_max, "more requests than allowed: {download:?}");
-        let exchange = Exchange::new(admission.unwrap_or(0), uri, self.decided_from, now);
+        let mut exchange = Exchange::new(admission.unwrap_or(0), uri, self.decided_from, now);
+        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        exchange.range = text(RANGE).map(|range| {
+            let from = range.strip_prefix("bytes=").and_then(|range| range.strip_suffix('-')?.parse().ok());
+            let Some(from) = from.filter(|from| *from > 0) else { panic!("asks for {range:?}") };
+            from
+        });
+        exchange.if_range = text(IF_RANGE).map(str::to_owned);
+        self.check_range(at, &exchange);
         let open = self.exchanges.values().filter(|other| !other.drop_told);
         assert!(open.clone().count() < config.jobs, "more exchanges than jobs");
         let with_origin = open.filter(|other| other.origin() == exchange.origin()).count();
@@ -43,6 +51,29 @@ impl Model {
         assert!(self.exchanges.insert(body, exchange).is_none(), "{body:?} was used twice");
         self.downloads[at].bodies.push(body);
         self.downloads[at].retry = None;
+    }
+
+    /// Only the rest of what came is asked for, by the validator that came with it.
+    fn check_range(&self, at: usize, exchange: &Exchange) {
+        let Some(from) = exchange.range else {
+            assert!(exchange.if_range.is_none(), "If-Range without Range: {exchange:?}");
+            return;
+        };
+        assert_ne!(self.setting.config.resume, Resume::Never, "goes on, and should not");
+        let earlier = self.downloads[at].bodies.iter().map(|body| &self.exchanges[body]);
+        let mut of_that_version = earlier.filter(|earlier| {
+            let Some(reply) = earlier.reply.as_ref().filter(|reply| reply.head_told) else { return false };
+            let shown = [&reply.etag, &reply.last_modified];
+            let by_validator = match &exchange.if_range {
+                Some(validator) => shown.into_iter().any(|own| own.as_ref() == Some(validator)),
+                None => shown.into_iter().any(Option::is_some),
+            };
+            by_validator && reply.offset + earlier.told >= from
+        });
+        assert!(of_that_version.next().is_some(), "asks for a rest from {from} that nothing leads up to: {exchange:?}");
+        if let Some(weak) = exchange.if_range.as_ref().filter(|validator| validator.starts_with("W/")) {
+            panic!("a weak validator in If-Range: {weak}");
+        }
     }
 
     fn check_headers(&self, has_secrets: bool, home: &str, request: &FetchRequest) {

@@ -2,13 +2,27 @@
 
 use bytes::Bytes;
 use dlmanager_core::{
-    DeleteItem, Deleted, DownloadId, Expect, FaultKind, FileAction, FileKind, FileOp, Lane, OWNER_MARK, WORK_FOLDER,
+    DeleteItem, Deleted, DownloadId, Expect, FaultKind, FileAction, FileId, FileKind, FileOp, Lane, OWNER_MARK, OpenMode,
+    Outcome, Record, Resume, WORK_FOLDER,
 };
 use dlmanager_fs_memory::MemoryDirectory;
 
-use super::Model;
+use super::{Model, Watched};
 use crate::eviction::{RuledFile, removed_by_the_rule};
+use crate::server::ServedReply;
 use crate::told::{FileResult, Reason, Subject};
+
+/// The name of a download's unfinished file or its record, up to the first dot.
+fn stem(path: &str) -> Option<String> {
+    let name = path.strip_prefix(".dlmanager/")?;
+    let is_one = (name.ends_with(".part") || name.ends_with(".rec")) && !name.starts_with("owner.");
+    is_one.then(|| name.split('.').next().unwrap_or(name).to_owned())
+}
+
+/// Whether other processes find an unfinished file of that name, so that its lock matters.
+fn is_shared(path: &str) -> bool {
+    path.ends_with(".part") && path.strip_prefix(".dlmanager/").is_some_and(|name| name.split('.').count() == 2)
+}
 
 fn is_unfinished(path: &str) -> bool {
     path.strip_prefix(WORK_FOLDER).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -27,9 +41,24 @@ impl Model {
                 let closed = *self.files.entry(*scan).or_insert(false);
                 assert!(!closed, "a scan goes on behind its end");
             }
-            FileOp::Open { file, path, .. } => {
-                assert!(path.as_str().starts_with(".dlmanager/"), "{path} is opened for writing");
+            FileOp::Probe { path, .. } => assert!(is_unfinished(path.as_str()), "a probe at {path}"),
+            FileOp::Open { file, path, mode, .. } => {
+                let reads = *mode == OpenMode::Read;
+                assert!(reads || path.as_str().starts_with(".dlmanager/"), "{path} is opened for writing");
                 assert!(self.files.insert(*file, false).is_none(), "{file:?} was used twice");
+                self.paths.insert(*file, path.to_string());
+                if let Some(stem) = stem(path.as_str()) {
+                    match self.lane_of.get(&action.lane) {
+                        Some(at) => {
+                            self.stem_of.insert(stem, *at);
+                        }
+                        None => {
+                            if let Some(at) = self.stem_of.get(&stem) {
+                                self.lane_of.insert(action.lane, *at);
+                            }
+                        }
+                    }
+                }
             }
             FileOp::Write { file, data, .. } => {
                 assert_eq!(self.files.get(file), Some(&false), "a write to a file that is not open");
@@ -44,13 +73,17 @@ impl Model {
             | FileOp::Lock { file, .. }
             | FileOp::Unlock { file, .. } => {
                 assert_eq!(self.files.get(file), Some(&false), "{:?} of a file that is not open", action.op);
+                let stem = self.paths.get(file).and_then(|path| stem(path));
+                if let Some(at) = stem.and_then(|stem| self.stem_of.get(&stem)) {
+                    self.lane_of.entry(action.lane).or_insert(*at);
+                }
             }
             FileOp::Close { file, .. } => {
                 let closed = self.files.insert(*file, true);
                 assert_eq!(closed, Some(false), "{file:?} is closed without being open");
             }
             FileOp::Stat { path, .. } | FileOp::Touch { path, .. } => self.works_under(action.lane, path.as_str()),
-            FileOp::Probe { .. } | FileOp::SyncDir { .. } => {}
+            FileOp::SyncDir { .. } => {}
             FileOp::Rename { from, to, clobber, .. } => {
                 assert!(from.as_str().starts_with(".dlmanager/"), "{from} gets another name");
                 if to.as_str() == OWNER_MARK {
@@ -78,6 +111,65 @@ impl Model {
                 self.check_victims(items, directory);
             }
         }
+    }
+
+    /// A file action is about to be done: what it changes is ours to change.
+    pub(crate) fn file_done(&mut self, op: &FileOp, directory: &MemoryDirectory) {
+        match op {
+            FileOp::Write { file, .. } | FileOp::Truncate { file, .. } => {
+                let Some(path) = self.paths.get(file).filter(|path| stem(path).is_some()) else { return };
+                if is_shared(path) {
+                    assert!(self.locked.contains(file), "{path} is written to without its lock");
+                }
+                if let FileOp::Truncate { length: 0, .. } = op {
+                    let record = path.replace(".part", ".rec");
+                    assert!(directory.read(&record).is_none(), "{path} is cut, and its record still stands");
+                }
+            }
+            FileOp::Delete { items, .. } => {
+                for path in items.iter().map(|item| item.path.as_str()) {
+                    let is_locked = |file: &FileId| self.paths.get(file).is_some_and(|own| own == path);
+                    let is_ours = !is_shared(path) || self.locked.iter().any(is_locked);
+                    assert!(is_ours || stem(path).is_none(), "{path} is deleted without its lock");
+                }
+            }
+            FileOp::Unlock { file, .. } | FileOp::Close { file, .. } => {
+                self.locked.remove(file);
+            }
+            _ => {}
+        }
+    }
+
+    /// The lock of a file was taken.
+    pub(crate) fn lock_taken(&mut self, file: FileId) {
+        self.locked.insert(file);
+    }
+
+    /// What is kept for a later run is a part of one version, and its record says which.
+    fn is_kept(&self, path: &str, directory: &MemoryDirectory) -> bool {
+        let Some(at) = stem(path).and_then(|stem| self.stem_of.get(&stem).copied()) else { return false };
+        let name = &self.downloads[at].name;
+        let is_failed = |download: &&Watched| download.name == *name && matches!(download.outcome, Some(Outcome::Failed(_)));
+        let failed: Vec<&Watched> = self.downloads.iter().filter(is_failed).collect();
+        if self.setting.config.resume != Resume::AcrossRuns {
+            return false;
+        }
+        let base = path.trim_end_matches(".part").trim_end_matches(".rec");
+        let (part, record) = (format!("{base}.part"), format!("{base}.rec"));
+        let (Some(bytes), Some(record)) = (directory.read(&part), directory.read(&record)) else { return false };
+        let Ok(record) = Record::decode(&record) else { return false };
+        let shows = |reply: &&ServedReply| {
+            let own = [&reply.etag, &reply.last_modified];
+            own.into_iter().flatten().any(|own| *own == *record.validator.as_str())
+        };
+        let mut replies = failed.iter().flat_map(|download| &download.bodies).filter_map(|body| self.exchanges[body].reply.as_ref());
+        let Some(reply) = replies.find(shows) else { return false };
+        reply.whole.starts_with(&bytes) && record.durable <= bytes.len() as u64
+    }
+
+    /// Whether this may be left when all has ended.
+    pub(crate) fn may_be_left(&self, path: &str, directory: &MemoryDirectory) -> bool {
+        self.litter.contains(path) || self.is_kept(path, directory)
     }
 
     fn check_deletion(&self, item: &DeleteItem) {
@@ -240,6 +332,12 @@ impl Model {
 
     /// The core was told how a file action went.
     pub(crate) fn file_told(&mut self, lane: Lane, subject: &Subject, result: &FileResult) {
+        if let (Subject::Lock(path), Some(reason)) = (subject, result.reason())
+            && reason != Reason::Fault(FaultKind::Skipped)
+        {
+            // Without its lock nobody may remove it.
+            self.litter.insert(path.clone());
+        }
         let Some(at) = self.lane_of.get(&lane).copied() else { return };
         let download = &mut self.downloads[at];
         if let Some(reason) = result.reason() {

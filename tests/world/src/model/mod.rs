@@ -33,6 +33,13 @@ pub(crate) struct Model {
     places: BTreeMap<DownloadId, usize>,
     pub(crate) exchanges: BTreeMap<BodyId, Exchange>,
     files: BTreeMap<FileId, bool>,
+    /// Where files that were opened stand, and which of them are locked.
+    paths: BTreeMap<FileId, String>,
+    locked: BTreeSet<FileId>,
+    /// The download that an unfinished file belongs to, by its name up to the first dot.
+    stem_of: BTreeMap<String, usize>,
+    /// Connections that could not be made, as far as the application was told.
+    connect_failures: usize,
     /// The download that a lane of file actions works for, once that has shown.
     lane_of: BTreeMap<Lane, usize>,
     /// What must stand under visible names.
@@ -112,6 +119,10 @@ impl Model {
             places: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             files: BTreeMap::new(),
+            paths: BTreeMap::new(),
+            locked: BTreeSet::new(),
+            stem_of: BTreeMap::new(),
+            connect_failures: 0,
             lane_of: BTreeMap::new(),
             visible: BTreeMap::new(),
             litter: BTreeSet::new(),

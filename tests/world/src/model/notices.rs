@@ -7,6 +7,8 @@ use dlmanager_core::{
     TimeoutKind,
 };
 
+use http::StatusCode;
+
 use super::{Model, Retry};
 use crate::report::Report;
 use crate::server::ServedReply;
@@ -20,6 +22,7 @@ impl Model {
             Notice::Started { id }
             | Notice::Progress { id, .. }
             | Notice::Redirected { id, .. }
+            | Notice::Locked { id }
             | Notice::Retrying { id, .. }
             | Notice::Rewound { id, .. }
             | Notice::Finished { id, .. } => {
@@ -48,6 +51,7 @@ impl Model {
             }
             (Notice::Retrying { attempt, delay, cause, .. }, Some(at)) => {
                 report.error("retrying after", cause);
+                self.count_connect_failure(cause);
                 self.check_retry(at, *attempt, *delay, cause);
                 self.check_error(now, at, cause);
                 self.downloads[at].retry = Some(Retry { from: decided_from, told: now, delay: *delay });
@@ -60,6 +64,9 @@ impl Model {
             }
             (Notice::Finished { outcome, .. }, Some(at)) => {
                 report.outcome(outcome);
+                if let Outcome::Failed(error) = outcome {
+                    self.count_connect_failure(error);
+                }
                 self.check_outcome(now, at, outcome);
                 self.downloads[at].outcome = Some(outcome.clone());
                 let is_present = matches!(outcome, Outcome::Present { .. });
@@ -86,13 +93,21 @@ impl Model {
         }
     }
 
+    fn count_connect_failure(&mut self, error: &DownloadError) {
+        let is_one = match error {
+            DownloadError::Network(fault) => matches!(fault.kind(), FaultKind::Connect | FaultKind::Resolve),
+            DownloadError::Timeout(kind) => *kind == TimeoutKind::Connect,
+            _ => false,
+        };
+        self.connect_failures += usize::from(is_one);
+    }
+
     fn progress_told(&mut self, at: usize, progress: Progress) {
         let exchange = self.downloads[at].bodies.last().map(|body| &self.exchanges[body]);
         let Some(reply) = exchange.and_then(|exchange| exchange.reply.as_ref()) else {
             panic!("progress before a reply: {progress:?} {:?}", self.downloads[at])
         };
-        let (announced, told) =
-            (reply.announced.map(|length| length as u64), exchange.map_or(0, |exchange| exchange.told));
+        let (announced, told) = (reply.total(), reply.offset + exchange.map_or(0, |exchange| exchange.told));
         let download = &mut self.downloads[at];
         let Progress { received, total, .. } = progress;
         assert!(received <= told as u64, "{progress:?}, and {told} bytes came");
@@ -117,7 +132,7 @@ impl Model {
             DownloadError::Status { status } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
             DownloadError::Timeout(kind) => *kind != TimeoutKind::Whole,
             DownloadError::Network(fault) => fault.kind() != FaultKind::Skipped,
-            DownloadError::Truncated { .. } => true,
+            DownloadError::Truncated { .. } | DownloadError::ChecksumMismatch { .. } => true,
             // The folder of the unfinished is another program's to remove once it is empty.
             DownloadError::File { step: FileStep::Create, fault } => {
                 matches!(fault.kind(), FaultKind::NotFound | FaultKind::Exists)
@@ -127,7 +142,13 @@ impl Model {
         assert!(may_pass, "{cause:?} does not pass, and is tried again");
         assert!((1..=config.retries_max).contains(&attempt), "attempt {attempt} of {}", config.retries_max);
         let doubled = config.backoff_min.saturating_mul(1 << (attempt - 1).min(31)).min(config.backoff_max);
-        assert!(delay <= doubled, "waits {delay:?} and may wait {doubled:?} before retry {attempt}");
+        let reply = self.downloads[at].bodies.last().and_then(|body| self.exchanges[body].reply.as_ref());
+        let asked_for = reply.and_then(|reply| reply.retry_after).map(Duration::from_secs).unwrap_or_default();
+        let asked_for = asked_for.min(config.retry_after_max);
+        let longest = doubled.max(asked_for + config.backoff_min.max(asked_for / 10));
+        assert!(delay <= longest, "waits {delay:?} and may wait {longest:?} before retry {attempt}");
+        let refuses = matches!(cause, DownloadError::Status { status: 429 | 503 });
+        assert!(!refuses || delay >= asked_for, "waits {delay:?}, and was asked to wait {asked_for:?}");
         let download = &mut self.downloads[at];
         assert!(attempt == download.attempts + 1 || attempt == 1, "retry {attempt} follows {}", download.attempts);
         assert!(!download.cancel_is_settled, "retries although canceled: {download:?}");
@@ -187,7 +208,9 @@ impl Model {
         assert_eq!(complete.requests as usize, download.bodies.len(), "{download:?}");
         assert_eq!(complete.url.as_str(), exchange.uri.to_string());
         let reply = exchange.reply.as_ref();
-        let verified = reply.is_some_and(|reply| reply.announced.is_some() || reply.has_end);
+        let verified = reply.is_some_and(|reply| {
+            reply.announced.is_some() || reply.has_end || reply.status == StatusCode::PARTIAL_CONTENT
+        });
         assert_eq!(complete.length_unverified, !verified);
         assert_eq!(complete.content_encoding.as_deref(), reply.and_then(|reply| reply.coding));
         assert_eq!(download.progress, Some((length, Some(length))), "the last progress of {download:?}");
@@ -199,8 +222,10 @@ impl Model {
         let config = &self.setting.config;
         let exchange = download.bodies.last().map(|body| &self.exchanges[body]);
         let reply = exchange.and_then(|exchange| exchange.reply.as_ref()).filter(|reply| reply.head_told);
-        let told = exchange.map_or(0, |exchange| exchange.told as u64);
-        let announced = reply.and_then(|reply| reply.announced).map(|length| length as u64);
+        let offset = reply.map_or(0, |reply| reply.offset);
+        let told = exchange.map_or(0, |exchange| (offset + exchange.told) as u64);
+        let announced = reply.and_then(ServedReply::total);
+        let end = reply.and_then(ServedReply::end);
         let file_reason = |kind| {
             assert_ne!(kind, FaultKind::Skipped, "a consequence is told as a cause: {error:?}");
             let reasons = &download.file_reasons;
@@ -210,6 +235,9 @@ impl Model {
             );
         };
         match error {
+            // It waited for an origin that another one found dead.
+            DownloadError::Network(_) | DownloadError::Timeout(TimeoutKind::Connect)
+                if self.connect_failures > 10 && exchange.is_none_or(|exchange| exchange.drop_told) => {}
             DownloadError::Network(fault) => {
                 let reasons = &download.net_reasons;
                 let is_told = reasons.contains(&Reason::Fault(fault.kind())) || reasons.contains(&Reason::Aborted);
@@ -218,19 +246,21 @@ impl Model {
             DownloadError::Timeout(kind) => self.check_timeout(now, at, *kind),
             DownloadError::Status { status } => {
                 assert_eq!(reply.map(|reply| reply.status.as_u16()), Some(*status));
-                assert_ne!(*status, 200);
+                let is_asked = exchange.is_some_and(|exchange| exchange.range.is_some());
+                assert!(*status != 200 && (*status != 206 || !is_asked), "{error:?} {exchange:?}");
             }
             DownloadError::BadReply(_) => {
                 let is_bad =
                     |reply: &ServedReply| reply.is_bad || (reply.status.is_redirection() && reply.location.is_none());
-                assert!(reply.is_some_and(is_bad), "{error:?} {exchange:?}");
+                let is_asked = exchange.is_some_and(|exchange| exchange.range.is_some());
+                assert!(is_asked || reply.is_some_and(is_bad), "{error:?} {exchange:?}");
             }
             DownloadError::Truncated { expected, received } => {
                 assert_eq!((Some(*expected), *received), (announced, told));
                 assert!(received < expected && exchange.is_some_and(|exchange| exchange.told_last));
             }
             DownloadError::Overlong { expected } => {
-                assert!(Some(*expected) == announced && told > *expected, "{error:?} {exchange:?}");
+                assert!(Some(*expected) == end && told > *expected, "{error:?} {exchange:?}");
             }
             DownloadError::TooLarge { length, bytes_max } => {
                 assert_eq!(Some(*bytes_max), config.file_bytes_max);
@@ -256,7 +286,9 @@ impl Model {
                 assert_eq!(download.seen_non_file, Some(*kind));
             }
             DownloadError::File { step, fault } => {
-                if *step != FileStep::Verify {
+                // What is found out by looking is no fault of the disk.
+                let is_look = matches!(step, FileStep::Verify | FileStep::Lock | FileStep::Rewind);
+                if !is_look {
                     file_reason(fault.kind());
                 }
                 assert_ne!(fault.kind(), FaultKind::Skipped);

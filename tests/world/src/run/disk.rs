@@ -110,7 +110,12 @@ impl Run<'_> {
             Subject::Rename { from, .. } => self.directory.read(from),
             _ => None,
         };
+        self.model.file_done(&action.op, &self.directory);
+        let locks = if let FileOp::Lock { file, .. } = action.op { Some(file) } else { None };
         let answer = self.directory.execute(action).into_answer();
+        if let (Some(file), Answer::Lock(Ok(()))) = (locks, &answer) {
+            self.model.lock_taken(file);
+        }
         match (subject, &answer) {
             (Subject::Rename { to, clobber, .. }, Answer::Rename(Ok(()))) => {
                 self.model.renamed(lane, to, *clobber, renamed.as_deref().unwrap_or_default());

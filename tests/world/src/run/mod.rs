@@ -5,7 +5,7 @@ mod network;
 mod settle;
 mod steps;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use dlmanager_core::testing::Tickets;
@@ -19,6 +19,7 @@ use crate::choices::Choices;
 use crate::lanes::FileLanes;
 use crate::model::{Model, says_deleted};
 use crate::report::Report;
+use crate::server::Resource;
 use crate::setting::Setting;
 use crate::told::{Answered, FileResult, Subject, Told};
 
@@ -90,6 +91,8 @@ struct Run<'a> {
     files_done: u64,
     file_faults: u64,
     versions: u64,
+    /// What stands behind each admission's URL.
+    resources: BTreeMap<usize, Resource>,
     wait: Wait,
     draining: Draining,
     /// Outputs that were taken and not looked at yet.
@@ -119,6 +122,7 @@ impl<'a> Run<'a> {
             files_done: 0,
             file_faults: 0,
             versions: 0,
+            resources: BTreeMap::new(),
             wait: Wait { until: None, why: WakeReason::Command },
             draining,
             taken: VecDeque::new(),

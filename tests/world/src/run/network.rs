@@ -3,7 +3,7 @@
 use dlmanager_core::{ActionId, BodyId, Chunk, Fault, FaultKind, NetAction, NetOp};
 
 use super::{Run, body_of};
-use crate::server::ServedReply;
+use crate::server::{LENGTHS, Resource, ServedReply};
 use crate::told::{Answered, Reason, Told};
 
 /// How an action goes.
@@ -136,13 +136,22 @@ impl Run<'_> {
     }
 
     fn reply(&mut self, body: BodyId, going: Going) -> ServedReply {
-        self.versions += 1;
         let exchange = &self.model.exchanges[&body];
-        if going == Going::Well {
-            return ServedReply::proper(self.versions, 20);
+        if !self.resources.contains_key(&exchange.admission) {
+            self.versions += 1;
+            let length = if going == Going::Well { 20 } else { self.choices.one_of(LENGTHS) };
+            let kind = self.choices.byte();
+            self.resources.insert(exchange.admission, Resource::new(self.versions, length, kind));
         }
-        let (admission, uri) = (exchange.admission, exchange.uri.clone());
-        ServedReply::any(&mut self.choices, self.versions, admission, &uri)
+        let Some(resource) = self.resources.get_mut(&exchange.admission) else { panic!("just made") };
+        if going == Going::Well {
+            return resource.proper(exchange);
+        }
+        if self.choices.happens(50) {
+            self.versions += 1;
+            resource.change(&mut self.choices, self.versions);
+        }
+        resource.any(&mut self.choices, exchange)
     }
 
     fn chunk(&mut self, body: BodyId, bytes_max: usize, going: Going) -> Chunk {

@@ -1,0 +1,598 @@
+//! The unfinished file: made and locked, noted down beside it, taken back, removed.
+//!
+//! `KEY.part` is the file that every process finds; its lock is the name's. Bytes are written to it in order, by whoever
+//! holds the lock. `KEY.rec` beside it says what the bytes are. *The record may lag behind the bytes, it never leads, and
+//! never describes bytes of another version*: so whoever starts over first deletes the record, and flushes that if it may
+//! describe flushed bytes, and only then truncates.
+
+use alloc::vec;
+
+use super::{Context, Download};
+use crate::action::{DeleteItem, Deleted, Expect, OpenMode, Opened};
+use crate::effects::Role;
+use crate::record::Record;
+use crate::resume::Known;
+use crate::{
+    ActionId, Algorithms, Digests, DownloadError, Durability, Fault, FaultKind, FileId, FileOp, FileStep, Instant, Lane,
+    Notice, Resume, StorePath, Warning,
+};
+
+/// So much is hashed in one go: a fraction of a second, so that a cancel does not wait long.
+pub(super) const HASH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// So much is waited for before it is hashed, unless the file ends.
+const HASH_BYTES_MIN: u64 = 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Partial {
+    pub(super) file: FileId,
+    pub(super) path: StorePath,
+    /// Where its record stands; `None` for a file of this download alone, which nobody goes on with.
+    pub(super) record_path: Option<StorePath>,
+    pub(super) opening: Opening,
+    pub(super) lock: Lock,
+    /// It has its final name: only its handle is left.
+    pub(super) is_published: bool,
+    /// What it held when it was opened is still there, and was not looked at.
+    pub(super) is_untouched: bool,
+    /// How long it is on the disk at most, as far as it is not known to be written in order.
+    pub(super) disk_length: u64,
+    /// Its first bytes, which are known to be written and to be those of `known`.
+    pub(super) length: u64,
+    pub(super) known: Known,
+    pub(super) record: RecordState,
+    pub(super) rewind: Rewind,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) hashing: Hashing,
+}
+
+/// Whether the file is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    Asked,
+    Open,
+    /// It is not, and was not made.
+    Failed,
+    /// The answer was lost.
+    Unknown,
+}
+
+/// Whether the name's lock is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// There are no locks here.
+    None,
+    Asked,
+    Held,
+    /// Somebody else has it, or the name leads elsewhere.
+    Refused,
+    /// The answer was lost.
+    Unknown,
+}
+
+/// What stands where the record belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum RecordState {
+    /// Nothing.
+    Absent,
+    /// A record of the bytes that are there.
+    Valid,
+    /// Something, be it of other bytes.
+    Unknown,
+}
+
+/// How far the taking back of bytes is.
+#[derive(Debug, Default)]
+pub(super) struct Rewind {
+    /// The record may describe flushed bytes, so that its removal has to be flushed, too.
+    flushes: bool,
+    failed: Option<Fault>,
+}
+
+/// What was noted of the file, and what is being noted.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    lane: Option<Lane>,
+    epoch: u32,
+    unanswered: u32,
+    /// The record says so many bytes are flushed, and is of this start of the machine.
+    durable: u64,
+    is_of_this_boot: bool,
+    /// The file's own name is flushed.
+    is_name_flushed: bool,
+    /// What the checkpoint under way will have flushed.
+    durable_next: u64,
+    at: Instant,
+    /// A flush failed: what was written since the last one is lost, though it can be read.
+    pub(super) flush_failed: Option<Fault>,
+    /// A record could not be written: none is written any more.
+    failed: bool,
+}
+
+/// The running digests.
+#[derive(Debug, Default)]
+pub(super) struct Hashing {
+    pub(super) lane: Option<Lane>,
+    pub(super) algorithms: Algorithms,
+    pub(super) asked: bool,
+    pub(super) hashed: u64,
+    next: u64,
+    pub(super) digests: Option<Digests>,
+}
+
+/// What becomes of the unfinished file once nothing is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It stays open and locked: the download goes on with it.
+    Hold,
+    /// It stays, for a later run.
+    Keep,
+    Remove,
+}
+
+/// Whether the taking back of bytes is over.
+#[derive(Debug)]
+pub(super) enum Rewound {
+    Working,
+    Done,
+    Failed(DownloadError),
+}
+
+impl Partial {
+    /// Whether nobody else writes to it, so that it may be written to, and removed.
+    pub(super) const fn is_ours(&self) -> bool {
+        match self.lock {
+            Lock::Held => true,
+            // Nobody else knows its name.
+            Lock::None | Lock::Asked | Lock::Refused | Lock::Unknown => self.record_path.is_none(),
+        }
+    }
+
+    /// Whether what it holds can be gone on with.
+    pub(super) const fn is_resumable(&self) -> bool {
+        self.length > 0 && self.known.is_resumable() && self.checkpoint.flush_failed.is_none()
+    }
+
+    /// The digests of all of its bytes are there.
+    pub(super) const fn is_hashed(&self, length: u64) -> bool {
+        self.hashing.algorithms.is_empty() || (self.hashing.digests.is_some() && self.hashing.hashed == length)
+    }
+
+    pub(super) const fn is_noting(&self) -> bool {
+        self.checkpoint.unanswered > 0
+    }
+
+    fn forget_bytes(&mut self) {
+        self.length = 0;
+        self.known = Known { identity: None, total: None };
+        self.hashing.forget();
+    }
+}
+
+impl Hashing {
+    pub(super) fn forget(&mut self) {
+        self.hashed = 0;
+        self.digests = None;
+    }
+
+    /// From now on these are computed.
+    pub(super) fn want(&mut self, algorithms: Algorithms) {
+        if self.algorithms != algorithms {
+            self.algorithms = algorithms;
+            self.forget();
+        }
+    }
+
+    pub(super) fn done(&mut self, result: Result<Digests, Fault>) -> Result<(), Fault> {
+        self.asked = false;
+        self.digests = Some(result?);
+        self.hashed = self.next;
+        Ok(())
+    }
+}
+
+impl Download {
+    // Making and locking it.
+
+    /// Makes or finds the unfinished file, locks it, and looks again whether it is needed. Who looks for the file.
+    pub(super) fn claim(&mut self, cx: &mut Context<'_>) -> Option<ActionId> {
+        self.epoch += 1;
+        // Each time, as another process may have removed the empty folder since.
+        cx.effects.work_folder_asked = true;
+        let folder = StorePath::work_folder();
+        self.making_work_folder = Some(self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path: folder }));
+        let key = self.name.key();
+        let is_shared = cx.locks && !self.stands_alone;
+        let (path, record_path) = if is_shared {
+            let record = StorePath::in_work_folder(&alloc::format!("{key:032x}.rec"));
+            (StorePath::in_work_folder(&alloc::format!("{key:032x}.part")), Some(record))
+        } else {
+            let random = self.rng.next_u64();
+            (StorePath::in_work_folder(&alloc::format!("{key:032x}.{random:016x}.part")), None)
+        };
+        let file = cx.effects.file();
+        self.partial = Some(alloc::boxed::Box::new(Partial {
+            file,
+            path: path.clone(),
+            record_path: record_path.clone(),
+            opening: Opening::Asked,
+            lock: if cx.locks { Lock::Asked } else { Lock::None },
+            is_published: false,
+            is_untouched: true,
+            disk_length: 0,
+            length: 0,
+            known: Known { identity: None, total: None },
+            record: RecordState::Absent,
+            rewind: Rewind::default(),
+            checkpoint: Checkpoint {
+                lane: None,
+                epoch: 0,
+                unanswered: 0,
+                durable: 0,
+                is_of_this_boot: true,
+                is_name_flushed: false,
+                durable_next: 0,
+                at: cx.now,
+                flush_failed: None,
+                failed: false,
+            },
+            hashing: Hashing::default(),
+        }));
+        let mode = if is_shared { OpenMode::CreateOrExisting } else { OpenMode::CreateNew };
+        let locked_as = path.clone();
+        self.file_op(cx, |ticket| FileOp::Open { ticket, file, path, mode });
+        if cx.locks {
+            self.file_op(cx, |ticket| FileOp::Lock { ticket, file, path: locked_as });
+        }
+        let path = record_path?;
+        let name = StorePath::from(&self.name);
+        let look = self.file_op(cx, |ticket| FileOp::Stat { ticket, path: name });
+        self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
+        Some(look)
+    }
+
+    pub(super) fn opened(&mut self, result: &Result<Opened, Fault>) {
+        let Some(partial) = self.partial.as_deref_mut() else { return };
+        match result {
+            Ok(opened) => {
+                partial.opening = Opening::Open;
+                partial.disk_length = opened.length;
+            }
+            // Only a lost ticket leaves open whether it was made.
+            Err(fault) if fault.kind() == FaultKind::Aborted => partial.opening = Opening::Unknown,
+            Err(_) => partial.opening = Opening::Failed,
+        }
+    }
+
+    pub(super) fn locked(&mut self, result: &Result<(), Fault>) {
+        let Some(partial) = self.partial.as_deref_mut() else { return };
+        partial.lock = match result.as_ref().map_err(Fault::kind) {
+            Ok(()) => Lock::Held,
+            Err(FaultKind::Busy | FaultKind::Changed | FaultKind::Unsupported) => Lock::Refused,
+            Err(_) => Lock::Unknown,
+        };
+    }
+
+    // Going on with what an earlier run left.
+
+    /// Reads the record.
+    pub(super) fn read_record(&mut self, cx: &mut Context<'_>) {
+        let Some(path) = self.partial.as_deref().and_then(|partial| partial.record_path.clone()) else { return };
+        self.epoch += 1;
+        let file = cx.effects.file();
+        // One byte more than a record has, so that what is too long is no record.
+        let bytes_max = Record::BYTES_MAX + 1;
+        let role = Role::Reading;
+        self.file_op_for(role, cx, |ticket| FileOp::Open { ticket, file, path, mode: OpenMode::Existing });
+        self.file_op_for(role, cx, |ticket| FileOp::Read { ticket, file, offset: 0, bytes_max });
+        self.file_op_for(role, cx, |ticket| FileOp::Close { ticket, file });
+        // What failed there is no reason to skip what follows.
+        self.epoch += 1;
+    }
+
+    /// Takes over what the record describes, as far as it can be trusted. Whether anything is.
+    pub(super) fn adopt(&mut self, record: &[u8], cx: &Context<'_>) -> bool {
+        let Some(partial) = self.partial.as_deref_mut() else { return false };
+        let Ok(record) = Record::decode(record) else { return false };
+        let url = self.request.target.url.as_str();
+        let Some(length) = crate::resume::kept(&record, url, cx.boot, partial.disk_length) else { return false };
+        partial.length = length;
+        partial.record = RecordState::Valid;
+        partial.checkpoint.durable = record.durable;
+        partial.checkpoint.is_of_this_boot = record.boot == cx.boot;
+        let identity = Some(crate::resume::Identity::Strong(record.validator));
+        partial.known = Known { identity, total: record.total };
+        true
+    }
+
+    // Taking back.
+
+    /// Takes back the bytes that are not known to be good, all of them where none is; the record goes before them. To be
+    /// called again when answers have come.
+    pub(super) fn rewind(&mut self, cx: &mut Context<'_>) -> Rewound {
+        let Some(partial) = self.partial.as_deref_mut() else { return Rewound::Done };
+        partial.is_untouched = false;
+        let failed = partial.rewind.failed.take();
+        if let Some(fault) = failed {
+            return Rewound::Failed(DownloadError::File { step: FileStep::Rewind, fault });
+        }
+        if self.unanswered > 0 {
+            return Rewound::Working;
+        }
+        if partial.length == 0
+            && partial.record != RecordState::Absent
+            && let Some(path) = partial.record_path.clone()
+        {
+            // A record that another run left may say anything.
+            partial.rewind.flushes = partial.record == RecordState::Unknown || partial.checkpoint.durable > 0;
+            self.epoch += 1;
+            let items = vec![DeleteItem { path, expect: Expect::File }];
+            self.file_op_for(Role::Rewind, cx, |ticket| FileOp::Delete { ticket, items });
+            return Rewound::Working;
+        }
+        let (file, length) = (partial.file, partial.length);
+        let flushed = core::mem::take(&mut partial.rewind.flushes).then(|| partial.record_path.clone()).flatten();
+        if flushed.is_none() && partial.disk_length <= length {
+            return Rewound::Done;
+        }
+        self.epoch += 1;
+        if let Some(path) = flushed {
+            self.file_op_for(Role::Rewind, cx, |ticket| FileOp::SyncDir { ticket, path });
+        }
+        self.file_op_for(Role::Rewind, cx, |ticket| FileOp::Truncate { ticket, file, length });
+        Rewound::Working
+    }
+
+    /// Nothing of what the unfinished file holds is of use any more.
+    pub(super) fn forget_bytes(&mut self) {
+        if let Some(partial) = self.partial.as_deref_mut() {
+            partial.disk_length = partial.disk_length.max(partial.length);
+            partial.forget_bytes();
+            partial.checkpoint.failed = false;
+        }
+    }
+
+    pub(super) fn record_deleted(&mut self, result: Result<vec::Vec<Deleted>, Fault>) {
+        let Some(partial) = self.partial.as_deref_mut() else { return };
+        match gone(result) {
+            Ok(was_there) => {
+                partial.record = RecordState::Absent;
+                partial.rewind.flushes &= was_there;
+                partial.checkpoint.durable = 0;
+                partial.checkpoint.is_of_this_boot = true;
+            }
+            Err(fault) => partial.rewind.failed = Some(fault),
+        }
+    }
+
+    pub(super) fn truncated(&mut self, result: Result<(), Fault>) {
+        let Some(partial) = self.partial.as_deref_mut() else { return };
+        match result {
+            Ok(()) => partial.disk_length = partial.length,
+            Err(fault) => {
+                partial.rewind.failed.get_or_insert(fault);
+            }
+        }
+    }
+
+    pub(super) fn rewind_faulted(&mut self, fault: Fault) {
+        if let Some(partial) = self.partial.as_deref_mut() {
+            partial.rewind.failed.get_or_insert(fault);
+        }
+    }
+
+    // Noting down.
+
+    /// Notes what the unfinished file holds, where that is due.
+    pub(super) fn checkpoint_if_due(&mut self, cx: &mut Context<'_>) {
+        let Some(partial) = self.partial.as_deref() else { return };
+        let checkpoint = &partial.checkpoint;
+        if checkpoint.unanswered > 0 || !Self::may_note(partial, cx) {
+            return;
+        }
+        if partial.record != RecordState::Valid || !checkpoint.is_of_this_boot {
+            return self.checkpoint(false, cx);
+        }
+        let grown = partial.length.saturating_sub(checkpoint.durable);
+        let is_due = grown >= cx.config.checkpoint_bytes.max(1) && checkpoint.at + cx.config.checkpoint_time <= cx.now;
+        if cx.config.durability != Durability::None && is_due {
+            self.checkpoint(true, cx);
+        }
+    }
+
+    /// Whether a record of what is there makes sense and can be made.
+    fn may_note(partial: &Partial, cx: &Context<'_>) -> bool {
+        cx.config.resume == Resume::AcrossRuns
+            && partial.length >= cx.config.record_bytes_min.max(1)
+            && partial.record_path.is_some()
+            && partial.lock == Lock::Held
+            && partial.known.identity.as_ref().is_some_and(|identity| identity.strong().is_some())
+            && !partial.checkpoint.failed
+            && partial.checkpoint.flush_failed.is_none()
+    }
+
+    /// Writes the record, in place and in one piece, behind a flush of what it says is flushed.
+    fn checkpoint(&mut self, flushes: bool, cx: &mut Context<'_>) {
+        let url = self.request.target.url.as_str();
+        let Some(partial) = self.partial.as_deref_mut() else { return };
+        let Some(path) = partial.record_path.clone() else { return };
+        let Some(validator) = partial.known.identity.as_ref().and_then(|identity| identity.strong()).cloned() else {
+            return;
+        };
+        let checkpoint = &mut partial.checkpoint;
+        let durable = if flushes { partial.length } else { checkpoint.durable };
+        let record = Record { url: url.into(), validator, total: partial.known.total, boot: cx.boot, durable };
+        let Some(bytes) = record.encode() else {
+            checkpoint.failed = true;
+            return;
+        };
+        checkpoint.durable_next = durable;
+        checkpoint.at = cx.now;
+        checkpoint.epoch += 1;
+        let lane = *checkpoint.lane.get_or_insert_with(|| cx.effects.lane());
+        let place = (lane, checkpoint.epoch);
+        // Else a crash could leave an older file under the name, and this record beside it.
+        let flushes_name = flushes && !checkpoint.is_name_flushed;
+        checkpoint.is_name_flushed |= flushes;
+        checkpoint.unanswered = 3 + u32::from(flushes) + u32::from(flushes_name);
+        let file = partial.file;
+        let mode = if partial.record == RecordState::Absent { OpenMode::CreateNew } else { OpenMode::Existing };
+        partial.record = partial.record.max(RecordState::Valid);
+        let record_file = cx.effects.file();
+        if flushes {
+            self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Sync { ticket, file });
+        }
+        if flushes_name {
+            let path = path.clone();
+            self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::SyncDir { ticket, path });
+        }
+        self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Open { ticket, file: record_file, path, mode });
+        let data = vec![bytes];
+        self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Write {
+            ticket,
+            file: record_file,
+            offset: 0,
+            data,
+        });
+        self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Close { ticket, file: record_file });
+    }
+
+    /// An action of a checkpoint was answered: which step, where it matters, and why it did not work.
+    pub(super) fn checkpointed(&mut self, step: Option<FileStep>, result: Result<(), Fault>) {
+        let Some(partial) = self.partial.as_deref_mut() else { return };
+        let checkpoint = &mut partial.checkpoint;
+        checkpoint.unanswered = checkpoint.unanswered.saturating_sub(1);
+        match (step, result) {
+            (Some(FileStep::Flush), Err(fault)) => {
+                checkpoint.failed = true;
+                if fault.kind() != FaultKind::Skipped {
+                    checkpoint.flush_failed = Some(fault);
+                }
+            }
+            (Some(FileStep::Write), Ok(())) => {
+                checkpoint.durable = checkpoint.durable_next;
+                checkpoint.is_of_this_boot = true;
+            }
+            (Some(FileStep::Create | FileStep::Write), Err(_)) => {
+                // What stands there is whole or is recognised as broken; it may be the one before.
+                checkpoint.failed = true;
+                partial.record = RecordState::Unknown;
+            }
+            (_, _) => {}
+        }
+    }
+
+    // Its digests.
+
+    /// Adds what is written to the running digests, where it is worth it or the file ends there.
+    pub(super) fn hash_on(&mut self, ends: bool, cx: &mut Context<'_>) {
+        let Some(partial) = self.partial.as_deref_mut() else { return };
+        let (file, length) = (partial.file, partial.length);
+        let hashing = &mut partial.hashing;
+        if hashing.algorithms.is_empty() || hashing.asked {
+            return;
+        }
+        let due = length.saturating_sub(hashing.hashed);
+        if if ends { due == 0 && hashing.digests.is_some() } else { due < HASH_BYTES_MIN } {
+            return;
+        }
+        let (algorithms, from) = (hashing.algorithms, hashing.hashed);
+        let to = length.min(from.saturating_add(HASH_BYTES_MAX));
+        hashing.asked = true;
+        hashing.next = to;
+        let lane = *hashing.lane.get_or_insert_with(|| cx.effects.lane());
+        // Nothing else is in this lane: each has an epoch of its own, as a failure ends the hashing.
+        self.file_op_in((lane, 0), Role::Main, cx, |ticket| FileOp::Hash { ticket, file, algorithms, from, to });
+    }
+
+    // Letting go.
+
+    /// What is to become of the unfinished file, if this is what follows.
+    pub(super) fn fate(&self, then: &super::Then, cx: &Context<'_>) -> Fate {
+        use super::Then;
+        use crate::Outcome;
+        let Some(partial) = self.partial.as_deref() else { return Fate::Remove };
+        let is_given_up = match then {
+            Then::Finish(Outcome::Canceled) => self.keeps_partial,
+            Then::Finish(Outcome::Failed(_)) => true,
+            Then::Finish(Outcome::Complete(_) | Outcome::Present { .. })
+            | Then::Retry { .. }
+            | Then::Wait { .. }
+            | Then::Follow { .. } => false,
+        };
+        if partial.is_untouched && is_given_up && cx.config.resume == Resume::AcrossRuns && partial.disk_length > 0 {
+            return Fate::Keep;
+        }
+        if partial.is_published || !partial.is_ours() || partial.opening != Opening::Open {
+            return Fate::Remove;
+        }
+        let resumable = cx.config.resume != Resume::Never && partial.is_resumable();
+        match then {
+            Then::Follow { .. } => Fate::Hold,
+            Then::Retry { keeps: true, .. } if resumable => Fate::Hold,
+            Then::Retry { .. } | Then::Wait { .. } => Fate::Remove,
+            Then::Finish(Outcome::Canceled) if !self.keeps_partial => Fate::Remove,
+            Then::Finish(Outcome::Failed(error)) if !crate::reply::leaves_good_bytes(error) => Fate::Remove,
+            Then::Finish(Outcome::Canceled | Outcome::Failed(_)) => {
+                let noted = partial.record == RecordState::Valid;
+                let kept = resumable && cx.config.resume == Resume::AcrossRuns;
+                if kept && (noted || Self::may_note(partial, cx)) { Fate::Keep } else { Fate::Remove }
+            }
+            Then::Finish(Outcome::Complete(_) | Outcome::Present { .. }) => Fate::Remove,
+        }
+    }
+
+    /// Lets go of the unfinished file, and removes it unless it is kept. Only who holds its lock unlinks it, before he
+    /// unlocks.
+    pub(super) fn release(&mut self, keeps: bool, cx: &mut Context<'_>) {
+        let Some(partial) = self.partial.as_deref() else { return };
+        if keeps && !partial.is_untouched && partial.record != RecordState::Valid {
+            return self.checkpoint(false, cx);
+        }
+        let Some(partial) = self.partial.take() else { return };
+        let Partial { file, opening, lock, is_published, record, .. } = *partial;
+        self.epoch += 1;
+        let may_be_there = matches!(opening, Opening::Open | Opening::Unknown) && !is_published;
+        if may_be_there && !keeps && lock != Lock::Refused {
+            if matches!(lock, Lock::Asked | Lock::Unknown) && partial.record_path.is_some() {
+                let path = partial.path.clone();
+                self.file_op_for(Role::Removal, cx, |ticket| FileOp::Lock { ticket, file, path });
+            }
+            let record_path = partial.record_path.filter(|_| record != RecordState::Absent);
+            for path in [partial.path].into_iter().chain(record_path) {
+                // That one stays is no reason to leave the other, but that somebody else has the lock is.
+                if lock == Lock::Held {
+                    self.epoch += 1;
+                }
+                let items = vec![DeleteItem { path: path.clone(), expect: Expect::File }];
+                let action = self.file_op_for(Role::Removal, cx, |ticket| FileOp::Delete { ticket, items });
+                self.removing.push((action, path));
+            }
+        }
+        if lock != Lock::None {
+            self.file_op_for(Role::Removal, cx, |ticket| FileOp::Unlock { ticket, file });
+        }
+        self.file_op_for(Role::Removal, cx, |ticket| FileOp::Close { ticket, file });
+    }
+
+    pub(super) fn removed(&mut self, action: ActionId, result: Result<vec::Vec<Deleted>, Fault>, cx: &mut Context<'_>) {
+        let Some(at) = self.removing.iter().position(|(id, _)| *id == action) else { return };
+        let (_, path) = self.removing.swap_remove(at);
+        match gone(result) {
+            // Skipped: somebody else has the lock, and so the file.
+            Ok(_) => {}
+            Err(fault) if fault.kind() == FaultKind::Skipped => {}
+            Err(fault) => cx.effects.notice(Notice::Warning(Warning::Litter { path, fault })),
+        }
+    }
+}
+
+/// Whether the one name that was to be deleted was there, or why it still is.
+fn gone(result: Result<vec::Vec<Deleted>, Fault>) -> Result<bool, Fault> {
+    match result.map(|deleted| deleted.into_iter().next()) {
+        Ok(Some(Deleted::Deleted)) => Ok(true),
+        Ok(Some(Deleted::Gone) | None) => Ok(false),
+        Ok(Some(Deleted::Changed)) => Err(Fault::new(FaultKind::Changed)),
+        Ok(Some(Deleted::Busy)) => Err(Fault::new(FaultKind::Busy)),
+        Ok(Some(Deleted::Denied(fault))) | Err(fault) => Err(fault),
+    }
+}
