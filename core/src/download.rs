@@ -12,6 +12,7 @@
 //!     |                                                                   |
 //!     +---------- Waiting <---- Draining(Wait): the name is locked <------+
 //!
+//!   where the server names the file: Queued ---> Connecting ---> Checking ---> Receiving
 //!   from Queued to Verifying and Waiting: cancel ---> Draining(Canceled)
 //!   Draining ---> Evicting ---> Gone, once nothing is held and no action is unanswered
 //! ```
@@ -22,8 +23,8 @@
 //! | From | To |
 //! |---|---|
 //! | Queued | Checking, Connecting, Verifying, Publishing, Draining, Evicting |
-//! | Checking | Connecting, Verifying, Publishing, Draining, Evicting |
-//! | Connecting | Receiving, Draining |
+//! | Checking | Connecting, Receiving, Verifying, Publishing, Draining, Evicting |
+//! | Connecting | Checking, Receiving, Draining |
 //! | Receiving | Verifying, Publishing, Draining |
 //! | Verifying | Publishing, Draining |
 //! | Publishing | Draining |
@@ -34,6 +35,7 @@
 //! `unanswered == 0` is the only way out of `Draining`. The unfinished file may be held while it waits: `partial.rs`.
 
 use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -107,6 +109,8 @@ pub(crate) struct Context<'a> {
     pub(crate) locks: bool,
     /// The start of the machine.
     pub(crate) boot: Option<BootId>,
+    /// The names of live downloads.
+    pub(crate) names: &'a BTreeMap<FileName, VecDeque<Key>>,
     /// The directory has a limit that is enforced.
     pub(crate) bounded: bool,
 }
@@ -115,7 +119,9 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Download {
     pub(crate) id: DownloadId,
     key: Key,
+    /// Its file's name; until the server has given one, what it may be.
     pub(crate) name: FileName,
+    pub(crate) is_named: bool,
     pub(crate) request: Request,
     pub(crate) state: State,
     /// Where it waits for a slot: kept by the manager.
@@ -158,6 +164,8 @@ pub(crate) struct Download {
     partial: Option<Box<Partial>>,
     compared: Option<Compared>,
     transfer: Option<Box<Transfer>>,
+    /// What the reply says that has named the file, while it is found out whether its body is wanted.
+    awaiting: Option<Box<Announced>>,
 
     lane: Lane,
     epoch: u32,
@@ -300,13 +308,25 @@ impl Download {
             Step::Granted if self.partial.is_some() => self.ask_for_rest(cx),
             Step::Granted => {
                 self.whole_deadline = self.whole_deadline.or_else(|| Some(cx.now + cx.config.timeout?));
-                let path = StorePath::from(&self.name);
-                self.epoch += 1;
-                self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
-                State::Checking(Checking::Looking)
+                match (self.is_named, self.doomed.take()) {
+                    (true, doomed) => {
+                        self.doomed = doomed;
+                        self.look(cx)
+                    }
+                    // Its file cannot be looked for.
+                    (false, Some(error)) => self.drain(Then::Finish(Outcome::Failed(error)), cx),
+                    (false, None) => self.connect(cx),
+                }
             }
             Step::Timer | Step::Swept | Step::Net(_) | Step::File(_) => State::Queued,
         }
+    }
+
+    fn look(&mut self, cx: &mut Context<'_>) -> State {
+        let path = StorePath::from(&self.name);
+        self.epoch += 1;
+        self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
+        State::Checking(Checking::Looking)
     }
 
     fn checking(&mut self, checking: Checking, step: Step, cx: &mut Context<'_>) -> State {
@@ -506,10 +526,26 @@ impl Download {
     }
 
     fn ask_for_rest(&mut self, cx: &mut Context<'_>) -> State {
+        if let Some(announced) = self.awaiting.take() {
+            return self.take_or_go_on(announced, cx);
+        }
         match self.partial.as_deref().map(|partial| (partial.length, partial.known.total)) {
             Some((length, Some(total))) if length == total && length > 0 => self.complete_already(total, cx),
             Some(_) | None => self.connect(cx),
         }
+    }
+
+    /// The reply that has named the file is a whole one: it is taken, unless an earlier run left a part of that version.
+    fn take_or_go_on(&mut self, announced: Box<Announced>, cx: &mut Context<'_>) -> State {
+        let Some(partial) = self.partial.as_deref().filter(|partial| partial.length > 0) else {
+            return self.receive(*announced, cx);
+        };
+        if partial.known == announced.known && partial.known.is_resumable() {
+            return self.drain(Then::Follow { rewinds: false }, cx);
+        }
+        self.forget_bytes();
+        self.awaiting = Some(announced);
+        self.take_back(cx)
     }
 
     /// All bytes are there: nothing is asked of the server.
@@ -590,6 +626,7 @@ impl Download {
                 self.drain(Then::Follow { rewinds: false }, cx)
             }
             Resumed::Whole | Resumed::Other => match reply::judge(head, &self.hop.url, cx.config) {
+                Ok(Verdict::Take(announced)) if !self.is_named => self.take_name(announced, cx),
                 Ok(Verdict::Take(announced)) => {
                     self.forget_bytes();
                     self.rewinding(Box::new(announced), &Step::Granted, cx)
@@ -601,6 +638,26 @@ impl Download {
                 Err(error) => self.fail(error, cx),
             },
         }
+    }
+
+    /// The file is named now, and its name looked for like any other.
+    fn take_name(&mut self, announced: Announced, cx: &mut Context<'_>) -> State {
+        let name = match &announced.name {
+            Some(text) => FileName::from_suggestion(text),
+            None => FileName::from_url(self.request.url()),
+        };
+        let name = match name {
+            Ok(name) => name,
+            Err(error) => return self.fail(DownloadError::Name(error), cx),
+        };
+        if cx.names.contains_key(&name) {
+            return self.fail(DownloadError::NameTaken { name }, cx);
+        }
+        cx.effects.notice(Notice::Named { id: self.id, name: name.clone() });
+        self.name = name;
+        self.is_named = true;
+        self.awaiting = Some(Box::new(announced));
+        self.look(cx)
     }
 
     /// A reply leads elsewhere. Its own body is read where it is short, so that the connection can be used again.
@@ -1000,6 +1057,7 @@ impl Download {
 
     /// Begins to give back what is not needed for what follows.
     fn drain(&mut self, then: Then, cx: &mut Context<'_>) -> State {
+        self.awaiting = None;
         match self.fate(&then, cx) {
             Fate::Hold | Fate::Keep => {
                 if self.transfer.as_deref().is_some_and(|transfer| !transfer.gather.is_empty()) {

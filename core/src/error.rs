@@ -149,6 +149,15 @@ pub enum DownloadError {
         /// What it comes to.
         actual: Box<Digest>,
     },
+    /// The name that the server gives is not valid; or it gives none, and the URL does not yield a valid one.
+    #[error("the file has no name: {0}")]
+    Name(NameError),
+    /// The server gives a name that another live download has.
+    #[error("the server names the file {name}, and another download has that name")]
+    NameTaken {
+        /// The name.
+        name: FileName,
+    },
     /// Something that is not a regular file has the final name.
     #[error("{name} is there already and is {what}, not a regular file", what = kind_text(*kind))]
     NotAFile {
@@ -194,6 +203,8 @@ impl DownloadError {
             Self::TooManyRequests { .. } => "too-many-requests",
             Self::ChecksumMismatch { .. } => "checksum-mismatch",
             Self::PresentMismatch { .. } => "present-mismatch",
+            Self::Name(_) => "name",
+            Self::NameTaken { .. } => "name-taken",
             Self::NotAFile { .. } => "not-a-file",
             Self::File { .. } => "file",
             Self::Publish { .. } => "publish",

@@ -19,22 +19,27 @@
 //! ```
 //!
 //! ```
-//! use dlmanager_core::{Action, Config, Event, FileOp, Instant, Manager, Output, Request};
+//! use dlmanager_core::{Action, Config, Event, FileOp, Instant, Manager, Opened, Output, Probed, Request};
 //!
 //! let mut manager = Manager::new(Config::default(), 42);
 //! let now = Instant::ZERO;
 //! manager.download(now, Request::new("https://example.org/tool.zip")?)?;
 //! loop {
 //!     match manager.poll() {
-//!         // The first thing that a download wants to know is whether its file is there.
 //!         Output::Action(Action::File(action)) => {
 //!             let completion = match action.op {
+//!                 // What can be relied on here? Asked once.
+//!                 FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
+//!                 FileOp::Probe { ticket, .. } => ticket.done(Ok(Probed { boot: None, locks: true })),
+//!                 // Is the file there? And is somebody else about to make it?
 //!                 FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
+//!                 FileOp::Open { ticket, .. } => ticket.done(Ok(Opened { created: true, length: 0 })),
+//!                 FileOp::Lock { ticket, .. } => ticket.done(Ok(())),
 //!                 other => unreachable!("{other:?}"),
 //!             };
 //!             manager.handle(now, Event::Completed(completion));
 //!         }
-//!         // It is not, so the request goes out.
+//!         // No, and no: the request goes out.
 //!         Output::Action(Action::Net(action)) => break assert!(format!("{action:?}").contains("example.org")),
 //!         Output::Action(Action::Abort(_)) | Output::Notice(_) | Output::Wait(_) => {}
 //!     }

@@ -38,6 +38,8 @@ pub struct Manager {
     downloads: Arena<Download>,
     /// The downloads of each name, in the order of their admission: only the first one is under way.
     names: BTreeMap<FileName, VecDeque<Key>>,
+    /// Those whose file the server is yet to name, by their URL.
+    unnamed: BTreeMap<Box<str>, Key>,
     /// Downloads that stand in no line yet, because a file of their name is being deleted.
     held_back: Vec<Key>,
     queues: Queues,
@@ -96,7 +98,7 @@ pub struct DownloadInfo<'a> {
     pub id: DownloadId,
     /// The URL that it was admitted with, without user info.
     pub url: &'a Url,
-    /// The name of its file.
+    /// The name of its file; until the server has given one ([`Notice::Named`]), what it may be.
     pub name: &'a FileName,
     /// Where it is in its life.
     pub phase: Phase,
@@ -139,6 +141,7 @@ impl Manager {
             closed: false,
             downloads: Arena::default(),
             names: BTreeMap::new(),
+            unnamed: BTreeMap::new(),
             held_back: Vec::new(),
             timers: Timers::default(),
             effects,
@@ -166,6 +169,9 @@ impl Manager {
         if let Some(name) = request.headers.keys().find(|name| RESERVED_FIELDS.contains(name)) {
             return Err(AdmitError::Header { name: name.as_str().into() });
         }
+        if request.is_named_by_server() {
+            return self.admit_unnamed(request);
+        }
         let name = request.file_name()?;
         let rivals = self.names.get(&name);
         let joinable = |key: &Key| {
@@ -173,15 +179,37 @@ impl Manager {
             download.ending().is_none().then_some(download.id)
         };
         if let Some(id) = rivals.and_then(|rivals| rivals.iter().rev().find_map(joinable)) {
-            let running = self.key(id).and_then(|key| self.downloads.get(key)).and_then(|live| live.request.checksum);
-            if request.checksum.is_some() && request.checksum != running {
-                return Err(AdmitError::Conflict { running: running.map(Box::new) });
-            }
-            return Ok(Admission::Joined(id));
+            return self.join(id, &request);
         }
         let id = self.admit(name, request);
         self.pump();
         Ok(Admission::Started(id))
+    }
+
+    fn join(&self, id: DownloadId, request: &Request) -> Result<Admission, AdmitError> {
+        let running = self.key(id).and_then(|key| self.downloads.get(key)).and_then(|live| live.request.checksum);
+        if request.checksum.is_some() && request.checksum != running {
+            return Err(AdmitError::Conflict { running: running.map(Box::new) });
+        }
+        Ok(Admission::Joined(id))
+    }
+
+    /// A download whose file the server is to name: known by its URL until then.
+    fn admit_unnamed(&mut self, request: Request) -> Result<Admission, AdmitError> {
+        let url = request.url().as_str();
+        if let Some(key) = self.unnamed.get(url)
+            && let Some(live) = self.downloads.get(*key).filter(|live| live.ending().is_none())
+        {
+            return self.join(live.id, &request);
+        }
+        // What it may be called, for who asks before it is.
+        let suggestion = FileName::from_url(request.url()).or_else(|_| FileName::sanitized(url))?;
+        let url: Box<str> = url.into();
+        let key = self.insert(suggestion, request);
+        self.unnamed.insert(url, key);
+        self.enqueue(key);
+        self.pump();
+        Ok(Admission::Started(self.id_of(key)))
     }
 
     /// Cancels a download: its connection is dropped at once and its unfinished file removed.
@@ -317,19 +345,27 @@ impl Manager {
     // Downloads.
 
     fn admit(&mut self, name: FileName, request: Request) -> DownloadId {
-        let (nonce, rng, effects) = (self.nonce, &self.rng, &mut self.effects);
-        let key = self.downloads.insert_with(|key| {
-            let id = DownloadId { serial: key.serial, slot: key.slot, nonce };
-            Download::new(id, key, name.clone(), request, rng.fork(key.serial), effects)
-        });
-        let id = DownloadId { serial: key.serial, slot: key.slot, nonce };
-        self.effects.notice(Notice::Started { id });
+        let key = self.insert(name.clone(), request);
         let rivals = self.names.entry(name).or_default();
         rivals.push_back(key);
         if rivals.len() == 1 {
             self.enqueue(key);
         }
-        id
+        self.id_of(key)
+    }
+
+    fn insert(&mut self, name: FileName, request: Request) -> Key {
+        let (nonce, rng, effects) = (self.nonce, &self.rng, &mut self.effects);
+        let key = self.downloads.insert_with(|key| {
+            let id = DownloadId { serial: key.serial, slot: key.slot, nonce };
+            Download::new(id, key, name, request, rng.fork(key.serial), effects)
+        });
+        self.effects.notice(Notice::Started { id: self.id_of(key) });
+        key
+    }
+
+    const fn id_of(&self, key: Key) -> DownloadId {
+        DownloadId { serial: key.serial, slot: key.slot, nonce: self.nonce }
     }
 
     fn enqueue(&mut self, key: Key) {
@@ -337,7 +373,8 @@ impl Manager {
             && download.place.is_none()
             && let State::Queued = download.state
         {
-            if self.evictor.as_ref().is_some_and(|evictor| evictor.is_deleting(download.name.as_str())) {
+            let is_deleting = self.evictor.as_ref().is_some_and(|evictor| evictor.is_deleting(download.name.as_str()));
+            if is_deleting && download.is_named {
                 return self.held_back.push(key);
             }
             let origin = download.origin();
@@ -380,8 +417,18 @@ impl Manager {
             Probe::Known(probed) => (probed.locks, probed.boot),
             Probe::NotYet | Probe::Asked => (false, None),
         };
-        let mut context = Context { now: self.now, config, effects, queues, locks, boot, bounded };
+        let was_named = download.is_named;
+        let names = &self.names;
+        let mut context = Context { now: self.now, config, effects, queues, locks, boot, names, bounded };
         let released = download.on(input, &mut context);
+        if !was_named && download.is_named {
+            // The name was found to be free in this very step.
+            self.names.insert(download.name.clone(), VecDeque::from([key]));
+            let url = download.request.url().as_str();
+            if self.unnamed.get(url) == Some(&key) {
+                self.unnamed.remove(url);
+            }
+        }
         self.publishing += usize::from(is_publishing(download));
         self.publishing -= usize::from(published_before);
         if let Some(origin) = released {
@@ -438,7 +485,11 @@ impl Manager {
         if let State::Gone(outcome) = download.state {
             self.effects.notice(Notice::Finished { id: download.id, outcome });
         }
-        let Some(rivals) = self.names.get_mut(&download.name) else { return };
+        let url = download.request.url().as_str();
+        if !download.is_named && self.unnamed.get(url) == Some(&key) {
+            self.unnamed.remove(url);
+        }
+        let Some(rivals) = self.names.get_mut(&download.name).filter(|_| download.is_named) else { return };
         rivals.retain(|rival| *rival != key);
         match rivals.front() {
             Some(&next) => self.enqueue(next),
@@ -606,9 +657,9 @@ impl Manager {
                     download.armed.is_some_and(|at| at <= deadline.max(self.now + core::time::Duration::from_nanos(1)))
                 );
             }
-            let rivals = self.names.get(&download.name).expect("a live download's name is known");
-            let first = rivals.front() == Some(&key);
-            assert!(rivals.contains(&key), "a name knows its downloads");
+            let rivals = self.names.get(&download.name).filter(|_| download.is_named);
+            let first = rivals.is_none_or(|rivals| rivals.front() == Some(&key));
+            assert!(rivals.is_none_or(|rivals| rivals.contains(&key)), "a name knows its downloads");
             let under_way = !matches!(download.state, State::Queued | State::Evicting(_));
             assert!(first || !under_way, "only the first download of a name is under way");
             let queued = matches!(download.state, State::Queued);
@@ -624,7 +675,8 @@ impl Manager {
         let publishing = self.downloads.iter().filter(|(_, download)| is_publishing(download)).count();
         assert_eq!(publishing, self.publishing, "those that publish are counted");
         let names: usize = self.names.values().map(VecDeque::len).sum();
-        assert_eq!(names, self.downloads.len(), "each live download has its name");
+        let named = self.downloads.iter().filter(|(_, download)| download.is_named).count();
+        assert_eq!(names, named, "each live download has its name");
         if let Some(evictor) = &self.evictor {
             evictor.limit().check_invariants();
         }

@@ -23,6 +23,13 @@ pub enum Notice {
         /// How far.
         progress: Progress,
     },
+    /// The server has named the file of a download that was known by its URL until then.
+    Named {
+        /// Which one.
+        id: DownloadId,
+        /// The name that its file gets.
+        name: FileName,
+    },
     /// A reply leads elsewhere, and the download follows.
     Redirected {
         /// Which one.

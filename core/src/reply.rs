@@ -1,7 +1,7 @@
 //! What the head of a reply means (RFC 9110, RFC 9112): a body to take, a place to go to, or an error.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::origin::{Target, without_user_info};
 use crate::resume::{Identity, Known};
-use crate::{Config, Digest, DownloadError, Head, Stamp, digest_fields, retry_after, version};
+use crate::{Config, Digest, DownloadError, Head, Stamp, digest_fields, disposition, retry_after, version};
 
 /// What is to be done about a reply.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct Announced {
     pub(crate) modified: Option<Stamp>,
     /// What the server says that it comes to.
     pub(crate) digests: Vec<Digest>,
+    /// The name that the server gives it, as it was sent.
+    pub(crate) name: Option<String>,
 }
 
 /// Judges the reply to a request for `url`, which asked for the whole file.
@@ -56,6 +58,7 @@ pub(crate) fn judge(head: &Head, url: &Url, config: &Config) -> Result<Verdict, 
     let version = version::Version::of(&head.headers);
     announced.known = Known { identity: Identity::of(&version), total: announced.length };
     announced.modified = version.last_modified();
+    announced.name = disposition::file_name(&head.headers);
     // The content of a whole reply is the representation (RFC 9530 section 2), as it is stored.
     announced.digests = digest_fields::repr_digests(&head.headers);
     announced.digests.extend(digest_fields::content_digests(&head.headers));
@@ -111,7 +114,9 @@ pub(crate) const fn leaves_good_bytes(error: &DownloadError) -> bool {
         | DownloadError::TooManyRedirects { .. }
         | DownloadError::BadRedirect { .. }
         | DownloadError::TooManyRequests { .. } => true,
-        DownloadError::Overlong { .. }
+        DownloadError::Name(_)
+        | DownloadError::NameTaken { .. }
+        | DownloadError::Overlong { .. }
         | DownloadError::TooLarge { .. }
         | DownloadError::ChecksumMismatch { .. }
         | DownloadError::PresentMismatch { .. }
@@ -157,6 +162,8 @@ pub(crate) fn may_pass(error: &DownloadError) -> bool {
         | DownloadError::BadRedirect { .. }
         | DownloadError::TooManyRequests { .. }
         | DownloadError::PresentMismatch { .. }
+        | DownloadError::Name(_)
+        | DownloadError::NameTaken { .. }
         | DownloadError::NotAFile { .. }
         | DownloadError::Publish { .. }
         | DownloadError::Directory(_) => false,
@@ -224,7 +231,7 @@ fn announced(head: &Head) -> Result<Announced, DownloadError> {
 
 /// A list-valued field, its lines joined as RFC 9110 section 5.3 allows.
 fn tokens(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Box<str>>, ()> {
-    let mut joined: Option<alloc::string::String> = None;
+    let mut joined: Option<String> = None;
     for value in headers.get_all(name) {
         let text = value.to_str().map_err(|_| ())?.trim();
         match &mut joined {
@@ -235,7 +242,7 @@ fn tokens(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Box<str>>, ()
             }
         }
     }
-    Ok(joined.map(alloc::string::String::into_boxed_str))
+    Ok(joined.map(String::into_boxed_str))
 }
 
 #[cfg(test)]

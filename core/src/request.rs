@@ -22,6 +22,7 @@ pub struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) if_present: IfPresent,
     pub(crate) checksum: Option<Digest>,
+    pub(crate) named_by_server: bool,
 }
 
 impl Request {
@@ -33,7 +34,9 @@ impl Request {
     /// The text is not a URL, or its scheme is neither `http` nor `https`.
     pub fn new(url: &str) -> Result<Self, UrlError> {
         let target = Target::parse(url)?;
-        Ok(Self { target, name: None, headers: HeaderMap::new(), if_present: IfPresent::default(), checksum: None })
+        Ok(Self { target, name: None, headers: HeaderMap::new(), if_present: IfPresent::default(), checksum: None,
+            named_by_server: false,
+        })
     }
 
     /// The name of the file, instead of the URL's last path segment.
@@ -62,6 +65,22 @@ impl Request {
     pub fn checksum(mut self, digest: Digest) -> Self {
         self.checksum = Some(digest);
         self
+    }
+
+    /// Take the name from the server's `Content-Disposition` where it gives one (RFC 6266), and none is given here: a single
+    /// component, held to the same rules as one from a URL.
+    ///
+    /// Such a download is known by its URL until the reply begins; then its name is looked for like any other.
+    /// [`Notice::Named`](crate::Notice::Named) tells it.
+    #[must_use]
+    pub const fn content_disposition(mut self, named_by_server: bool) -> Self {
+        self.named_by_server = named_by_server;
+        self
+    }
+
+    /// Whether the server is asked for the name.
+    pub(crate) const fn is_named_by_server(&self) -> bool {
+        self.named_by_server && self.name.is_none()
     }
 
     /// The URL, without user info and fragment.

@@ -127,6 +127,7 @@ impl State {
             }
             Notice::Redirected { .. }
             | Notice::Locked { .. }
+            | Notice::Named { .. }
             | Notice::Retrying { .. }
             | Notice::Rewound { .. }
             | Notice::Finished { .. }
@@ -214,7 +215,9 @@ impl State {
             Notice::Started { id }
             | Notice::Progress { id, .. }
             | Notice::Redirected { id, .. }
-            | Notice::Locked { id }
+            | Notice::Locked { .. }
+            | Notice::Named { .. }
+            | Notice::Named { id, .. }
             | Notice::Retrying { id, .. }
             | Notice::Rewound { id, .. }
             | Notice::Finished { id, .. } => Some(id),

@@ -110,11 +110,13 @@ impl Download {
                 assert!(self.partial.as_deref().is_none_or(Partial::is_ours), "{name} holds what is its own");
             }
             State::Checking(_) => {
-                assert!(self.unanswered > 0 && self.slot.is_some() && self.body.is_none(), "{name} only looks");
+                assert!(self.unanswered > 0 && self.slot.is_some(), "{name} looks");
+                assert_eq!(self.body.is_some(), self.awaiting.is_some(), "{name} only looks, or has a reply that waits");
             }
             State::Connecting { .. } | State::Redirecting { .. } => {
                 assert!(self.body.is_some() && self.slot.is_some(), "{name} has an exchange");
-                assert!(self.partial.as_deref().is_some_and(Partial::is_ours), "{name} has a file of its own");
+                let has_file = self.partial.as_deref().is_some_and(Partial::is_ours);
+                assert!(has_file || !self.is_named, "{name} has a file of its own");
             }
             State::Rewinding(_) | State::Receiving => {
                 assert!(self.body.is_some() && self.slot.is_some(), "{name} has a body");

@@ -23,6 +23,7 @@ impl Model {
             | Notice::Progress { id, .. }
             | Notice::Redirected { id, .. }
             | Notice::Locked { id }
+            | Notice::Named { id, .. }
             | Notice::Retrying { id, .. }
             | Notice::Rewound { id, .. }
             | Notice::Finished { id, .. } => {
