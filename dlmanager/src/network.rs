@@ -42,6 +42,10 @@ pub(crate) struct Network {
 
 impl Network {
     /// The transport that was chosen, or the one that goes with the runtime.
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "smol")),
+        expect(unused_variables, reason = "there is none to set up")
+    )]
     pub(crate) fn transport(self, runtime: &dyn Runtime, config: &Config) -> Result<Box<dyn Transport>, OpenError> {
         match self.choose(runtime)? {
             #[cfg(feature = "tokio")]

@@ -166,7 +166,18 @@ fn the_same_script_yields_the_same_events_on_each_transport_shared_or_not() {
         let complete = |line: &&String| line.starts_with(&format!("{name}: Finished")) && line.contains("Complete");
         assert_eq!(expected.iter().filter(complete).count(), 1, "{name}: {expected:#?}");
     }
-    for kind in ["Redirected", "Retrying", "Rewound", "Connect", "Resolve", "Tls", "Protocol", "Stall", "status: 410"] {
+    for kind in [
+        "Redirected",
+        "Retrying",
+        "Rewound",
+        "Connect",
+        "Resolve",
+        "Tls",
+        "is it an https port?",
+        "is it a plain http port?",
+        "Stall",
+        "status: 410",
+    ] {
         assert!(expected.iter().any(|line| line.contains(kind)), "{kind} is not in {expected:#?}");
     }
     for (runtime, shared, told) in told {

@@ -103,10 +103,10 @@ impl Error for Unresolved {
 
 #[cfg(test)]
 mod tests {
+    use std::array::IntoIter;
     use std::future::{Ready, ready};
     use std::net::{SocketAddr, TcpListener, TcpStream};
     use std::time::Duration;
-    use std::vec::IntoIter;
 
     use socket2::{Domain, Socket, Type};
 
@@ -117,16 +117,16 @@ mod tests {
     struct Addresses([SocketAddr; 2]);
 
     impl Service<Name> for Addresses {
-        type Response = IntoIter<SocketAddr>;
+        type Response = IntoIter<SocketAddr, 2>;
         type Error = io::Error;
-        type Future = Ready<io::Result<IntoIter<SocketAddr>>>;
+        type Future = Ready<io::Result<IntoIter<SocketAddr, 2>>>;
 
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
         }
 
         fn call(&mut self, _: Name) -> Self::Future {
-            ready(Ok(self.0.to_vec().into_iter()))
+            ready(Ok(self.0.into_iter()))
         }
     }
 

@@ -165,17 +165,20 @@ impl World {
 
     #[track_caller]
     pub(crate) fn serve_request(&mut self, line: &str, reply: &[u8]) -> usize {
-        let connection = {
+        let found = {
             let mut state = self.pipes.lock();
             let asked = |bytes: &std::collections::VecDeque<u8>| {
                 let request: Vec<u8> = bytes.iter().copied().collect();
                 request.starts_with(line.as_bytes()) && request.ends_with(b"\r\n\r\n")
             };
             let found = state.pipes.iter().position(|pipe| !pipe.client_left && asked(&pipe.to_server));
-            let connection = found.expect("a request");
-            state.pipes[connection].to_server.clear();
-            connection
+            if let Some(connection) = found {
+                state.pipes[connection].to_server.clear();
+            }
+            found
         };
+        // Outside the lock, which whatever is dropped by a panic takes as well.
+        let connection = found.expect("a request");
         self.send(connection, reply);
         connection
     }
