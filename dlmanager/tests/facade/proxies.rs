@@ -17,6 +17,9 @@ fn is_in_process_with(test: &str, variables: &[(&str, &str)]) -> bool {
         return true;
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
+    for variable in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        command.env_remove(variable);
+    }
     command.args(["--exact", test, "--nocapture"]).env(MARK, "1").envs(variables.iter().copied());
     let output = within(move || command.output()).unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
