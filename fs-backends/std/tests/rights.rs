@@ -163,6 +163,42 @@ fn a_strangers_file_is_touched_where_it_may_be_written() {
 }
 
 #[test]
+fn a_strangers_file_is_stamped_now_where_no_other_time_may_be_chosen() {
+    fn prepare(folder: &Path) {
+        let file = File::create(folder.join("theirs")).unwrap();
+        file.set_permissions(Permissions::from_mode(0o666)).unwrap();
+        make_old(&file);
+    }
+    if !is_root() && env::var_os(AGAIN).is_none() {
+        return skip("only root can make a file that is somebody else's");
+    }
+    as_nobody("a_strangers_file_is_stamped_now_where_no_other_time_may_be_chosen", prepare, |folder| {
+        let directory = Directory::create(folder).unwrap();
+        assert_eq!(open(&directory, "theirs", OpenMode::Existing), Ok(()));
+        assert_eq!(set_times(&directory, Stamp::from_nanos(1_000_000_000_000_000_000)), Ok(()));
+        let metadata = fs::metadata(folder.join("theirs")).unwrap();
+        for time in [metadata.accessed(), metadata.modified()] {
+            assert!(time.as_ref().unwrap().elapsed().unwrap_or_default() < Duration::from_secs(60), "{time:?}");
+        }
+    });
+}
+
+#[test]
+fn a_file_that_may_only_be_read_is_read_and_locked() {
+    as_nobody(
+        "a_file_that_may_only_be_read_is_read_and_locked",
+        |_| {},
+        |folder| {
+            let directory = Directory::create(folder).unwrap();
+            File::create(folder.join("a")).unwrap().set_permissions(Permissions::from_mode(0o444)).unwrap();
+            assert_eq!(open(&directory, "a", OpenMode::CreateOrExisting), Err(FaultKind::Denied));
+            assert_eq!(open(&directory, "a", OpenMode::Read), Ok(()));
+            assert_eq!(lock(&directory, "a"), Ok(()));
+        },
+    );
+}
+
+#[test]
 fn a_read_only_file_system_is_refused() {
     among_own_mounts("a_read_only_file_system_is_refused", |folder| {
         mount(folder, "ro");
@@ -192,6 +228,10 @@ fn a_file_system_that_becomes_read_only_fails_each_operation() {
         assert_eq!(make_dir(&directory, "new/folder"), Err(FaultKind::ReadOnly));
         assert_eq!(make_dir(&directory, "folder"), Ok(()));
         assert_eq!(touch(&directory, "a"), Err(FaultKind::ReadOnly));
+        assert_eq!(probe(&directory, "probe"), Err(FaultKind::ReadOnly));
+        assert_eq!(open(&directory, "b", OpenMode::CreateOrExisting), Err(FaultKind::ReadOnly));
+        assert_eq!(open(&directory, "a", OpenMode::CreateOrExisting), Err(FaultKind::ReadOnly));
+        assert_eq!(open(&directory, "a", OpenMode::Read), Ok(()));
         for clobber in [false, true] {
             assert_eq!(rename(&directory, "a", "b", clobber), Err(FaultKind::ReadOnly));
         }
@@ -329,6 +369,21 @@ fn open(directory: &Directory, name: &str, mode: OpenMode) -> Result<(), FaultKi
 fn write(directory: &Directory, data: Vec<Bytes>) -> Result<(), FaultKind> {
     let answer = execute::<op::Write>(directory, |ticket| FileOp::Write { ticket, file: file_id(1), offset: 0, data });
     kind_or!(answer, Write).map(drop)
+}
+
+fn probe(directory: &Directory, name: &str) -> Result<(), FaultKind> {
+    let answer = execute::<op::Probe>(directory, |ticket| FileOp::Probe { ticket, path: path(name) });
+    kind_or!(answer, Probe).map(drop)
+}
+
+fn set_times(directory: &Directory, modified: Stamp) -> Result<(), FaultKind> {
+    let answer = execute::<op::SetTimes>(directory, |ticket| FileOp::SetTimes { ticket, file: file_id(1), modified });
+    kind_or!(answer, SetTimes)
+}
+
+fn lock(directory: &Directory, name: &str) -> Result<(), FaultKind> {
+    let answer = execute::<op::Lock>(directory, |ticket| FileOp::Lock { ticket, file: file_id(1), path: path(name) });
+    kind_or!(answer, Lock)
 }
 
 fn make_dir(directory: &Directory, name: &str) -> Result<(), FaultKind> {
