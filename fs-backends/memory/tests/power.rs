@@ -236,6 +236,25 @@ fn a_rename_between_folders_is_one_change_and_durable_with_either_folder() {
 }
 
 #[test]
+fn a_file_that_was_renamed_twice_has_one_name() {
+    let rename = |directory: &MemoryDirectory| {
+        directory.put_file("d/a", b"1");
+        directory.put_folder("e");
+        directory.put_folder("f");
+        assert_eq!((directory.rename("d/a", "e/b"), directory.rename("e/b", "f/c")), (None, None));
+    };
+    assert_both(rename, &["d/ d/a=1 e/ f/", "d/ e/ e/b=1 f/", "d/ e/ f/ f/c=1"]);
+    // What became of the name elsewhere is flushed with it.
+    assert_both(
+        |directory| {
+            rename(directory);
+            assert_eq!(directory.sync_dir("f/c"), None);
+        },
+        &["d/ e/ f/ f/c=1"],
+    );
+}
+
+#[test]
 fn the_flush_of_one_folder_leaves_the_names_of_others_open_by_posix() {
     let script = |directory: &MemoryDirectory| {
         directory.put_folder("d");

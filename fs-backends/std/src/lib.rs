@@ -28,6 +28,13 @@
 //!   between look and rename is replaced, never followed; a folder is refused by the system.
 //! - *A flush reaches the disk* as far as the system can be told: `fdatasync` on Linux, `F_FULLFSYNC` on macOS. Folders
 //!   of file systems that cannot flush folders count as flushed.
+//! - *A lock* is the file's own (`flock`), whoever opened it and whatever its name is by then, and ends with its `Close`,
+//!   also while something else in the process still uses the file. After it was taken the name is looked up again: a lock
+//!   on a file that was renamed, replaced or deleted meanwhile is given back. On file systems whose locks let everybody
+//!   in, a `Probe` finds that out.
+//! - *A digest* is read back from the file in pieces, so that it holds what any handle has written, flushed or not.
+//!   Meanwhile the file can be written.
+//! - *A time* that may not be chosen, since the file is somebody else's, becomes now.
 //! - *Deleting* looks at the name just before. A folder below the directory that its owner may not write is made writable
 //!   for the moment; the directory itself only by [`Directory::delete`].
 //!
@@ -36,7 +43,8 @@
 //! Linux is what the tests run on. macOS and the other Unixes share its code, without `openat2` and, but for macOS,
 //! without an exclusive rename; this is compiled but untested. Windows has an implementation on the standard library
 //! alone, also untested there, which looks at each component of a path before it uses it: that keeps symlinks out which
-//! are there already, not those that somebody puts there at the same moment.
+//! are there already, not those that somebody puts there at the same moment. Only Linux tells one start of the machine from
+//! another.
 #![forbid(unsafe_code)]
 
 mod boot;

@@ -131,8 +131,12 @@ mod swapped {
             count("CreateNew", root.open_file(&new, OpenMode::CreateNew).is_ok());
             count("MakeDir", root.make_dir(&path(".dlmanager/folder/below")).is_ok());
             count("Existing", root.open_file(&new, OpenMode::Existing).is_ok());
+            count("CreateOrExisting", root.open_file(&new, OpenMode::CreateOrExisting).is_ok());
+            count("Read", root.open_file(&new, OpenMode::Read).is_ok());
             count("Touch", root.touch(&new, Duration::ZERO).is_ok());
-            assert!(root.open_file(&kept, OpenMode::Existing).is_err(), "only outside there is such a file");
+            for mode in [OpenMode::Existing, OpenMode::Read] {
+                assert!(root.open_file(&kept, mode).is_err(), "only outside there is such a file");
+            }
             assert!(root.touch(&kept, Duration::ZERO).is_err());
             for name in [".dlmanager/kept", ".dlmanager/empty"] {
                 for expect in [Expect::File, Expect::EmptyFolder] {
