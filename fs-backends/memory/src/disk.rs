@@ -237,9 +237,10 @@ impl Disk {
     fn with_what_they_need(&self, is_wanted: impl Fn(&Change) -> bool) -> Vec<bool> {
         let mut wanted: Vec<bool> = self.journal.iter().map(is_wanted).collect();
         for later in (0..wanted.len()).rev() {
-            if wanted[later] {
-                for earlier in 0..later {
-                    wanted[earlier] |= self.is_ordered || self.journal[earlier].shares_a_name(&self.journal[later]);
+            let (before, rest) = wanted.split_at_mut(later);
+            if rest[0] {
+                for (wanted, earlier) in before.iter_mut().zip(&self.journal) {
+                    *wanted |= self.is_ordered || earlier.shares_a_name(&self.journal[later]);
                 }
             }
         }

@@ -321,7 +321,7 @@ planted! {
     }) => make_dir_with_parents;
 
     symlinks_that_are_followed: Bug::Before(|this, op| {
-        let follow = |name: &dlmanager_core::StorePath| {
+        let follow = |name: &StorePath| {
             let (first, rest) = name.as_str().split_once('/').unwrap_or((name.as_str(), ""));
             let target = this.inner.0.read_link(first).filter(|target| !rest.is_empty() && !target.contains('/'));
             target.map_or_else(|| name.clone(), |target| path(&format!("{target}/{rest}")))

@@ -1,14 +1,13 @@
 //! What a power loss leaves, against what was worked out by hand for each profile: all of it, and nothing else.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use dlmanager_core::OpenMode::{CreateNew, Existing};
 use dlmanager_core::{Fault, FaultKind, FileKind};
-use dlmanager_fs_memory::Profile::{Ext4, Posix, Tmpfs};
+use dlmanager_fs_memory::Profile::{Ext4, Posix};
 use dlmanager_fs_memory::{BLOCK_BYTES, MemoryDirectory, Profile};
-use support::Program;
+
+use crate::support::Program;
 
 /// Blocks of two bytes, so that few bytes are several blocks.
 const BLOCK: u64 = 2;

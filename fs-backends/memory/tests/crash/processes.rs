@@ -1,13 +1,12 @@
 //! Several programs on one directory, and how they end.
 
-mod support;
-
 use dlmanager_core::BootId;
 use dlmanager_core::FaultKind::{Busy, Io, Unsupported};
 use dlmanager_core::OpenMode::{CreateNew, Existing, Read};
 use dlmanager_fs_memory::Profile::{Ext4, Posix, Tmpfs};
 use dlmanager_fs_memory::{BLOCK_BYTES, MemoryDirectory};
-use support::Program;
+
+use crate::support::Program;
 
 #[test]
 fn each_program_has_identifiers_of_its_own() {
