@@ -215,8 +215,7 @@ impl State {
             Notice::Started { id }
             | Notice::Progress { id, .. }
             | Notice::Redirected { id, .. }
-            | Notice::Locked { .. }
-            | Notice::Named { .. }
+            | Notice::Locked { id }
             | Notice::Named { id, .. }
             | Notice::Retrying { id, .. }
             | Notice::Rewound { id, .. }
