@@ -261,7 +261,8 @@ pub enum FileOp {
         /// A stamp younger than this is good enough.
         unless_within: Duration,
     },
-    /// Try to take the exclusive lock of an open file, without waiting, and make sure that `path` is still its name.
+    /// Try to take the exclusive lock of an open file, without waiting, make sure that `path` is still its name, and
+    /// complete with the length that it has then: until now somebody else may have written to it.
     ///
     /// A lock that somebody else holds is [`FaultKind::Busy`](crate::FaultKind::Busy), a name that leads elsewhere or nowhere
     /// [`FaultKind::Changed`](crate::FaultKind::Changed), a file system without locks

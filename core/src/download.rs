@@ -54,7 +54,7 @@ use crate::resume::{Known, Resumed};
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
-    ActionId, Algorithms, BootId, Complete, Config, Digest, Digests, DirectoryError, DownloadError, DownloadId,
+    ActionId, BootId, Complete, Config, Digest, Digests, DirectoryError, DownloadError, DownloadId,
     Durability, Fault, FaultKind, FileName, FileOp, FileStep, IfPresent, Instant, Lane, NetOp, Notice, Outcome, Progress,
     Published, Request, Stamp, StorePath, TimeoutKind,
 };
@@ -724,9 +724,11 @@ impl Download {
         }
         let meter = Meter::new(cx.config, cx.now, offset, announced.length, rewinds);
         self.tell(meter.progress(), cx);
-        let algorithms: Algorithms = self.expected(&announced).map(|digest| digest.algorithm()).collect();
+        let checksum = self.request.checksum;
         if let Some(partial) = self.partial.as_deref_mut() {
-            partial.hashing.want(algorithms);
+            partial.digests.extend(&announced.digests);
+            partial.modified = announced.modified.or(partial.modified);
+            partial.hashing.want(partial.digests.iter().chain(&checksum).map(Digest::algorithm).collect());
             // A version that is gone on with is known by what was sent of it first.
             let identity = partial.known.identity.take().or_else(|| announced.known.identity.clone());
             partial.known = Known { identity, total: announced.length };
@@ -812,9 +814,10 @@ impl Download {
             return State::Verifying;
         }
         let digests = partial.hashing.digests.as_ref();
-        let wrong = self.expected(&transfer.announced).find_map(|expected| {
-            let actual = *digests?.get(expected.algorithm())?;
-            (actual != expected).then_some((expected, actual))
+        // As the request says, and as the server says.
+        let wrong = self.request.checksum.iter().chain(&partial.digests).find_map(|expected| {
+            let actual = digests?.get(expected.algorithm())?;
+            (actual != expected).then_some((*expected, *actual))
         });
         match wrong {
             Some((expected, actual)) => {
@@ -823,11 +826,6 @@ impl Download {
             }
             None => self.publish(cx),
         }
-    }
-
-    /// What the file should come to: as the request says, and as the server says.
-    fn expected<'a>(&'a self, announced: &'a Announced) -> impl Iterator<Item = Digest> + 'a {
-        self.request.checksum.iter().chain(&announced.digests).copied()
     }
 
     fn verifying(&mut self, step: Step, cx: &mut Context<'_>) -> State {
@@ -855,8 +853,8 @@ impl Download {
         let (Some(transfer), Some(partial)) = (self.transfer.as_deref(), self.partial.as_deref()) else {
             return State::Verifying;
         };
-        let (length, modified) = (transfer.meter.received(), transfer.announced.modified);
-        let file = partial.file;
+        let length = transfer.meter.received();
+        let (file, modified) = (partial.file, partial.modified);
         let record = partial.record_path.clone().filter(|_| partial.record != RecordState::Absent);
         self.epoch += 1;
         if !transfer.gather.is_empty() {

@@ -112,7 +112,7 @@ replies! {
     SyncDir(()),
     Delete(Vec<Deleted>),
     Touch(Stamp),
-    Lock(()),
+    Lock(u64),
     Unlock(()),
     Close(()),
 }

@@ -34,7 +34,7 @@
 //!                 // Is the file there? And is somebody else about to make it?
 //!                 FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
 //!                 FileOp::Open { ticket, .. } => ticket.done(Ok(Opened { created: true, length: 0 })),
-//!                 FileOp::Lock { ticket, .. } => ticket.done(Ok(())),
+//!                 FileOp::Lock { ticket, .. } => ticket.done(Ok(0)),
 //!                 other => unreachable!("{other:?}"),
 //!             };
 //!             manager.handle(now, Event::Completed(completion));

@@ -175,8 +175,8 @@ operations! {
     Delete -> Vec<Deleted>,
     /// Stamps a file as accessed now; yields the stamp that it bears afterwards.
     Touch -> Stamp,
-    /// Takes the exclusive lock of an open file.
-    Lock -> (),
+    /// Takes the exclusive lock of an open file; yields its length in bytes, which nobody else changes from then on.
+    Lock -> u64,
     /// Gives a lock back.
     Unlock -> (),
     /// Closes a file or ends a scan.

@@ -34,7 +34,7 @@ fn time_taken(config: Config, length: usize, pinned: usize) -> Duration {
             Output::Action(Action::File(action)) => match action.op {
                 FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
                 FileOp::Probe { ticket, .. } => ticket.done(Ok(Probed { boot: None, locks: true })),
-                FileOp::Lock { ticket, .. } => ticket.done(Ok(())),
+                FileOp::Lock { ticket, .. } => ticket.done(Ok(0)),
                 FileOp::Unlock { ticket, .. } => ticket.done(Ok(())),
                 FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
                 FileOp::Open { ticket, .. } => ticket.done(Ok(Opened { created: true, length: 0 })),

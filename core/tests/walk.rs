@@ -66,7 +66,7 @@ fn succeed(manager: &mut Manager, output: Output) {
     let completion = match action.op {
         FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
         FileOp::Probe { ticket, .. } => ticket.done(Ok(Probed { boot: None, locks: true })),
-        FileOp::Lock { ticket, .. } => ticket.done(Ok(())),
+        FileOp::Lock { ticket, .. } => ticket.done(Ok(0)),
         FileOp::Unlock { ticket, .. } => ticket.done(Ok(())),
         FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
         FileOp::Open { ticket, .. } => ticket.done(Ok(Opened { created: true, length: 0 })),

@@ -177,7 +177,7 @@ impl Download {
             }
             Reply::Lock(result) => {
                 self.locked(&result);
-                done(FileStep::Lock, result)
+                done(FileStep::Lock, result.map(drop))
             }
             Reply::Write(result) => {
                 let (emptied, result) = match result {

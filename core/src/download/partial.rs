@@ -6,6 +6,7 @@
 //! describe flushed bytes, and only then truncates.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
 use super::{Context, Download};
 use crate::action::{DeleteItem, Deleted, Expect, OpenMode, Opened};
@@ -13,12 +14,12 @@ use crate::effects::Role;
 use crate::record::Record;
 use crate::resume::Known;
 use crate::{
-    ActionId, Algorithms, Digests, DownloadError, Durability, Fault, FaultKind, FileId, FileOp, FileStep, Instant, Lane,
-    Notice, Resume, StorePath, Warning,
+    ActionId, Algorithms, Digest, Digests, DownloadError, Durability, Fault, FaultKind, FileId, FileOp, FileStep, Instant, Lane,
+    Notice, Resume, Stamp, StorePath, Warning,
 };
 
-/// So much is hashed in one go: a fraction of a second, so that a cancel does not wait long.
-pub(super) const HASH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// So much is hashed in one go: a fraction of a second also where it is slow, so that a cancel does not wait long.
+pub(super) const HASH_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// So much is waited for before it is hashed, unless the file ends.
 const HASH_BYTES_MIN: u64 = 1024 * 1024;
 
@@ -39,6 +40,9 @@ pub(super) struct Partial {
     /// Its first bytes, which are known to be written and to be those of `known`.
     pub(super) length: u64,
     pub(super) known: Known,
+    /// What the server said of the version: its digests and its time.
+    pub(super) digests: Vec<Digest>,
+    pub(super) modified: Option<Stamp>,
     pub(super) record: RecordState,
     pub(super) rewind: Rewind,
     pub(super) checkpoint: Checkpoint,
@@ -163,7 +167,9 @@ impl Partial {
 
     fn forget_bytes(&mut self) {
         self.length = 0;
-        self.known = Known { identity: None, total: None };
+        self.known = Known::default();
+        self.digests.clear();
+        self.modified = None;
         self.hashing.forget();
     }
 }
@@ -220,7 +226,9 @@ impl Download {
             is_untouched: true,
             disk_length: 0,
             length: 0,
-            known: Known { identity: None, total: None },
+            known: Known::default(),
+            digests: Vec::new(),
+            modified: None,
             record: RecordState::Absent,
             rewind: Rewind::default(),
             checkpoint: Checkpoint {
@@ -263,10 +271,13 @@ impl Download {
         }
     }
 
-    pub(super) fn locked(&mut self, result: &Result<(), Fault>) {
+    pub(super) fn locked(&mut self, result: &Result<u64, Fault>) {
         let Some(partial) = self.partial.as_deref_mut() else { return };
         partial.lock = match result.as_ref().map_err(Fault::kind) {
-            Ok(()) => Lock::Held,
+            Ok(length) => {
+                partial.disk_length = *length;
+                Lock::Held
+            }
             Err(FaultKind::Busy | FaultKind::Changed | FaultKind::Unsupported) => Lock::Refused,
             Err(_) => Lock::Unknown,
         };
@@ -351,7 +362,7 @@ impl Download {
         }
     }
 
-    pub(super) fn record_deleted(&mut self, result: Result<vec::Vec<Deleted>, Fault>) {
+    pub(super) fn record_deleted(&mut self, result: Result<Vec<Deleted>, Fault>) {
         let Some(partial) = self.partial.as_deref_mut() else { return };
         match gone(result) {
             Ok(was_there) => {
@@ -546,7 +557,12 @@ impl Download {
     pub(super) fn release(&mut self, keeps: bool, cx: &mut Context<'_>) {
         let Some(partial) = self.partial.as_deref() else { return };
         if keeps && !partial.is_untouched && partial.record != RecordState::Valid {
-            return self.checkpoint(false, cx);
+            self.checkpoint(false, cx);
+            if self.unanswered == 0 {
+                // What has no record is of no use to a later run.
+                self.release(false, cx);
+            }
+            return;
         }
         let Some(partial) = self.partial.take() else { return };
         let Partial { file, opening, lock, is_published, record, .. } = *partial;
@@ -574,7 +590,7 @@ impl Download {
         self.file_op_for(Role::Removal, cx, |ticket| FileOp::Close { ticket, file });
     }
 
-    pub(super) fn removed(&mut self, action: ActionId, result: Result<vec::Vec<Deleted>, Fault>, cx: &mut Context<'_>) {
+    pub(super) fn removed(&mut self, action: ActionId, result: Result<Vec<Deleted>, Fault>, cx: &mut Context<'_>) {
         let Some(at) = self.removing.iter().position(|(id, _)| *id == action) else { return };
         let (_, path) = self.removing.swap_remove(at);
         match gone(result) {
@@ -587,7 +603,7 @@ impl Download {
 }
 
 /// Whether the one name that was to be deleted was there, or why it still is.
-fn gone(result: Result<vec::Vec<Deleted>, Fault>) -> Result<bool, Fault> {
+fn gone(result: Result<Vec<Deleted>, Fault>) -> Result<bool, Fault> {
     match result.map(|deleted| deleted.into_iter().next()) {
         Ok(Some(Deleted::Deleted)) => Ok(true),
         Ok(Some(Deleted::Gone) | None) => Ok(false),

@@ -151,7 +151,7 @@ impl Tree {
         Err(Fault::new(FaultKind::Changed).with_detail(format!("the file has {length} bytes, not {expected}")))
     }
 
-    pub(crate) fn lock(&mut self, id: HandleId, path: &StorePath) -> Result<(), Fault> {
+    pub(crate) fn lock(&mut self, id: HandleId, path: &StorePath) -> Result<u64, Fault> {
         let node = self.file(id)?.node;
         if !self.locks_work {
             return Err(FaultKind::Unsupported.into());
@@ -165,7 +165,10 @@ impl Tree {
             Err(kind) => return Err(kind.into()),
         };
         self.node_mut(node).lock = is_name.then_some(id);
-        if is_name { Ok(()) } else { Err(Fault::new(FaultKind::Changed).with_detail("the name leads elsewhere")) }
+        if !is_name {
+            return Err(Fault::new(FaultKind::Changed).with_detail("the name leads elsewhere"));
+        }
+        Ok(self.stat(node).length)
     }
 
     pub(crate) fn file(&self, id: HandleId) -> Result<&OpenFile, Fault> {

@@ -133,11 +133,11 @@ impl<R: Root> Engine<R> {
         open.file.set_len(length).map_err(|error| fault::of_file(&error))
     }
 
-    fn lock(&self, id: FileId, path: &StorePath) -> Result<(), Fault> {
+    fn lock(&self, id: FileId, path: &StorePath) -> Result<u64, Fault> {
         let open = self.handles.file(id)?;
         open.lock(&self.root, || {
             if self.root.is_name_of(path, &open.file)? {
-                Ok(())
+                open.length()
             } else {
                 Err(Fault::new(FaultKind::Changed).with_detail("the name leads elsewhere"))
             }

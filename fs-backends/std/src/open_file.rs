@@ -29,7 +29,7 @@ impl OpenFile {
     }
 
     /// Takes the lock, and keeps it where `is_right` says so afterwards.
-    pub(crate) fn lock<R: Root>(&self, root: &R, is_right: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
+    pub(crate) fn lock<R: Root, T>(&self, root: &R, is_right: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
         let mut is_locked = self.is_locked.lock().unwrap_or_else(PoisonError::into_inner);
         if !*is_locked {
             root.try_lock(&self.file)?;

@@ -40,7 +40,7 @@ fn open(directory: &Directory, file: u64, name: &str, mode: OpenMode) -> Result<
 
 fn lock(directory: &Directory, file: u64, name: &str) -> Result<(), FaultKind> {
     let file = file_id(file);
-    kind_or!(execute::<op::Lock>(directory, |ticket| FileOp::Lock { ticket, file, path: path(name) }), Lock)
+    kind_or!(execute::<op::Lock>(directory, |ticket| FileOp::Lock { ticket, file, path: path(name) }), Lock).map(drop)
 }
 
 fn close(directory: &Directory, file: u64) {

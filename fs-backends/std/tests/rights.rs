@@ -383,7 +383,7 @@ fn set_times(directory: &Directory, modified: Stamp) -> Result<(), FaultKind> {
 
 fn lock(directory: &Directory, name: &str) -> Result<(), FaultKind> {
     let answer = execute::<op::Lock>(directory, |ticket| FileOp::Lock { ticket, file: file_id(1), path: path(name) });
-    kind_or!(answer, Lock)
+    kind_or!(answer, Lock).map(drop)
 }
 
 fn make_dir(directory: &Directory, name: &str) -> Result<(), FaultKind> {

@@ -185,7 +185,7 @@ impl<'a> Bench<'a> {
         perform!(self, Touch { path: path(name), unless_within })
     }
 
-    pub(crate) fn lock(&self, file: FileId, name: &str) -> Answered<()> {
+    pub(crate) fn lock(&self, file: FileId, name: &str) -> Answered<u64> {
         perform!(self, Lock { file, path: path(name) })
     }
 
@@ -285,7 +285,7 @@ impl Program {
         }
     }
 
-    pub(crate) fn lock(&self, file: FileId, name: &str) -> Answered<()> {
+    pub(crate) fn lock(&self, file: FileId, name: &str) -> Answered<u64> {
         match self.perform(FileOp::Lock { ticket: Tickets::new().ticket(), file, path: path(name) }) {
             Answer::Lock(result) => result,
             other => panic!("Lock was answered with {other:?}"),

@@ -250,7 +250,7 @@ fn any_answer(choices: &mut Choices<'_>) -> Answer {
             hasher.update(&vec![7; choices.index(3)]);
             if choices.happens(30) { Digests::default() } else { hasher.digests() }
         })),
-        21 => Answer::Lock(any_result(choices, |_| ())),
+        21 => Answer::Lock(any_result(choices, any_number)),
         22 => Answer::Unlock(any_result(choices, |_| ())),
         _ => Answer::Aborted,
     }

@@ -30,9 +30,9 @@ fn kind(completion: Completion) -> Option<FaultKind> {
         Answer::Open(result) => result.err(),
         Answer::Write(result) => result.err(),
         Answer::Delete(result) => result.err(),
+        Answer::Lock(result) => result.err(),
         Answer::Truncate(result)
         | Answer::Sync(result)
-        | Answer::Lock(result)
         | Answer::Unlock(result)
         | Answer::Close(result)
         | Answer::MakeDir(result)

@@ -22,7 +22,25 @@ cases! {
     a_lock_that_has_lost_its_name: "Who holds a lock and asks again under a name that leads elsewhere loses it",
     locks_of_two_files: "Locks of two files have nothing to do with each other",
     a_locked_file_can_be_worked_on: "A lock keeps nobody from reading, writing, renaming or deleting the file",
+    the_length_under_the_lock: "Lock tells the length that the file has then, whatever it had when it was opened",
     lock_of_nothing: "A lock of what is not open, or a scan, is Io",
+}
+
+fn the_length_under_the_lock(bench: &Bench<'_>) {
+    bench.need_locks();
+    let (first, second) = (bench.fresh_id(), bench.fresh_id());
+    bench.put_file("a", b"0123");
+    for file in [first, second] {
+        assert_eq!(bench.open_as(file, "a", Existing).unwrap().length, 4);
+    }
+    assert_eq!(bench.lock(first, "a"), Ok(4));
+    bench.write(first, 4, &[b"45"]).unwrap();
+    assert_eq!(bench.lock(first, "a"), Ok(6));
+    bench.unlock(first).unwrap();
+    assert_eq!(bench.lock(second, "a"), Ok(6));
+    bench.truncate(second, 1).unwrap();
+    bench.unlock(second).unwrap();
+    assert_eq!(bench.lock(first, "a"), Ok(1));
 }
 
 fn one_holder_within_a_program(bench: &Bench<'_>) {

@@ -39,7 +39,7 @@ impl Planted {
         self.inner.execute(FileAction { lane: lane(1), epoch: 0, op })
     }
 
-    fn also_lock(&self, file: FileId, name: &StorePath) -> Result<(), FaultKind> {
+    fn also_lock(&self, file: FileId, name: &StorePath) -> Result<u64, FaultKind> {
         match self.also(|tickets| FileOp::Lock { ticket: tickets.ticket(), file, path: name.clone() }) {
             Answer::Lock(result) => result.map_err(|fault| fault.kind()),
             other => panic!("Lock was answered with {other:?}"),
@@ -451,20 +451,25 @@ planted! {
 
     locks_that_everybody_gets: Bug::Instead(|this, action| match action.op {
         FileOp::Lock { ticket, file, path } => match this.also_lock(file, &path) {
-            Err(FaultKind::Busy) => ticket.done(Ok(())),
+            Err(FaultKind::Busy) => ticket.done(Ok(0)),
             result => ticket.done(result.map_err(Into::into)),
         },
         op => this.perform(op),
     }) => one_holder_within_a_program, one_holder_among_programs, a_lock_ends_with_its_program, a_lock_follows_its_file;
 
     locks_that_nobody_gets: Bug::After(|_, answer| match answer {
-        Answer::Lock(Ok(())) => Answer::Lock(Err(FaultKind::Busy.into())),
+        Answer::Lock(Ok(_)) => Answer::Lock(Err(FaultKind::Busy.into())),
         answer => answer,
     }) => one_holder_within_a_program, unlock_frees, probe_finds_what_locks_do;
 
+    locks_that_tell_no_length: Bug::After(|_, answer| match answer {
+        Answer::Lock(Ok(_)) => Answer::Lock(Ok(0)),
+        answer => answer,
+    }) => the_length_under_the_lock;
+
     locks_that_do_not_look_at_the_name: Bug::Instead(|this, action| match action.op {
         FileOp::Lock { ticket, file, path } => match this.also_lock(file, &path) {
-            Err(FaultKind::Changed) => ticket.done(Ok(())),
+            Err(FaultKind::Changed) => ticket.done(Ok(0)),
             result => ticket.done(result.map_err(Into::into)),
         },
         op => this.perform(op),
@@ -472,7 +477,7 @@ planted! {
 
     locks_that_only_look_whether_the_name_is_taken: Bug::Instead(|this, action| match action.op {
         FileOp::Lock { ticket, file, path } => match this.also_lock(file, &path) {
-            Err(FaultKind::Changed) if this.inner.0.read(path.as_str()).is_some() => ticket.done(Ok(())),
+            Err(FaultKind::Changed) if this.inner.0.read(path.as_str()).is_some() => ticket.done(Ok(0)),
             result => ticket.done(result.map_err(Into::into)),
         },
         op => this.perform(op),

@@ -183,7 +183,7 @@ impl Model {
         assert!(!self.setting.is_refused() || !self.is_undisturbed, "{path} is deleted in a stranger's directory");
         assert!(limit.pattern.matches(path), "{path} is deleted, and does not match the pattern");
         assert!(matches!(item.expect, Expect::Unchanged { .. }), "{path} is deleted unseen");
-        let is_new = |download: &&super::Watched| download.outcome.is_none() && download.renamed.is_some();
+        let is_new = |download: &&Watched| download.outcome.is_none() && download.renamed.is_some();
         let new = self.downloads.iter().filter(is_new).find(|download| download.name == path);
         assert!(new.is_none(), "what was just published is deleted: {new:?}");
     }

@@ -113,7 +113,7 @@ impl Run<'_> {
         self.model.file_done(&action.op, &self.directory);
         let locks = if let FileOp::Lock { file, .. } = action.op { Some(file) } else { None };
         let answer = self.directory.execute(action).into_answer();
-        if let (Some(file), Answer::Lock(Ok(()))) = (locks, &answer) {
+        if let (Some(file), Answer::Lock(Ok(_))) = (locks, &answer) {
             self.model.lock_taken(file);
         }
         match (subject, &answer) {

@@ -1,0 +1,81 @@
+//! A name that somebody else works on: what is known of the unfinished file counts from when its lock is held.
+
+use bytes::Bytes;
+use dlmanager_core::{
+    Action, BootId, Completion, Config, Event, FileOp, Instant, Manager, NetOp, Opened, Output, Probed, Record, Request,
+    Stamp, Validator,
+};
+
+const BOOT: Option<BootId> = Some(BootId([1; 16]));
+const URL: &str = "http://example.org/file";
+
+fn record(total: u64) -> Bytes {
+    let validator = Validator::Etag("\"b\"".into());
+    Record { url: URL.into(), validator, total: Some(total), boot: BOOT, durable: 0 }.encode().unwrap()
+}
+
+/// Answers as a directory in which the unfinished file has `opened` bytes when it is opened, and `locked` once its lock is
+/// held, as somebody else has written to it until then.
+fn answer(op: FileOp, opened: u64, locked: u64, asked: &mut Vec<String>) -> Completion {
+    match op {
+        FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
+        FileOp::Probe { ticket, .. } => ticket.done(Ok(Probed { boot: BOOT, locks: true })),
+        FileOp::Stat { ticket, path } => {
+            let stamp = Stamp::default();
+            let kind = dlmanager_core::FileKind::Regular;
+            let stat = dlmanager_core::FileStat { kind, length: 90, accessed: stamp, modified: stamp };
+            ticket.done(Ok(path.as_str().ends_with(".rec").then_some(stat)))
+        }
+        FileOp::Open { ticket, path, .. } => {
+            let length = if path.as_str().ends_with(".rec") { 90 } else { opened };
+            ticket.done(Ok(Opened { created: false, length }))
+        }
+        FileOp::Lock { ticket, .. } => ticket.done(Ok(locked)),
+        FileOp::Read { ticket, .. } => ticket.done(Ok(record(1_000))),
+        FileOp::Truncate { ticket, length, .. } => {
+            asked.push(format!("truncate to {length}"));
+            ticket.done(Ok(()))
+        }
+        FileOp::Delete { ticket, .. } => {
+            asked.push("delete".to_owned());
+            ticket.done(Ok(vec![dlmanager_core::Deleted::Deleted]))
+        }
+        FileOp::SyncDir { ticket, .. } => ticket.done(Ok(())),
+        FileOp::Close { ticket, .. } => ticket.done(Ok(())),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What is asked of the directory to take bytes back, and the range that is asked of the server.
+fn asked(opened: u64, locked: u64) -> (Vec<String>, Option<String>) {
+    let mut manager = Manager::new(Config::default(), 1);
+    manager.download(Instant::ZERO, Request::new(URL).unwrap()).unwrap();
+    let mut asked = Vec::new();
+    loop {
+        match manager.poll() {
+            Output::Action(Action::File(action)) => {
+                let completion = answer(action.op, opened, locked, &mut asked);
+                manager.handle(Instant::ZERO, Event::Completed(completion));
+                manager.check_invariants();
+            }
+            Output::Action(Action::Net(action)) => {
+                let NetOp::Fetch { request, .. } = action.op else { panic!("{action:?}") };
+                let range = request.headers().get("range").map(|range| range.to_str().unwrap().to_owned());
+                return (asked, range);
+            }
+            Output::Action(Action::Abort(_)) | Output::Notice(_) => {}
+            Output::Wait(wait) => panic!("{wait:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_the_file_held_before_its_lock_was_ours_does_not_matter() {
+    assert_eq!(asked(500, 500), (vec![], Some("bytes=500-".to_owned())));
+    // Its holder went on with it, or started over, and let it go.
+    assert_eq!(asked(500, 700), (vec![], Some("bytes=700-".to_owned())));
+    assert_eq!(asked(700, 500), (vec![], Some("bytes=500-".to_owned())));
+    assert_eq!(asked(0, 500), (vec![], Some("bytes=500-".to_owned())));
+    // Its holder removed what it held.
+    assert_eq!(asked(500, 0), (vec!["delete".to_owned(), "truncate to 0".to_owned()], None));
+}
