@@ -51,8 +51,8 @@ impl Bench {
         Self { origin: Origin::start().expect("an origin on loopback"), folder: Folder::new(), transport }
     }
 
-    /// The settings of a manager of the directory: as they are by default, except that retries come at once, and that
-    /// there are 2 of them.
+    /// The settings of a manager of the directory: as they are by default, except that retries come at once, that there are
+    /// 2 of them, and that all progress is told.
     pub(crate) fn builder(&self) -> Builder {
         self.configured(|_| {})
     }
@@ -63,6 +63,8 @@ impl Bench {
             retries_max: 2,
             backoff_min: Duration::from_millis(1),
             backoff_max: Duration::from_millis(2),
+            // Else what was told, and so whether it is taken back, were a matter of time.
+            progress_interval: Duration::ZERO,
             ..Config::default()
         };
         set(&mut config);

@@ -52,6 +52,13 @@ impl Ended {
         }
     }
 
+    /// It was there already, and is as it was.
+    #[track_caller]
+    pub(crate) fn present(&self) -> &Self {
+        assert_eq!(self.file().how, How::Present);
+        self
+    }
+
     /// It failed with exactly this error, and nothing at all is left.
     #[track_caller]
     pub(crate) fn failed(&self, expected: &DownloadError) -> &Self {
@@ -142,5 +149,60 @@ impl Ended {
     #[track_caller]
     pub(crate) fn header(&self, request: usize, name: &str) -> Option<&str> {
         self.requests.get(request).unwrap_or_else(|| panic!("no request {request}")).header(name)
+    }
+
+    /// Where each request's `Range` begins; `None` where it has none. Each asks for all from there on.
+    #[track_caller]
+    pub(crate) fn asked_from(&self, starts: &[Option<u64>]) -> &Self {
+        let expected: Vec<_> = starts.iter().map(|start| start.map(|start| format!("bytes={start}-"))).collect();
+        let ranges: Vec<_> = (0..self.requests.len()).map(|request| self.range(request)).collect();
+        assert_eq!(ranges, expected.iter().map(Option::as_deref).collect::<Vec<_>>(), "the ranges asked for");
+        self
+    }
+
+    /// The `If-Range` of each request.
+    #[track_caller]
+    pub(crate) fn if_ranges(&self, expected: &[Option<&str>]) -> &Self {
+        let found: Vec<_> = (0..self.requests.len()).map(|request| self.header(request, "If-Range")).collect();
+        assert_eq!(found, expected, "If-Range");
+        self
+    }
+
+    pub(crate) fn range(&self, request: usize) -> Option<&str> {
+        self.header(request, "Range")
+    }
+
+    /// How many bytes of a body were sent in reply to the request of that number.
+    pub(crate) fn sent(&self, request: usize) -> u64 {
+        self.requests[request].sent.expect("the reply has ended").body_bytes
+    }
+
+    /// So many times bytes ceased to count, and was it told; in between progress has not fallen.
+    #[track_caller]
+    pub(crate) fn rewound(&self, count: usize) -> &Self {
+        let (mut rewinds, mut received) = (0, 0);
+        for notice in &self.notices {
+            match notice {
+                Notice::Rewound { from, to, .. } => {
+                    assert!(to < from && received <= *from, "from {from} to {to}, where {received} was told");
+                    (rewinds, received) = (rewinds + 1, *to);
+                }
+                Notice::Progress { progress, .. } => {
+                    assert!(received <= progress.received, "{} after {received}", progress.received);
+                    received = progress.received;
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(rewinds, count, "how often it was rewound");
+        self
+    }
+
+    /// Bytes and total of the first report.
+    pub(crate) fn first_progress(&self) -> Option<(u64, Option<u64>)> {
+        self.notices.iter().find_map(|notice| match notice {
+            Notice::Progress { progress, .. } => Some((progress.received, progress.total)),
+            _ => None,
+        })
     }
 }

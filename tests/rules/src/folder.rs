@@ -70,6 +70,14 @@ impl Folder {
     }
 }
 
+/// Puts a symlink, as another program would.
+pub(crate) fn symlink(target: &Path, link: &Path) {
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(target, link).expect("a symlink can be made");
+    #[cfg(not(unix))]
+    panic!("this system has no symlinks that any program may make: {} to {}", link.display(), target.display());
+}
+
 /// Symlinks are not followed, and have their target for bytes.
 fn walk(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Option<Vec<u8>>>) {
     let Ok(entries) = folder.read_dir() else { return };

@@ -21,10 +21,10 @@ fn run(name: &str) {
 }
 
 macro_rules! groups {
-    ($($test:ident $name:literal)*) => {
-        $(#[test] fn $test() { run($name); })*
+    ($($(#[$when:meta])* $test:ident $name:literal)*) => {
+        $($(#[$when])* #[test] fn $test() { run($name); })*
 
-        const TESTED: &[&str] = &[$($name),*];
+        const TESTED: &[&str] = &[$($(#[$when])* $name),*];
     };
 }
 
@@ -32,13 +32,22 @@ groups! {
     framing "framing"
     length "length"
     status "status"
+    resume_within_a_run "resume"
+    resume_in_later_runs "later runs"
     retries "retries"
+    retry_after "retry-after"
+    dead_servers "dead"
     timeouts "timeouts"
     redirects "redirects"
     credentials "credentials"
     names "names"
+    #[cfg(feature = "content-disposition")]
+    suggested_names "suggested names"
+    #[cfg(feature = "checksum")]
+    digests "digests"
     limits "limits"
     durability "durability"
+    times "times"
 }
 
 #[test]

@@ -7,6 +7,7 @@ use dlmanager_origin::{Body, Reply};
 
 use crate::bench::{Bench, body, close};
 use crate::case::{Case, Rule};
+use crate::folder::symlink;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -217,11 +218,4 @@ fn given_badly(bench: &Bench, name: &str, rule: NameRule) {
 fn nothing_came_of_it(bench: &Bench) {
     assert_eq!(bench.settled().requests.len(), 0, "requests");
     assert_eq!(bench.folder.names(), [""; 0]);
-}
-
-fn symlink(target: &std::path::Path, link: &std::path::Path) {
-    #[cfg(unix)]
-    std::os::unix::fs::symlink(target, link).expect("a symlink can be made");
-    #[cfg(not(unix))]
-    panic!("this system has no symlinks that any program may make: {} to {}", link.display(), target.display());
 }
