@@ -53,7 +53,7 @@ pub(super) const RULES: &[Rule] = &[
                 name: "a stall",
                 check: |bench| {
                     let stalled = whole(1).stall_at(At::Body(CUT));
-                    let builder = bench.builder().stall_timeout(Duration::from_millis(60));
+                    let builder = bench.builder().stall_timeout(Duration::from_millis(500));
                     let ended = bench.get_by(builder, [stalled, whole(1)]);
                     ended.complete(&resource().body(1)).requests(2).rewound(0).asked_from(&[None, Some(CUT)]);
                 },
