@@ -153,7 +153,7 @@ impl Partial {
 
     /// Whether what it holds can be gone on with.
     pub(super) const fn is_resumable(&self) -> bool {
-        self.length > 0 && self.known.is_resumable() && self.checkpoint.flush_failed.is_none()
+        self.known.is_resumable() && self.checkpoint.flush_failed.is_none()
     }
 
     /// The digests of all of its bytes are there.
@@ -397,7 +397,7 @@ impl Download {
     pub(super) fn checkpoint_if_due(&mut self, cx: &mut Context<'_>) {
         let Some(partial) = self.partial.as_deref() else { return };
         let checkpoint = &partial.checkpoint;
-        if checkpoint.unanswered > 0 || !Self::may_note(partial, cx) {
+        if checkpoint.unanswered > 0 || !Self::may_note(partial, partial.length, cx) {
             return;
         }
         if partial.record != RecordState::Valid || !checkpoint.is_of_this_boot {
@@ -410,10 +410,10 @@ impl Download {
         }
     }
 
-    /// Whether a record of what is there makes sense and can be made.
-    fn may_note(partial: &Partial, cx: &Context<'_>) -> bool {
+    /// Whether a record of so many bytes makes sense and can be made.
+    fn may_note(partial: &Partial, length: u64, cx: &Context<'_>) -> bool {
         cx.config.resume == Resume::AcrossRuns
-            && partial.length >= cx.config.record_bytes_min.max(1)
+            && length >= cx.config.record_bytes_min.max(1)
             && partial.record_path.is_some()
             && partial.lock == Lock::Held
             && partial.known.identity.as_ref().is_some_and(|identity| identity.strong().is_some())
@@ -536,7 +536,9 @@ impl Download {
         if partial.is_published || !partial.is_ours() || partial.opening != Opening::Open {
             return Fate::Remove;
         }
-        let resumable = cx.config.resume != Resume::Never && partial.is_resumable();
+        // What has come counts, written or not: the rest of it is written first.
+        let length = self.transfer.as_deref().map_or(partial.length, |transfer| transfer.meter.received());
+        let resumable = cx.config.resume != Resume::Never && partial.is_resumable() && length > 0;
         match then {
             Then::Follow { .. } => Fate::Hold,
             Then::Retry { keeps: true, .. } if resumable => Fate::Hold,
@@ -546,7 +548,7 @@ impl Download {
             Then::Finish(Outcome::Canceled | Outcome::Failed(_)) => {
                 let noted = partial.record == RecordState::Valid;
                 let kept = resumable && cx.config.resume == Resume::AcrossRuns;
-                if kept && (noted || Self::may_note(partial, cx)) { Fate::Keep } else { Fate::Remove }
+                if kept && (noted || Self::may_note(partial, length, cx)) { Fate::Keep } else { Fate::Remove }
             }
             Then::Finish(Outcome::Complete(_) | Outcome::Present { .. }) => Fate::Remove,
         }

@@ -78,8 +78,7 @@ fn writes_run_on_the_loops_thread_and_the_batch_with_the_flush_does_not() {
     let world = world(false);
     world.fetch(&world.builder().open().unwrap());
     let seen = world.store.seen.lock().unwrap();
-    let the_loop = seen[0].1;
-    assert_eq!(seen[0].0, "stat");
+    let the_loop = seen.iter().find(|(kind, _)| *kind == "stat").unwrap().1;
     let flush = seen.iter().position(|(kind, _)| *kind == "sync").unwrap();
     assert_ne!(seen[flush].1, the_loop);
     let writes: Vec<bool> = seen.iter().filter(|(kind, _)| *kind == "write").map(|(_, id)| *id == the_loop).collect();
