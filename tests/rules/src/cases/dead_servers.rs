@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use dlmanager::core::FaultKind;
 use dlmanager::{Download, DownloadError, DownloadManager, Error};
-use dlmanager_origin::{At, Cut, Origin, Reply};
+use dlmanager_origin::{At, Cut, Origin, Reply, Request};
 
 use crate::bench::{another, body, close, end, open};
 use crate::case::{Case, Rule};
@@ -104,7 +104,7 @@ pub(super) const RULES: &[Rule] = &[
                     for download in all(&manager, &port.url("/file"), 40) {
                         match end(&download).expect_err("nobody is there") {
                             Error::Failed(DownloadError::Network(fault)) => {
-                                assert_eq!(fault.kind(), FaultKind::Connect)
+                                assert_eq!(fault.kind(), FaultKind::Connect);
                             }
                             other => panic!("{other:?}"),
                         }
@@ -135,8 +135,7 @@ pub(super) const RULES: &[Rule] = &[
                     assert!(failing.iter().all(|download| kind(download) == "network"));
                     close(&manager);
                     let asked = bench.settled();
-                    let paths: std::collections::BTreeSet<_> =
-                        asked.requests.iter().map(|asked| asked.path()).collect();
+                    let paths: std::collections::BTreeSet<_> = asked.requests.iter().map(Request::path).collect();
                     assert_eq!(paths.len(), 30, "each of them was asked for");
                 },
             },

@@ -86,14 +86,9 @@ fn lengths(lengths: &[&str]) -> Reply {
     lengths.iter().fold(reply, |reply, length| reply.header("Content-Length", length))
 }
 
-/// The transport may have refused it before the core could.
+/// The transport refuses it before the core could, which would as well.
 fn refused(bench: &Bench, values: &[&str]) {
-    let ended = bench.get(lengths(values));
-    match ended.error().kind() {
-        "bad-reply" => ended.refused("Content-Length"),
-        _ => ended.broke(FaultKind::Protocol),
-    };
-    ended.requests(1).retried(&[]);
+    bench.get(lengths(values)).broke(FaultKind::Protocol).requests(1).retried(&[]);
 }
 
 fn coded(bench: &Bench, coding: &str, told: Option<&str>) {

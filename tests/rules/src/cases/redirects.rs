@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dlmanager::DownloadError;
 use dlmanager::core::FaultKind;
-use dlmanager_origin::{At, Body, Reply};
+use dlmanager_origin::{At, Body, Reply, Request};
 
 use crate::bench::{Bench, another, another_over_tls, body};
 use crate::case::{Case, Rule};
@@ -270,7 +270,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn paths(ended: &Ended) -> Vec<&str> {
-    ended.requests.iter().map(|request| request.path()).collect()
+    ended.requests.iter().map(Request::path).collect()
 }
 
 fn followed(bench: &Bench, status: u16) {

@@ -211,7 +211,7 @@ pub(super) const RULES: &[Rule] = &[
             Case {
                 name: "text by hand",
                 check: |bench| {
-                    without_record(bench, |path| fs::write(path, "offset = 5\n").expect("it can be written"))
+                    without_record(bench, |path| fs::write(path, "offset = 5\n").expect("it can be written"));
                 },
             },
             Case {
