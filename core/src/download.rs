@@ -908,6 +908,10 @@ impl Download {
         match core::mem::take(&mut publishing.round) {
             Round::Chain => self.conclude_chain(publishing, cx),
             Round::Taken => match publishing.there.take() {
+                // It is looked at as if it had been there from the first, so that it is held to the checksum, too.
+                Some(Ok(Some(stat))) if stat.kind == FileKind::Regular && self.request.checksum.is_some() => {
+                    self.drain(Then::Wait { until: cx.now }, cx)
+                }
                 Some(Ok(Some(stat))) if stat.kind == FileKind::Regular => {
                     self.touch(cx);
                     State::Publishing(Publishing { round: Round::Touching(stat), ..publishing })

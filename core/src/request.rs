@@ -88,6 +88,11 @@ impl Request {
         &self.target.url
     }
 
+    /// What the file's bytes must come to, where that was said.
+    pub const fn expected(&self) -> Option<Digest> {
+        self.checksum
+    }
+
     /// The name that the file will get: the one given, else the URL's.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use dlmanager_core::{Config, Durability, Manager, Pattern};
+use dlmanager_core::{Config, Durability, Manager, Pattern, Resume};
 use dlmanager_fs::Directory;
 use http::{HeaderName, HeaderValue};
 
@@ -154,6 +154,37 @@ impl Builder {
     /// What is flushed to the disk, and when.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.config.durability = durability;
+        self
+    }
+
+    /// Which unfinished downloads are gone on with; [`Resume::AcrossRuns`] unless set.
+    ///
+    /// Nothing is gone on with on trust: the server has to show that its file is still the same, by a strong validator
+    /// (an `ETag` that is not weak, or a `Last-Modified` that is old enough), and else the download starts over.
+    ///
+    /// ```no_run
+    /// use dlmanager::{DownloadManager, Resume};
+    ///
+    /// // Whatever was not finished is removed, as a program wants it that is not run again.
+    /// let manager = DownloadManager::builder("downloads").resume(Resume::Never).open()?;
+    /// # Ok::<(), dlmanager::OpenError>(())
+    /// ```
+    pub fn resume(mut self, resume: Resume) -> Self {
+        self.config.resume = resume;
+        self
+    }
+
+    /// The longest time that a server's `Retry-After` is obeyed; 5 minutes unless set.
+    pub fn retry_after_max(mut self, longest: Duration) -> Self {
+        self.config.retry_after_max = longest;
+        self
+    }
+
+    /// How long another process that fetches the same name into this directory is waited for; 5 minutes unless set. After
+    /// that the file is fetched a second time, and who is first gives it its name. Meanwhile no slot is held, and
+    /// [`Notice::Locked`](crate::Notice::Locked) is told.
+    pub fn lock_wait(mut self, longest: Duration) -> Self {
+        self.config.lock_wait = longest;
         self
     }
 

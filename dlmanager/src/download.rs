@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use dlmanager_core::{CancelError, DownloadId, FileName, Progress};
+use dlmanager_core::{CancelError, Digests, DownloadId, FileName, Progress};
 use url::Url;
 
 use crate::record::Record;
-use crate::shared::Shared;
+use crate::shared::{Leaving, Shared};
 use crate::sync::{block_on, block_on_until};
 use crate::{Closed, Error};
 
@@ -47,6 +47,10 @@ pub struct DownloadedFile {
     pub requests: u32,
     /// Nothing said how long the file is: its body ended with the connection, so it may have been cut short.
     pub length_unverified: bool,
+    /// The digests that its bytes were found to have: of a fetched file the one that was
+    /// [asked for](crate::RequestBuilder::checksum) and those that the server sent with it (`Repr-Digest`, and
+    /// `Content-Digest` of the whole); of one that was there the one that was asked for. Empty where nobody said any.
+    pub digests: Digests,
     /// The server sent the file in this coding although none was asked for; it is stored as it came.
     pub content_encoding: Option<Box<str>>,
 }
@@ -156,7 +160,27 @@ impl Download {
     ///
     /// It has ended, or its file is being published already, or it has failed by itself.
     pub fn cancel(&self) -> Result<(), CancelError> {
-        self.shared.cancel(&self.record)
+        self.shared.cancel(&self.record, Leaving::Nothing)
+    }
+
+    /// Asks to cancel it as [`cancel`](Self::cancel) does, but keeps what was fetched, so that it is gone on with when it is
+    /// asked for again, by this program or a later one: where [`Resume::AcrossRuns`](crate::Resume::AcrossRuns) holds, there
+    /// is a MiB or more of it, and the server named its version. It ends as [`Error::Canceled`].
+    ///
+    /// ```no_run
+    /// let manager = dlmanager::DownloadManager::new("downloads")?;
+    /// let download = manager.download("https://example.org/large.iso")?;
+    /// download.interrupt()?; // pause ...
+    /// download.wait().ok();
+    /// let download = manager.download("https://example.org/large.iso")?; // ... and go on
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`cancel`](Self::cancel).
+    pub fn interrupt(&self) -> Result<(), CancelError> {
+        self.shared.cancel(&self.record, Leaving::Unfinished)
     }
 
     /// Has `observer` called with how far the download is: first with what is known, last with the final value, and in
@@ -179,7 +203,7 @@ impl Download {
 
     /// The end of the manager of a download that stands alone.
     pub(crate) fn closed(&self) -> Closed {
-        Closed::new(&self.shared)
+        Closed::new(&self.shared, Leaving::Nothing)
     }
 
     /// Blocks until it has ended. Not for async code: await it there.

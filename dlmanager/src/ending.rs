@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use crate::shared::Shared;
+use crate::shared::{Leaving, Shared};
 use crate::sync::block_on;
 use crate::waits::Until;
 use crate::{ManagerGone, Swept, WaitError};
@@ -96,8 +96,8 @@ impl Drop for Sweep {
     }
 }
 
-/// The end of a manager; from [`DownloadManager::close`](crate::DownloadManager::close). It is closed whether this is
-/// waited for or not.
+/// The end of a manager; from [`DownloadManager::close`](crate::DownloadManager::close) and
+/// [`close_keeping`](crate::DownloadManager::close_keeping). It is closed whether this is waited for or not.
 pub struct Closed {
     shared: Arc<Shared>,
     key: Option<u64>,
@@ -105,8 +105,8 @@ pub struct Closed {
 }
 
 impl Closed {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        shared.close();
+    pub(crate) fn new(shared: &Arc<Shared>, leaving: Leaving) -> Self {
+        shared.close(leaving);
         Self { shared: Arc::clone(shared), key: None, told: [None; 2] }
     }
 

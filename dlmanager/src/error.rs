@@ -12,7 +12,7 @@ use crate::Subject;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// It was canceled; nothing of it is left.
+    /// It was canceled; nothing of it is left, unless it was [interrupted](crate::Download::interrupt).
     #[error("the download was canceled")]
     Canceled,
     /// It failed.

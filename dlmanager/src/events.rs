@@ -75,6 +75,7 @@ pub enum Event {
 ///   an observer or a hook that panicked may follow.
 /// - In between, progress begins with the offset that the download starts from and never falls without a
 ///   [`Rewound`](Notice::Rewound) before; the last one before a complete end is `(n, n)`.
+/// - [`Locked`](Notice::Locked) is told once where another process fetches that name, however long it is waited for.
 /// - `Finished` comes after the file got its name or what was unfinished is removed, and after the eviction that the
 ///   download caused: each [`Evicted`](Notice::Evicted) of it, and [`Swept`](Notice::Swept) where that has news, stand
 ///   before.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dlmanager_core::{AdmitError, Config, Durability, FileName, IfPresent, Progress, Request};
+use dlmanager_core::{AdmitError, Config, Digest, Durability, FileName, IfPresent, Progress, Request, Resume};
 use http::{HeaderName, HeaderValue};
 
 #[cfg(any(feature = "tokio", feature = "smol"))]
@@ -31,6 +31,7 @@ pub fn fetch(url: impl Into<String>, path: impl AsRef<Path>) -> Fetch {
         builder: Builder::new(PathBuf::new()),
         headers: Vec::new(),
         if_present: IfPresent::default(),
+        checksum: None,
         observer: None,
     }
 }
@@ -45,6 +46,7 @@ pub struct Fetch {
     builder: Builder,
     headers: Vec<(HeaderName, HeaderValue)>,
     if_present: IfPresent,
+    checksum: Option<Digest>,
     observer: Option<Observer>,
 }
 
@@ -58,6 +60,18 @@ impl Fetch {
     /// What to do where a file is there already; it is taken as it is unless set.
     pub fn if_present(mut self, if_present: IfPresent) -> Self {
         self.if_present = if_present;
+        self
+    }
+
+    /// What the file's bytes must come to, see [`RequestBuilder::checksum`](crate::RequestBuilder::checksum).
+    ///
+    /// ```no_run
+    /// let digest = "sha256:b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c".parse()?;
+    /// let file = dlmanager::fetch("https://example.org/a.zip", "downloads/a.zip").checksum(digest).wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn checksum(mut self, digest: Digest) -> Self {
+        self.checksum = Some(digest);
         self
     }
 
@@ -108,6 +122,23 @@ impl Fetch {
         self.with(|builder| builder.durability(durability))
     }
 
+    /// Whether a later fetch to the same path goes on with what this one leaves where it fails, or the program ends; that is
+    /// so unless set. See [`Builder::resume`](crate::Builder::resume).
+    pub fn resume(self, resume: Resume) -> Self {
+        self.with(|builder| builder.resume(resume))
+    }
+
+    /// The longest time that a server's `Retry-After` is obeyed; 5 minutes unless set.
+    pub fn retry_after_max(self, longest: Duration) -> Self {
+        self.with(|builder| builder.retry_after_max(longest))
+    }
+
+    /// How long another process that fetches to the same path is waited for; 5 minutes unless set. See
+    /// [`Builder::lock_wait`](crate::Builder::lock_wait).
+    pub fn lock_wait(self, longest: Duration) -> Self {
+        self.with(|builder| builder.lock_wait(longest))
+    }
+
     /// The value of `User-Agent`.
     pub fn user_agent(self, user_agent: &str) -> Self {
         self.with(|builder| builder.user_agent(user_agent))
@@ -153,7 +184,8 @@ impl Fetch {
     }
 
     /// Starts it in the background, and returns a handle by which it can be canceled, observed and waited for. It goes on
-    /// without the handle. Once it has ended, nothing of it is left but its file.
+    /// without the handle. Once it has ended well or was canceled, nothing of it is left but its file; what a failed one has
+    /// is kept as [`resume`](Self::resume) says.
     ///
     /// ```no_run
     /// let download = dlmanager::fetch("https://example.org/a.zip", "downloads/a.zip").start()?;
@@ -201,6 +233,9 @@ impl Fetch {
         let mut request = Request::new(&self.url).map_err(AdmitError::from)?.name(name).if_present(self.if_present);
         for (name, value) in self.headers {
             request = request.header(name, value);
+        }
+        if let Some(digest) = self.checksum {
+            request = request.checksum(digest);
         }
         let manager = self.builder.for_directory(folder.to_path_buf()).open_on_own_thread().await?;
         let record = manager.shared().download_alone(request, self.observer, self.path)?;

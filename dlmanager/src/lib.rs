@@ -1,4 +1,5 @@
-//! A download manager to embed: one directory, many downloads, every file under its final name absent or complete.
+//! A download manager to embed: one directory, many downloads, every file under its final name absent, or complete and
+//! verified.
 //!
 //! ```no_run
 //! use dlmanager::DownloadManager;
@@ -40,9 +41,16 @@
 //!
 //! # What is promised
 //!
-//! - A file under its final name is complete. What is unfinished lives in `.dlmanager/` within the directory.
-//! - A canceled or failed download leaves nothing; a file that was there is not touched unless
-//!   [`IfPresent::Replace`] asks for it, and then it is replaced atomically.
+//! - A file that was fetched has its final name when it is complete: of the length that the server announced, of one version
+//!   from its first byte to its last, and with the [digest](RequestBuilder::checksum) that was asked for, or that the server
+//!   sent with it. What is unfinished lives in `.dlmanager/` within the directory.
+//! - A file that was there is not touched unless [`IfPresent::Replace`] asks for it, and then it is replaced atomically.
+//! - A canceled download leaves nothing. One that failed, was [interrupted](Download::interrupt), or whose process died,
+//!   leaves what it has in `.dlmanager/` where that can be gone on with: a MiB or more, of a version that the server named
+//!   by a strong validator, unless [`Builder::resume`] says otherwise. The next one of that name and URL asks for the rest,
+//!   and starts over where the server has another version by now. No bytes of two versions ever end up in one file.
+//! - Processes that fetch one name into one directory at the same time wait for each other, and one of them fetches it
+//!   ([`Builder::lock_wait`]).
 //! - With a [`PersistLimit`] the directory has been brought within its bound when a download that ended is reported.
 //! - A transport, a store or an observer that panics ends what it was doing, not the program. Should the loop end
 //!   (its runtime is shut down), everything that waits gets [`ManagerGone`].
@@ -79,9 +87,9 @@ mod waits;
 pub use builder::Builder;
 pub use dlmanager_core as core;
 pub use dlmanager_core::{
-    AdmitError, CancelError, Complete, DirectoryError, DownloadError, DownloadId, Durability, Fault, FaultKind,
-    FileName, FileStep, IfPresent, NameError, NameRule, Notice, Outcome, Pattern, Phase, Progress, Published,
-    StorePath, TimeoutKind, Unmet, UrlError, Warning,
+    AdmitError, Algorithm, CancelError, Complete, Digest, DigestError, Digests, DirectoryError, DownloadError,
+    DownloadId, Durability, Fault, FaultKind, FileName, FileStep, IfPresent, NameError, NameRule, Notice, Outcome,
+    Pattern, Phase, Progress, Published, Resume, StorePath, TimeoutKind, Unmet, UrlError, Warning,
 };
 pub use dlmanager_fs::{CreateError, Directory};
 #[cfg(any(feature = "tokio", feature = "smol"))]

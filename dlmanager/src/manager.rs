@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dlmanager_core::{AdmitError, DeleteItem, Expect, Fault, FileName, NameError, Stamp, StorePath, Unmet};
 
-use crate::shared::Shared;
+use crate::shared::{Leaving, Shared};
 use crate::sync::block_on;
 use crate::waits::Until;
 use crate::{AllDone, Builder, Closed, Download, Events, OpenError, RequestBuilder, Sweep, WaitError};
@@ -58,7 +58,8 @@ impl DownloadManager {
     ///
     /// # Errors
     ///
-    /// The URL cannot be fetched, it yields no valid name, or the manager is closed.
+    /// The URL cannot be fetched, it yields no valid name, or the manager is closed. Never [`AdmitError::Conflict`], as no
+    /// checksum is asked for: see [`RequestBuilder::checksum`].
     pub fn download(&self, url: impl AsRef<str>) -> Result<Download, AdmitError> {
         self.request(url).start()
     }
@@ -136,10 +137,27 @@ impl DownloadManager {
     }
 
     /// Cancels what runs and admits nothing more, at once. Awaiting the value, or its [`wait`](Closed::wait), is the
-    /// guarantee that nothing is half done: nothing runs, nothing unfinished is left, and observers got their last calls.
-    /// May be called again, with the same meaning.
+    /// guarantee that nothing is half done: nothing runs, nothing unfinished is left of what ran, and observers got their
+    /// last calls. May be called again, with the same meaning.
+    ///
+    /// What downloads that failed before have left for a later run stays, see [`Resume`](crate::Resume).
     pub fn close(&self) -> Closed {
-        Closed::new(self.shared())
+        Closed::new(self.shared(), Leaving::Nothing)
+    }
+
+    /// Closes as [`close`](Self::close) does, but keeps what is unfinished, as [`Download::interrupt`] does: for a program
+    /// that is told to end. When it runs again, the same downloads go on where they stopped.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let manager = dlmanager::DownloadManager::new("downloads")?;
+    /// let download = manager.download("https://example.org/large.iso")?;
+    /// // ... on Ctrl-C:
+    /// manager.close_keeping().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn close_keeping(&self) -> Closed {
+        Closed::new(self.shared(), Leaving::Unfinished)
     }
 }
 

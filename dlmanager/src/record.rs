@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
-use dlmanager_core::{Outcome, Progress};
+use dlmanager_core::{Digest, Digests, Outcome, Progress};
 
 use crate::hooks::Hook;
 use crate::observe::{Observation, Observer};
@@ -14,6 +14,8 @@ use crate::{DownloadedFile, Error, How, Subject};
 /// The state of a download as its users see it.
 pub(crate) struct Record {
     pub(crate) subject: Arc<Subject>,
+    /// What its file is held to.
+    expected: Option<Digest>,
     cell: Mutex<Cell>,
 }
 
@@ -30,8 +32,8 @@ pub(crate) struct Cell {
 }
 
 impl Record {
-    pub(crate) fn new(subject: Subject) -> Arc<Self> {
-        Arc::new(Self { subject: Arc::new(subject), cell: Mutex::default() })
+    pub(crate) fn new(subject: Subject, expected: Option<Digest>) -> Arc<Self> {
+        Arc::new(Self { subject: Arc::new(subject), expected, cell: Mutex::default() })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Cell> {
@@ -100,6 +102,7 @@ impl Record {
                 url: complete.url.clone(),
                 requests: complete.requests,
                 length_unverified: complete.length_unverified,
+                digests: complete.digests.clone(),
                 content_encoding: complete.content_encoding.clone(),
             }),
             Outcome::Present { length } => Ok(DownloadedFile {
@@ -109,6 +112,7 @@ impl Record {
                 url: self.subject.url.clone(),
                 requests: 0,
                 length_unverified: false,
+                digests: self.expected.into_iter().collect::<Digests>(),
                 content_encoding: None,
             }),
             Outcome::Canceled => Err(Error::Canceled),

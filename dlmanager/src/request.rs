@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use dlmanager_core::{AdmitError, FileName, IfPresent, Progress, Request};
+use dlmanager_core::{AdmitError, Digest, FileName, IfPresent, Progress, Request};
 use http::{HeaderName, HeaderValue};
 
 use crate::Download;
@@ -49,6 +49,25 @@ impl<'a> RequestBuilder<'a> {
         self
     }
 
+    /// What the file's bytes must come to. What was fetched is dropped where it does not, and fetched once more from its
+    /// first byte on; then it is a [`ChecksumMismatch`](crate::DownloadError::ChecksumMismatch). A file that is there
+    /// already is held to it as well: another one is a [`PresentMismatch`](crate::DownloadError::PresentMismatch), unless
+    /// [`IfPresent::Replace`] asks for it to be replaced.
+    ///
+    /// ```no_run
+    /// use dlmanager::{Digest, DownloadManager};
+    ///
+    /// let manager = DownloadManager::new("downloads")?;
+    /// let digest: Digest = "sha256:b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c".parse()?;
+    /// let file = manager.request("https://example.org/tool.zip").checksum(digest).start()?.wait()?;
+    /// assert_eq!(file.digests.get(digest.algorithm()), Some(&digest));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn checksum(mut self, digest: Digest) -> Self {
+        self.request = self.request.map(|request| request.checksum(digest));
+        self
+    }
+
     /// An observer from the beginning on, see [`Download::set_progress`]. It replaces that of a download that is joined.
     pub fn progress(mut self, observer: impl FnMut(&Progress) + Send + 'static) -> Self {
         self.observer = Some(Box::new(observer));
@@ -59,7 +78,9 @@ impl<'a> RequestBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// The URL cannot be fetched, the name is not valid, or the manager is closed.
+    /// The URL cannot be fetched, the name is not valid, or the manager is closed; or a download of that name runs whose
+    /// file is held to another checksum than this one's, or to none ([`AdmitError::Conflict`]). Who asks for no checksum
+    /// joins any.
     pub fn start(self) -> Result<Download, AdmitError> {
         let record = self.shared.download(self.request?, self.observer)?;
         Ok(Download::new(record, Arc::clone(self.shared)))

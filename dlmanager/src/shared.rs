@@ -36,6 +36,14 @@ pub(crate) struct Shared {
     telling: AtomicUsize,
 }
 
+/// What canceled downloads leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    Nothing,
+    /// What can be gone on with later.
+    Unfinished,
+}
+
 /// A job for observers or hooks. The last one of a manager that has ended ends the events.
 struct Telling(Arc<Shared>);
 
@@ -97,7 +105,7 @@ impl Shared {
         alone: Option<PathBuf>,
     ) -> Result<Arc<Record>, AdmitError> {
         let name = request.file_name()?;
-        let url = request.url().clone();
+        let (url, expected) = (request.url().clone(), request.expected());
         let is_alone = alone.is_some();
         let dest = alone.unwrap_or_else(|| self.directory.join(name.as_str()));
         let now = self.now();
@@ -117,7 +125,7 @@ impl Shared {
             Admission::Started(_) => None,
         };
         let record = joined.unwrap_or_else(|| {
-            let record = Record::new(Subject { id, url, name, dest });
+            let record = Record::new(Subject { id, url, name, dest }, expected);
             state.records.insert(id, Arc::clone(&record));
             state.waits.started(id);
             record
@@ -136,24 +144,30 @@ impl Shared {
         Ok(record)
     }
 
-    pub(crate) fn cancel(&self, record: &Record) -> Result<(), CancelError> {
+    pub(crate) fn cancel(&self, record: &Record, leaving: Leaving) -> Result<(), CancelError> {
         let now = self.now();
         let mut state = self.lock();
         if state.phase != Phase::Running {
             return Err(CancelError::Unknown);
         }
-        state.core.cancel(now, record.subject.id)?;
+        match leaving {
+            Leaving::Nothing => state.core.cancel(now, record.subject.id)?,
+            Leaving::Unfinished => state.core.interrupt(now, record.subject.id)?,
+        }
         record.lock().canceled = true;
         self.wake_loop(state);
         Ok(())
     }
 
     /// Cancels all and admits nothing more.
-    pub(crate) fn close(&self) {
+    pub(crate) fn close(&self, leaving: Leaving) {
         let now = self.now();
         let mut state = self.lock();
         if state.phase == Phase::Running {
-            state.core.close(now);
+            match leaving {
+                Leaving::Nothing => state.core.close(now),
+                Leaving::Unfinished => state.core.close_keeping(now),
+            }
             self.wake_loop(state);
         }
     }
@@ -162,7 +176,7 @@ impl Shared {
     pub(crate) fn abandon(&self) {
         let stands_alone = !matches!(self.lock().alone, Alone::No);
         if !stands_alone {
-            self.close();
+            self.close(Leaving::Nothing);
         }
     }
 

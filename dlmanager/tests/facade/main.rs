@@ -6,6 +6,8 @@
 #[cfg(feature = "tokio")]
 mod awaiting;
 #[cfg(feature = "tokio")]
+mod checksums;
+#[cfg(feature = "tokio")]
 mod closing;
 #[cfg(feature = "tokio")]
 mod downloads;
@@ -26,6 +28,8 @@ mod parity;
 mod proxies;
 #[cfg(feature = "tokio")]
 mod registering;
+#[cfg(feature = "tokio")]
+mod resuming;
 mod retries;
 #[cfg(feature = "tokio")]
 mod sharing;
