@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use dlmanager::{HeaderName, HeaderValue, PersistLimit};
+use dlmanager::{Digest, HeaderName, HeaderValue, PersistLimit};
 
 use crate::values;
 
@@ -18,9 +18,12 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 when every file is there; 1 when at least one is not; 2 when something was wrong with what was asked, and nothing was \
 fetched; 130 when interrupted. A second Ctrl-C leaves at once.";
 
+const CHECKSUMS: &str = "\
+Checksums: sha256:HEX, sha512:HEX, blake3:HEX; sha1:HEX and md5:HEX tell damage, but no intent.";
+
 const INPUT_FILE: &str = "\
-Input file: a URL a line, and after it, if wanted, the name of its file. Empty lines are skipped, and a word that \
-begins with '#' starts a comment.";
+Input file: a URL a line, and after it, if wanted, the name of its file and its checksum (ALGO:HEX). Empty lines are skipped, \
+and a word that begins with '#' starts a comment.";
 
 /// Fetches files into a directory, and keeps the directory within its bounds.
 #[derive(Debug, Parser)]
@@ -37,17 +40,18 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Show the whole job against a server that it brings along, in a temporary folder.
     ///
-    /// Several downloads, a connection that is cut and tried again, a download that is joined, a file that is there already, one
-    /// that is canceled, and evictions. The closing table compares what was told with the bytes on the disk; exit code 1 where
+    /// Several downloads, a connection that is cut and resumed, a download that is joined, a checksum that is right and one that
+    /// is wrong, a file that is there already, one that is canceled, and evictions. The closing table compares what was told with the bytes on the disk; exit code 1 where
     /// they differ.
     Demo,
 }
 
 /// Fetch files into a directory.
 ///
-/// Every file is absent or complete under its final name. One that is there already is left as it is.
+/// Every file is absent, or complete and verified, under its final name. One that is there already is left as it is. What is
+/// unfinished is kept in DIR/.dlmanager/ when a download fails or is interrupted, and the same command goes on with it.
 #[derive(Debug, Args)]
-#[command(args_override_self = true, after_long_help = format!("{INPUT_FILE}\n\n{SIZES}\n{DURATIONS}\n\n{EXIT_CODES}"))]
+#[command(args_override_self = true, after_long_help = format!("{INPUT_FILE}\n\n{CHECKSUMS}\n{SIZES}\n{DURATIONS}\n\n{EXIT_CODES}"))]
 pub(crate) struct GetArgs {
     /// What to fetch
     #[arg(value_name = "URL", required_unless_present = "input_file")]
@@ -75,6 +79,10 @@ pub(crate) struct GetArgs {
 
     #[command(flatten)]
     pub(crate) limit: OptionalLimit,
+
+    /// The digest that the file must have, also one that is there already; only with a single URL
+    #[arg(long, value_name = "ALGO:HEX", conflicts_with = "input_file", value_parser = values::digest)]
+    pub(crate) checksum: Option<Digest>,
 
     /// Do not fetch a file that is longer than this
     #[arg(long, value_name = "SIZE", value_parser = values::size_above_zero)]
@@ -112,8 +120,8 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "WHAT", default_value = "data")]
     pub(crate) durability: Durability,
 
-    /// What becomes of unfinished files; for now they are always removed ('within-run' and 'across-runs' are not there yet)
-    #[arg(long, value_name = "WHEN", default_value = "never")]
+    /// Go on with what is unfinished, where the server shows that its file is still the same
+    #[arg(long, value_name = "WHEN", default_value = "across-runs")]
     pub(crate) resume: Resume,
 
     /// What carries the bytes
@@ -158,10 +166,6 @@ impl OptionalLimit {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Not there yet")]
 pub(crate) struct NotYet {
-    /// The digest that the file must have; only with a single URL
-    #[arg(long, value_name = "ALGO:HEX")]
-    pub(crate) checksum: Option<String>,
-
     /// Take the file's name from the server
     #[arg(long)]
     pub(crate) content_disposition: bool,
@@ -250,11 +254,11 @@ pub(crate) enum Durability {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Resume {
-    /// Everything unfinished is removed
+    /// Start over each time, and remove everything unfinished
     Never,
-    /// Go on where a broken connection ended (not there yet)
+    /// Go on where a broken connection ended; remove what a download that failed has
     WithinRun,
-    /// Go on where an earlier run ended, too (not there yet)
+    /// Go on where an earlier run ended, too, however it ended
     AcrossRuns,
 }
 
@@ -284,13 +288,13 @@ mod tests {
     #[test]
     fn of_a_repeated_single_valued_option_the_last_wins_and_headers_add_up() {
         let line = "dlmanager get u -d a -d b -j 1 -j 2 --size-limit 1 --size-limit 2 -q -q --timeout 1s --timeout 2s \
-                    --resume never --resume never -o x -o y --if-present skip --if-present replace \
+                    --resume within-run --resume never -o x -o y --if-present skip --if-present replace \
                     --header a:1 --header b:2";
         // The value of a header field is split off by the shell in real life.
         let parsed = CommandLine::try_parse_from(line.split_whitespace()).unwrap();
         let Command::Get(get) = parsed.command else { panic!("not get") };
         assert_eq!((get.dir, get.jobs, get.limit.size_limit), ("b".into(), 2, Some(2)));
         assert_eq!((get.timeout, get.output.as_deref()), (Some(Duration::from_secs(2)), Some("y")));
-        assert_eq!((get.if_present, get.headers.len()), (IfPresent::Replace, 2));
+        assert_eq!((get.if_present, get.resume, get.headers.len()), (IfPresent::Replace, Resume::Never, 2));
     }
 }

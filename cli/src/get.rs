@@ -1,6 +1,6 @@
 //! `dlmanager get`
 
-use dlmanager::{Builder, DownloadManager, Durability, IfPresent, IoRuntime, TlsConfig, TlsConfigBuilder};
+use dlmanager::{Builder, DownloadManager, Durability, IfPresent, IoRuntime, Resume, TlsConfig, TlsConfigBuilder};
 
 use crate::args::{self, GetArgs};
 use crate::exit::Exit;
@@ -17,7 +17,7 @@ pub(crate) fn get(args: &GetArgs) -> Result<Exit, Misuse> {
     let jobs = plan(args)?;
     let manager = open(builder(args, tls(args)?))?;
     let mut report = Report::new(if args.json { Output::Json } else { Output::Paths }, args.quiet, jobs.len());
-    let mut run = Run::new(&manager, &interrupt);
+    let mut run = Run::new(&manager, &interrupt, interruption(args.resume));
     for job in &jobs {
         if run.is_interrupted(&mut report) {
             break;
@@ -41,11 +41,22 @@ pub(crate) fn get(args: &GetArgs) -> Result<Exit, Misuse> {
     })
 }
 
+/// What is said on Ctrl-C.
+const fn interruption(resume: args::Resume) -> &'static str {
+    match resume {
+        args::Resume::AcrossRuns => "what is unfinished is kept, and the same command goes on where it stopped",
+        args::Resume::Never | args::Resume::WithinRun => "canceling what runs",
+    }
+}
+
 fn start(job: &Job, args: &GetArgs, manager: &DownloadManager, run: &mut Run<'_>, report: &mut Report) {
     let mut request = manager.request(&job.url).name(job.name.as_str()).if_present(match args.if_present {
         args::IfPresent::Replace => IfPresent::Replace,
         args::IfPresent::Skip | args::IfPresent::Revalidate => IfPresent::Skip,
     });
+    if let Some(checksum) = job.checksum {
+        request = request.checksum(checksum);
+    }
     for (name, value) in &args.headers {
         request = request.header(name.clone(), value.clone());
     }
@@ -73,6 +84,11 @@ fn builder(args: &GetArgs, tls: TlsConfig) -> Builder {
             args::Durability::None => Durability::None,
             args::Durability::Data => Durability::Data,
             args::Durability::Full => Durability::Full,
+        })
+        .resume(match args.resume {
+            args::Resume::Never => Resume::Never,
+            args::Resume::WithinRun => Resume::WithinRun,
+            args::Resume::AcrossRuns => Resume::AcrossRuns,
         })
         .runtime(match args.transport {
             args::Transport::Hyper => IoRuntime::Tokio,

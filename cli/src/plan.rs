@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use dlmanager::core::{Config, Instant, Manager, Request};
-use dlmanager::{AdmitError, FileName, HeaderName, HeaderValue, NameRule, Url, UrlError};
+use dlmanager::{AdmitError, Digest, FileName, HeaderName, HeaderValue, NameRule, Url, UrlError};
 
-use crate::args::{GetArgs, IfPresent, Resume};
+use crate::args::{GetArgs, IfPresent};
 use crate::input::{self, Place, Wish};
 use crate::misuse::Misuse;
+use crate::values;
 
 /// A file to fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,7 @@ pub(crate) struct Job {
     /// As it was given, user info included.
     pub(crate) url: String,
     pub(crate) name: FileName,
+    pub(crate) checksum: Option<Digest>,
 }
 
 /// What to fetch: each name once.
@@ -24,11 +26,19 @@ pub(crate) fn plan(args: &GetArgs) -> Result<Vec<Job>, Misuse> {
     if args.output.is_some() && args.urls.len() > 1 {
         return Err(Misuse::new("--output names one file, and there are several URLs: use --input-file to name each"));
     }
+    if args.checksum.is_some() && args.urls.len() > 1 {
+        return Err(Misuse::new("--checksum is that of one file, and there are several URLs: use --input-file"));
+    }
     if let Some(path) = &args.input_file {
         wishes.extend(input::read(path)?);
     }
     check_headers(&args.headers)?;
-    check_wishes(&wishes)
+    let mut jobs = check_wishes(&wishes)?;
+    // Where there is one, there is one URL.
+    if let (Some(checksum), [job]) = (args.checksum, &mut jobs[..]) {
+        job.checksum = Some(checksum);
+    }
+    Ok(jobs)
 }
 
 fn argument(url: &str, name: Option<&str>) -> Wish {
@@ -37,11 +47,8 @@ fn argument(url: &str, name: Option<&str>) -> Wish {
 
 fn not_yet(args: &GetArgs) -> Vec<String> {
     let asked = [
-        (args.not_yet.checksum.is_some(), "--checksum"),
         (args.not_yet.content_disposition, "--content-disposition"),
         (args.not_yet.proxy.is_some(), "--proxy"),
-        (args.resume == Resume::WithinRun, "--resume within-run"),
-        (args.resume == Resume::AcrossRuns, "--resume across-runs"),
         (args.if_present == IfPresent::Revalidate, "--if-present revalidate"),
     ];
     asked.into_iter().filter(|(asked, _)| *asked).map(|(_, option)| Misuse::not_yet(option)).collect()
@@ -58,35 +65,50 @@ fn check_headers(headers: &[(HeaderName, HeaderValue)]) -> Result<(), Misuse> {
 }
 
 fn check_wishes(wishes: &[Wish]) -> Result<Vec<Job>, Misuse> {
-    let mut jobs = Vec::new();
+    let mut jobs: Vec<Job> = Vec::new();
     let mut problems = Vec::new();
-    let mut places: BTreeMap<FileName, (Url, &Place)> = BTreeMap::new();
+    let mut places: BTreeMap<FileName, Taken<'_>> = BTreeMap::new();
     for wish in wishes {
-        let (url, name) = match check_wish(wish) {
+        let Checked { url, name, checksum } = match check_wish(wish) {
             Ok(checked) => checked,
             Err(problem) => {
                 problems.push(format!("{}{problem}", wish.place));
                 continue;
             }
         };
-        match places.get(&name) {
-            Some((earlier, _)) if *earlier == url => {}
-            Some((earlier, place)) => problems.push(format!(
+        let Some(Taken { url: earlier, place, job }) = places.get_mut(&name) else {
+            places.insert(name.clone(), Taken { url, place: &wish.place, job: jobs.len() });
+            jobs.push(Job { url: wish.url.clone(), name, checksum });
+            continue;
+        };
+        let Some(job) = jobs.get_mut(*job).filter(|_| *earlier == url) else {
+            problems.push(format!(
                 "{}the name {:?} is taken already, {}for {earlier}: give one of them another name",
                 wish.place,
                 name.as_str(),
                 from(place)
+            ));
+            continue;
+        };
+        // The same once more, which may be said with its checksum once and without it once.
+        match job.checksum {
+            Some(other) if checksum.is_some_and(|checksum| checksum != other) => problems.push(format!(
+                "{}the file {:?} has another checksum already, {}{other}: leave one of them out",
+                wish.place,
+                name.as_str(),
+                from(place)
             )),
+            Some(_) => {}
             None => {
-                jobs.push(Job { url: wish.url.clone(), name: name.clone() });
-                places.insert(name, (url, &wish.place));
+                job.checksum = checksum;
+                *place = &wish.place;
             }
         }
     }
-    for (name, (_, place)) in &places {
+    for (name, Taken { place, .. }) in &places {
         for (end, _) in name.as_str().match_indices('/') {
             let folder = &name.as_str()[..end];
-            if let Some((_, other)) = places.get(folder) {
+            if let Some(Taken { place: other, .. }) = places.get(folder) {
                 problems.push(format!(
                     "{place}{folder:?} would have to be a folder for {:?}, and is the name of a file, too{}",
                     name.as_str(),
@@ -106,10 +128,23 @@ fn from(place: &Place) -> String {
     }
 }
 
-fn check_wish(wish: &Wish) -> Result<(Url, FileName), String> {
-    if wish.checksum.is_some() {
-        return Err(Misuse::not_yet("a checksum in the input file"));
-    }
+/// Who has a name.
+struct Taken<'a> {
+    url: Url,
+    place: &'a Place,
+    /// Which of the jobs it is.
+    job: usize,
+}
+
+/// A wish that makes sense.
+struct Checked {
+    url: Url,
+    name: FileName,
+    checksum: Option<Digest>,
+}
+
+fn check_wish(wish: &Wish) -> Result<Checked, String> {
+    let checksum = wish.checksum.as_deref().map(values::digest).transpose().map_err(|error| error.to_string())?;
     let mut request = Request::new(&wish.url).map_err(|error| url_problem(&error))?;
     if let Some(name) = &wish.name {
         let name = FileName::new(name).map_err(|error| match error.rule() {
@@ -123,7 +158,7 @@ fn check_wish(wish: &Wish) -> Result<(Url, FileName), String> {
         let advice = if wish.place == Place::Argument { "--output NAME" } else { "a name after the URL" };
         format!("{url}: {error} (with {advice})")
     })?;
-    Ok((url, name))
+    Ok(Checked { url, name, checksum })
 }
 
 fn url_problem(error: &UrlError) -> String {

@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dlmanager::{DownloadId, DownloadedFile, Error, Notice, Progress, Subject, Unmet, Warning};
+use dlmanager::{DownloadError, DownloadId, DownloadedFile, Error, Notice, Progress, Subject, Unmet, Warning};
 
 use crate::out::Out;
 use crate::text;
@@ -93,6 +93,9 @@ impl Report {
                 let cause = format!("attempt {attempt} failed, the next in {}: {cause}", text::duration(*delay));
                 self.view.retrying(*id, download.name.as_str(), *delay, &cause);
             }
+            Notice::Locked { .. } => {
+                self.note(&format!("{}: another process is fetching it, which is waited for", download.name));
+            }
             _ => {}
         }
     }
@@ -118,7 +121,7 @@ impl Report {
             }
             Err(error) => {
                 self.tally.failed += 1;
-                self.error(&format!("{name}: {error} ({})", download.url));
+                self.error(&format!("{name}: {} ({})", error_text(error), download.url));
             }
         }
     }
@@ -132,7 +135,9 @@ impl Report {
         self.tally.fetched += 1;
         self.tally.fetched_bytes = self.tally.fetched_bytes.saturating_add(file.length);
         let took = begun.map(|begun| format!(" in {}", text::duration(begun.elapsed()))).unwrap_or_default();
-        self.note(&format!("{name}: fetched, {length}{took}"));
+        let digests: Vec<_> = file.digests.iter().map(|digest| digest.algorithm().name()).collect();
+        let verified = if digests.is_empty() { String::new() } else { format!(", {} verified", digests.join(" and ")) };
+        self.note(&format!("{name}: fetched, {length}{took}{verified}"));
         if file.length_unverified {
             self.warning(&format!("{name}: nothing said how long the file is, so it may have been cut short"));
         }
@@ -201,6 +206,21 @@ impl Report {
                 false
             }
         }
+    }
+}
+
+/// The error, and what can be done about it.
+fn error_text(error: &Error) -> String {
+    match error {
+        Error::Failed(DownloadError::ChecksumMismatch { expected, actual }) => format!(
+            "what was fetched is {actual}, not {expected}, and was dropped: either the checksum is that of another file \
+             or version, or the server's copy is not what it should be"
+        ),
+        Error::Failed(DownloadError::PresentMismatch { expected, actual, .. }) => format!(
+            "the file that is there is {actual}, not {expected}, and is left as it is: say --if-present replace to have it \
+             replaced, or remove it"
+        ),
+        error => error.to_string(),
     }
 }
 

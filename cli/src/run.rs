@@ -19,13 +19,16 @@ pub(crate) struct Run<'a> {
     running: HashMap<DownloadId, Download>,
     interrupt: &'a Interrupt,
     interrupted: bool,
+    /// What is said then.
+    interruption: &'static str,
 }
 
 impl<'a> Run<'a> {
-    /// From now on an interrupt cancels what runs.
-    pub(crate) fn new(manager: &'a DownloadManager, interrupt: &'a Interrupt) -> Self {
+    /// From now on an interrupt cancels what runs, keeps what can be gone on with, and says `interruption`.
+    pub(crate) fn new(manager: &'a DownloadManager, interrupt: &'a Interrupt, interruption: &'static str) -> Self {
         interrupt.catch();
-        Self { events: manager.events(), manager, running: HashMap::new(), interrupt, interrupted: false }
+        let events = manager.events();
+        Self { events, manager, running: HashMap::new(), interrupt, interrupted: false, interruption }
     }
 
     /// Waits for the end of this download, too.
@@ -41,9 +44,9 @@ impl<'a> Run<'a> {
     pub(crate) fn is_interrupted(&mut self, report: &mut Report) -> bool {
         if self.interrupt.is_set() && !self.interrupted {
             self.interrupted = true;
-            report.note("interrupted: canceling what runs (once more to leave at once)");
+            report.note(&format!("interrupted: {} (once more to leave at once)", self.interruption));
             // Waited for at the end.
-            drop(self.manager.close());
+            drop(self.manager.close_keeping());
         }
         self.interrupted
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use dlmanager::Progress;
 use indicatif::HumanBytes;
 
 /// The text with what a terminal would act on, or show in another order, written as an escape sequence: names in a
@@ -53,6 +54,12 @@ fn is_active(c: char) -> bool {
 /// `1.50 GiB`
 pub(crate) fn bytes(bytes: u64) -> String {
     HumanBytes(bytes).to_string()
+}
+
+/// `goes on at 1.50 GiB of 2.00 GiB`, where the first that is heard of a download is that it has some bytes already.
+pub(crate) fn goes_on(first: &Progress) -> Option<String> {
+    let of_total = first.total.map(|total| format!(" of {}", bytes(total))).unwrap_or_default();
+    (first.received > 0).then(|| format!("goes on at {}{of_total}", bytes(first.received)))
 }
 
 /// `0.4s`, `59s`, `1m 5s`, `2h 30m`, `3d 4h`: the two largest units.

@@ -1,8 +1,8 @@
-//! Values of options: sizes, durations, header fields.
+//! Values of options: sizes, durations, header fields, checksums.
 
 use std::time::Duration;
 
-use dlmanager::{HeaderName, HeaderValue};
+use dlmanager::{Digest, DigestError, HeaderName, HeaderValue};
 use jiff::SignedDuration;
 
 /// Parses a size in bytes: `4096`, `10K`, `10KiB`, `500MB`, `1.5GiB`.
@@ -82,6 +82,11 @@ pub(crate) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let value = HeaderValue::from_str(value.trim_matches([' ', '\t']))
         .map_err(|_| "the field's value has a control character, or one beyond Latin-1")?;
     Ok((name, value))
+}
+
+/// Parses a checksum: `sha256:HEX`.
+pub(crate) fn digest(text: &str) -> Result<Digest, DigestError> {
+    text.trim().parse()
 }
 
 #[cfg(test)]

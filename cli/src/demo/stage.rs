@@ -55,7 +55,7 @@ impl<'a> Stage<'a> {
             origin: Origin::start().context("cannot start an origin on 127.0.0.1")?,
             manager,
             events: manager.events(),
-            run: Run::new(manager, interrupt),
+            run: Run::new(manager, interrupt, "canceling what runs"),
             report: Report::new(Output::Nothing, false, DOWNLOADS),
             seen: Seen::default(),
             truth: HashMap::new(),

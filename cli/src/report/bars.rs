@@ -109,7 +109,10 @@ impl View for Bars {
             bar.set_position(progress.received);
             bar.set_message(Row::of_terminal().numbers(progress));
         }
-        self.running.insert(id, *progress);
+        let is_first = self.running.insert(id, *progress).is_none();
+        if let Some(start) = text::goes_on(progress).filter(|_| is_first) {
+            self.line(&format!("{name}: {start}"));
+        }
         self.show_total();
     }
 
@@ -232,11 +235,26 @@ mod tests {
         let mut bars = Bars::drawn_on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 1);
         let id = ids(1)[0];
         let progress = |received, total| Progress { received, total, speed: None, time_left: None, rewinds: 0 };
+        bars.progress(id, "a", &progress(0, None));
         bars.progress(id, "a", &progress(1024, None));
         assert!(rows(&terminal)[0].contains("1.00 KiB") && !rows(&terminal)[0].contains('['));
         bars.progress(id, "a", &progress(2048, Some(4096)));
         assert!(rows(&terminal)[0].contains("2.00 KiB") && rows(&terminal)[0].contains("[=="));
         bars.retrying(id, "a", Duration::from_millis(1500), "the connection broke");
         assert!(rows(&terminal)[0].contains("tries again in 1.5s"), "{:#?}", rows(&terminal));
+    }
+
+    #[test]
+    fn one_that_is_resumed_says_once_where_it_goes_on_and_its_bar_starts_there() {
+        let terminal = InMemoryTerm::new(20, 80);
+        let mut bars = Bars::drawn_on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 1);
+        let id = ids(1)[0];
+        for received in [2048, 3072] {
+            let progress = Progress { received, total: Some(4096), speed: None, time_left: None, rewinds: 0 };
+            bars.progress(id, "a", &progress);
+        }
+        let shown = rows(&terminal);
+        assert_eq!((shown.len(), shown[0].as_str()), (2, "a: goes on at 2.00 KiB of 4.00 KiB"), "{shown:#?}");
+        assert!(shown[1].contains("3.00 KiB") && shown[1].contains("[===="), "{shown:#?}");
     }
 }

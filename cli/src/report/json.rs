@@ -34,7 +34,8 @@ pub(super) fn news(download: &Subject, notice: &Notice) -> Option<Value> {
     })
 }
 
-/// The end of a download. `path` and `bytes` are null where no file is there, `error` where none happened.
+/// The end of a download. `path` and `bytes` are null where no file is there, `error` where none happened. `digest` is the
+/// strongest one that the file was found to have, null where nobody said what it should be.
 pub(super) fn finished(download: &Subject, result: &Result<DownloadedFile, Error>) -> Value {
     let outcome = match result {
         Ok(file) => match file.how {
@@ -45,6 +46,7 @@ pub(super) fn finished(download: &Subject, result: &Result<DownloadedFile, Error
         Err(_) => "failed",
     };
     let file = result.as_ref().ok();
+    let digest = file.and_then(|file| file.digests.iter().next());
     let error = result.as_ref().err().filter(|error| !error.is_canceled());
     json!({
         "event": "finished",
@@ -53,6 +55,7 @@ pub(super) fn finished(download: &Subject, result: &Result<DownloadedFile, Error
         "outcome": outcome,
         "path": file.map(|file| file.path.to_string_lossy()),
         "bytes": file.map(|file| file.length),
+        "digest": digest.map(ToString::to_string),
         "error": error.map(|error| json!({ "kind": error.kind(), "message": error.to_string() })),
         "final_url": file.map(|file| file.url.as_str()),
         "requests": file.map(|file| file.requests),

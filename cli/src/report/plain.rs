@@ -40,6 +40,9 @@ impl Plain {
         let next = self.next(id, now);
         if !std::mem::replace(&mut next.started, true) {
             next.progress = now + INTERVAL;
+            if let Some(start) = text::goes_on(progress) {
+                return Some(format!("{name}: {start}"));
+            }
             let length = progress.total.map_or_else(|| "unknown length".into(), text::bytes);
             return Some(format!("{name}: fetching, {length}"));
         }
@@ -122,6 +125,9 @@ mod tests {
                 lines.extend(plain.retry_is_due(id, now).then(|| (tenth, "retry".into())));
             }
         }
+        let resumed = Progress { received: 1024, total: Some(2048), ..Progress::default() };
+        let line = plain.progress_line(ids(2)[1], "b", &resumed, begin);
+        assert_eq!(line.as_deref(), Some("b: goes on at 1.00 KiB of 2.00 KiB"));
         let lines: Vec<_> = lines.iter().map(|(tenth, line)| (*tenth, line.as_str())).collect();
         let expected = [
             (0, "a: fetching, 300.00 KiB"),

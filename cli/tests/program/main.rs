@@ -1,11 +1,18 @@
 //! The program itself, against an origin on loopback.
 
+mod checksums;
+#[cfg(unix)]
+mod child;
+#[cfg(unix)]
+mod damaged;
 mod demo;
 mod evict;
 mod get;
 #[cfg(unix)]
 mod interrupt;
 mod json;
+#[cfg(unix)]
+mod killed;
 mod limit;
 mod list;
 mod misuse;

@@ -43,7 +43,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("get -i twice", &["twice:3: ", "\"a\" is taken already, in line 1"]),
     ("get -i folders", &["folders:2: ", "\"a\" would have to be a folder for \"a/b\""]),
     ("get -i bad", &["bad:2: ", "is not a URL", "bad:3: ", "separator", "bad:5: ", "scheme"]),
-    ("get -i sums", &["sums:1: ", "checksum", "not there yet"]),
+    ("get -i sums", &["sums:1: ", "sha256 has 64 hexadecimal digits", "sums:2: ", "none of sha256"]),
+    ("get -i others", &["others:3: ", "\"a\" has another checksum already, in line 2", "md5:aaaa"]),
     ("get {}/a -d file", &["file is not a directory"]),
     ("get {}/a -d file/below", &["file is not a directory"]),
     ("get {}/a --size-limit 10X", &["--size-limit", "10GiB"]),
@@ -63,12 +64,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("get {}/a --header Range:bytes=0-1", &["--header", "\"range\" cannot be set"]),
     ("get {}/a --if-present maybe", &["--if-present"]),
     ("get {}/a --durability some", &["--durability"]),
-    ("get {}/a --checksum sha256:00", &["--checksum is not there yet"]),
+    ("get {}/a --checksum sha256:00", &["--checksum", "sha256 has 64 hexadecimal digits"]),
+    ("get {}/a --checksum d41d8cd98f00b204e9800998ecf8427e", &["--checksum", "ALGORITHM:HEX"]),
+    ("get {}/a {}/b --checksum md5:d41d8cd98f00b204e9800998ecf8427e", &["--checksum", "several", "--input-file"]),
+    ("get -i list --checksum md5:d41d8cd98f00b204e9800998ecf8427e", &["--checksum", "--input-file"]),
     ("get {}/a --cacert no-such-file", &["--cacert", "no-such-file"]),
     ("get {}/a --content-disposition", &["--content-disposition is not there yet"]),
     ("get {}/a --proxy http://127.0.0.1:1", &["--proxy is not there yet"]),
-    ("get {}/a --resume within-run", &["--resume within-run is not there yet"]),
-    ("get {}/a --resume across-runs", &["--resume across-runs is not there yet"]),
+    ("get {}/a --resume sometimes", &["--resume", "across-runs"]),
     ("get {}/a --transport pigeon", &["--transport", "pigeon"]),
     ("get {}/a --if-present revalidate", &["--if-present revalidate is not there yet"]),
     ("get {}/a --no-such-option", &["--no-such-option"]),
@@ -86,7 +89,9 @@ fn each_is_told_and_nothing_is_fetched_or_made() {
     bench.write("twice", &format!("{}\n# comment\n{}\n", url("/x/a"), url("/y/a")));
     bench.write("folders", &format!("{}\n{} a/b\n", url("/a"), url("/b")));
     bench.write("bad", &format!("{}\nnot-a-url\n{1} a\\b\n{1} ok\ngopher://x/a b\n", url("/a"), url("/b")));
-    bench.write("sums", &format!("{} a sha256:00\n", url("/a")));
+    bench.write("sums", &format!("{0} a sha256:00\n{0} b crc:00\n", url("/a")));
+    let (a, b) = ("a".repeat(32), "b".repeat(32));
+    bench.write("others", &format!("{0}\n{0} md5:{a}\n{0} a md5:{b}\n", url("/a")));
     let names = bench.names("");
     for (line, says) in TABLE {
         // Of a repeated option the last one wins, so that a directory of the line's own stands.
@@ -118,7 +123,8 @@ fn help_and_version_are_no_misuse() {
         assert!(!ran.stdout.is_empty() && ran.stderr.is_empty(), "{line}: {ran:#?}");
     }
     let help = bench.run("get --help").stdout;
-    for text in ["powers of 1024", "130", "[default: never]", "not there yet", "--content-disposition"] {
+    for text in ["powers of 1024", "130", "[default: across-runs]", "blake3", "not there yet", "--content-disposition"]
+    {
         assert!(help.contains(text), "{text:?} is not in {help}");
     }
 }

@@ -2,9 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::support::{Bench, PROXY_VARIABLES, Ran};
-
-const TRANSPORTS: [&str; 2] = ["hyper", "smol"];
+use crate::support::{Bench, PROXY_VARIABLES, Ran, TRANSPORTS};
 
 /// How often standard error tells of a proxy.
 fn told(ran: &Ran) -> usize {

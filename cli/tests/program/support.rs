@@ -13,6 +13,9 @@ use tempfile::TempDir;
 /// How long anything may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
+/// What carries the bytes.
+pub(crate) const TRANSPORTS: [&str; 2] = ["hyper", "smol"];
+
 /// Where the environment names proxies.
 pub(crate) const PROXY_VARIABLES: [&str; 6] =
     ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
@@ -51,8 +54,13 @@ impl Bench {
 
     /// The program, to be run in the folder with these arguments, separated by blanks; `{}` is the origin's URL.
     pub(crate) fn command(&self, line: &str) -> Command {
+        self.command_of(self.arguments(line))
+    }
+
+    /// The arguments in a line, separated by blanks; `{}` is the origin's URL.
+    pub(crate) fn arguments(&self, line: &str) -> Vec<String> {
         let line = line.replace("{}", self.origin.url("").trim_end_matches('/'));
-        self.command_of(line.split_whitespace())
+        line.split_whitespace().map(String::from).collect()
     }
 
     pub(crate) fn command_of(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {

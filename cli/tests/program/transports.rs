@@ -2,9 +2,7 @@
 
 use dlmanager_origin::{At, Body, Cut, Reply, ServerCertificate};
 
-use crate::support::Bench;
-
-const TRANSPORTS: [&str; 2] = ["hyper", "smol"];
+use crate::support::{Bench, TRANSPORTS};
 
 /// What happened, without what depends on time and port.
 fn story(bench: &Bench, transport: &str) -> Vec<String> {
