@@ -1,6 +1,8 @@
 //! The program as a process that is looked at while it runs, signalled, and killed.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -28,7 +30,24 @@ enum Stream {
 impl Running {
     pub(crate) fn start(bench: &Bench, line: &str) -> Self {
         let mut command = Command::new(program());
-        command.current_dir(bench.path("")).args(bench.arguments(line));
+        command.args(bench.arguments(line));
+        Self::spawn(bench, command)
+    }
+
+    /// Runs it as it is run by somebody whom rights bind, which root is not.
+    pub(crate) fn start_bound(bench: &Bench, line: &str) -> Self {
+        const NOBODY: u32 = 65_534;
+        let mut command = Command::new(program());
+        command.args(bench.arguments(line));
+        if rustix::process::geteuid().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+            chown(bench.path(""), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        Self::spawn(bench, command)
+    }
+
+    fn spawn(bench: &Bench, mut command: Command) -> Self {
+        command.current_dir(bench.path(""));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for variable in PROXY_VARIABLES {
             command.env_remove(variable);

@@ -17,5 +17,7 @@ mod limit;
 mod list;
 mod misuse;
 mod proxies;
+#[cfg(unix)]
+mod rights;
 mod support;
 mod transports;
