@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use dlmanager::{DownloadManager, Error, PersistLimit};
-use dlmanager_origin::{At, Body, Cut, Gate, Reply};
+use dlmanager_origin::{At, Body, Cut, Gate, Reply, Resource};
 
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::misuse::Misuse;
-use crate::out;
+use crate::{out, text};
 
 use self::stage::{Stage, rule};
 use self::table::Table;
@@ -23,6 +23,8 @@ use self::table::Table;
 const MIB: u64 = 1 << 20;
 /// The bytes in the directory from which on files are evicted, and the number of files that are kept.
 const LIMIT: PersistLimit = PersistLimit::new(48 * MIB, 3);
+/// How fast a file comes, in bytes a second, so that there is something to see.
+const RATE: u64 = 9 * MIB;
 /// How long a server may be silent, and a download may take, before it counts as broken: so that this always ends.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,45 +60,50 @@ fn run() -> Result<Exit> {
 
 fn scenes(stage: &mut Stage<'_>, table: &mut Table) -> Result<()> {
     several(stage, table)?;
+    refused(stage, table)?;
     present(stage, table)?;
     canceled(stage, table)?;
     evicted(stage, table)
 }
 
-/// Four at once: one of them over a connection that is cut midway, and one asked for twice.
+/// Four at once: one of them over a connection that is cut midway, one held to its checksum, and one asked for twice.
 fn several(stage: &mut Stage<'_>, table: &mut Table) -> Result<()> {
-    let paced = |body: &Body| Reply::body(body.clone()).rate(6 * MIB);
+    let paced = |body: &Body| Reply::body(body.clone()).rate(RATE);
     let sizes = [("atlas.bin", 12 * MIB), ("model-7b-q4.bin", 16 * MIB), ("toolchain.tar.xz", 8 * MIB)];
     for (at, (name, length)) in (1..).zip(sizes) {
         let body = Body::pattern(at, length);
         stage.origin.serve(&format!("/{name}"), paced(&body));
         stage.know(name, body);
     }
-    let cut = Body::pattern(4, 4 * MIB);
-    let broken = paced(&cut).cut_at(At::Body(cut.len() / 2), Cut::Reset);
-    stage.origin.script("/cut-midway.bin", vec![broken, paced(&cut)]);
-    stage.know("cut-midway.bin", cut);
+    let (cut, version) = (Resource::new(4, 4 * MIB), 1);
+    let whole = cut.reply(version).rate(RATE);
+    let broken = whole.clone().cut_at(At::Body(cut.body(version).len() / 2), Cut::Fin);
+    stage.origin.script("/cut-midway.bin", vec![broken, whole]);
+    stage.know("cut-midway.bin", cut.body(version));
 
-    let mut downloads = Vec::new();
-    for name in ["atlas.bin", "model-7b-q4.bin", "toolchain.tar.xz", "cut-midway.bin"] {
-        downloads.push(stage.start(name)?);
-    }
+    let first = stage.start("atlas.bin")?;
+    stage.start("model-7b-q4.bin")?;
+    let digest = stage.true_digest("toolchain.tar.xz")?;
+    let checked = stage.start_checked("toolchain.tar.xz", digest)?;
+    stage.start("cut-midway.bin")?;
     let joined = stage.start("atlas.bin")?;
     stage.until_idle()?;
 
-    for name in ["model-7b-q4.bin", "toolchain.tar.xz"] {
-        let (complete, bytes) = (stage.outcome(name), stage.bytes_of(name));
-        table.row(name, "fetched", format!("{complete}, {}", bytes.text()), complete == "complete" && bytes.are_true());
-    }
-    let (retries, requests) = (stage.retries("cut-midway.bin"), stage.requests("/cut-midway.bin"));
-    let (outcome, bytes) = (stage.outcome("cut-midway.bin"), stage.bytes_of("cut-midway.bin"));
+    let (outcome, bytes) = (stage.outcome("model-7b-q4.bin"), stage.bytes_of("model-7b-q4.bin"));
+    let right = outcome == "complete" && bytes.are_true();
+    table.row("model-7b-q4.bin", "fetched", format!("{outcome}, {}", bytes.text()), right);
+
+    let (outcome, bytes) = (stage.outcome("toolchain.tar.xz"), stage.bytes_of("toolchain.tar.xz"));
+    let verified = checked.result().and_then(Result::ok).is_some_and(|file| file.digests.iter().eq([&digest]));
+    let how = if verified { "verified" } else { "NOT verified" };
     table.row(
-        "cut-midway.bin",
-        "cut midway, tried again",
-        format!("{retries} retry, {requests} requests, {outcome}, {}", bytes.text()),
-        retries == 1 && requests == 2 && outcome == "complete" && bytes.are_true(),
+        "toolchain.tar.xz",
+        "fetched, with its checksum",
+        format!("{outcome}, {how}, {}", bytes.text()),
+        outcome == "complete" && verified && bytes.are_true(),
     );
-    let Some(first) = downloads.first() else { bail!("nothing was started") };
+    resumed(stage, table, &cut, version);
+
     let (same, requests) = (first.id() == joined.id(), stage.requests("/atlas.bin"));
     let both_there = first.result().is_some_and(|result| result.is_ok()) && first.result() == joined.result();
     let bytes = stage.bytes_of("atlas.bin");
@@ -106,6 +113,49 @@ fn several(stage: &mut Stage<'_>, table: &mut Table) -> Result<()> {
         "asked for twice, fetched once",
         format!("{how}, {requests} request, {}", bytes.text()),
         same && both_there && requests == 1 && bytes.are_true(),
+    );
+    Ok(())
+}
+
+/// What came before the cut was kept: the origin was asked for the rest, provided that its file is still the same.
+fn resumed(stage: &Stage<'_>, table: &mut Table, resource: &Resource, version: u64) {
+    let name = "cut-midway.bin";
+    let (retries, asked) = (stage.retries(name), stage.asked_for_rest("/cut-midway.bin"));
+    let (outcome, bytes) = (stage.outcome(name), stage.bytes_of(name));
+    let length = resource.body(version).len();
+    let (how, right) = match &asked[..] {
+        [(from, if_range, sent)] => {
+            let how =
+                format!("resumed at {} with If-Range {if_range}, {} sent", text::bytes(*from), text::bytes(*sent));
+            (how, *from > 0 && *if_range == resource.etag(version) && *sent == length - from)
+        }
+        [] => ("started over".into(), false),
+        several => (format!("resumed {} times", several.len()), false),
+    };
+    table.row(
+        name,
+        "cut midway, resumed",
+        format!("{how}, {outcome}, {}", bytes.text()),
+        right && retries == 1 && outcome == "complete" && bytes.are_true(),
+    );
+}
+
+/// One that is not what its checksum says is fetched once more, and then dropped.
+fn refused(stage: &mut Stage<'_>, table: &mut Table) -> Result<()> {
+    let name = "tampered.bin";
+    stage.know(name, Body::pattern(7, MIB));
+    stage.origin.serve("/tampered.bin", Reply::body(Body::pattern(8, MIB)));
+    let digest = stage.true_digest(name)?;
+    let download = stage.start_checked(name, digest)?;
+    stage.until_idle()?;
+    let (requests, there) = (stage.requests("/tampered.bin"), stage.is_there(name));
+    let kind = download.error().map_or("no error", |error| error.kind());
+    let left = if there { "its file is there" } else { "nothing is left" };
+    table.row(
+        name,
+        "another checksum: refused",
+        format!("{kind}, {requests} requests, {left}"),
+        kind == "checksum-mismatch" && requests == 2 && !there,
     );
     Ok(())
 }
@@ -151,7 +201,7 @@ fn canceled(stage: &mut Stage<'_>, table: &mut Table) -> Result<()> {
 /// One more file than the limit allows: those accessed longest ago go, as the rule says.
 fn evicted(stage: &mut Stage<'_>, table: &mut Table) -> Result<()> {
     let body = Body::pattern(6, 20 * MIB);
-    stage.origin.serve("/dataset.parquet", Reply::body(body.clone()).rate(16 * MIB));
+    stage.origin.serve("/dataset.parquet", Reply::body(body.clone()).rate(2 * RATE));
     stage.know("dataset.parquet", body.clone());
     let expected = rule(&stage.files()?, ("dataset.parquet", body.len()), &LIMIT);
     if expected.is_empty() {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 
 use anyhow::{Context, Result};
-use dlmanager::{Download, DownloadManager, Event, Events, Notice, Outcome, PersistLimit};
+use dlmanager::{Algorithm, Digest, Download, DownloadManager, Event, Events, Notice, Outcome, PersistLimit};
 use dlmanager_origin::{Body, Origin};
 
 use crate::directory::{self, Entry};
@@ -16,7 +16,7 @@ use crate::run::Run;
 use super::TIMEOUT;
 
 /// The downloads of the first scene, so many that the total has its own bar.
-const DOWNLOADS: usize = 7;
+const DOWNLOADS: usize = 8;
 
 pub(super) struct Stage<'a> {
     pub(super) origin: Origin,
@@ -73,6 +73,13 @@ impl<'a> Stage<'a> {
         Ok(download)
     }
 
+    /// The same, held to a checksum.
+    pub(super) fn start_checked(&mut self, name: &str, digest: Digest) -> Result<Download> {
+        let download = self.manager.request(self.origin.url(name)).checksum(digest).start()?;
+        self.run.add(download.clone(), &mut self.report);
+        Ok(download)
+    }
+
     /// Plays on until nothing runs.
     pub(super) fn until_idle(&mut self) -> Result<()> {
         self.run.until(&mut self.report, |_| false);
@@ -118,12 +125,30 @@ impl<'a> Stage<'a> {
         self.origin.records().requests_to(path).count()
     }
 
+    /// The requests for the rest of a path: from where on, under which validator, and how many bytes were sent.
+    pub(super) fn asked_for_rest(&self, path: &str) -> Vec<(u64, String, u64)> {
+        let records = self.origin.records();
+        let asked = records.requests_to(path).filter_map(|request| {
+            let from = request.header("Range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()?;
+            let sent = request.sent.map_or(0, |sent| sent.body_bytes);
+            Some((from, request.header("If-Range").unwrap_or("none").to_owned(), sent))
+        });
+        asked.collect()
+    }
+
     pub(super) fn is_there(&self, name: &str) -> bool {
         self.manager.directory().join(name).symlink_metadata().is_ok()
     }
 
     pub(super) fn files(&self) -> Result<Vec<Entry>> {
         Ok(directory::read(self.manager.directory()).context("cannot read the temporary folder")?.files)
+    }
+
+    /// What the true bytes of that name come to.
+    pub(super) fn true_digest(&self, name: &str) -> Result<Digest> {
+        let truth = self.truth.get(name).context("nothing is known of that name")?;
+        let hash = hash(truth.reader(0)).context("cannot read the true bytes")?;
+        Digest::new(Algorithm::Blake3, hash.as_bytes()).context("the digest has another length")
     }
 
     pub(super) fn bytes_of(&self, name: &str) -> Bytes {

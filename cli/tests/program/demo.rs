@@ -13,11 +13,17 @@ fn every_row_of_the_closing_table_is_right() {
     let ran = crate::support::Ran::of(&mut command).exits(0);
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     let rows: Vec<_> = ran.stdout.lines().skip(1).collect();
-    assert_eq!(rows.len(), 8, "{ran:#?}");
+    assert_eq!(rows.len(), 9, "{ran:#?}");
     assert!(rows.iter().all(|row| row.starts_with("ok ")), "{ran:#?}");
-    for seen in
-        ["1 retry, 2 requests", "joined, 1 request", "present, 0 requests", "canceled, nothing is left", "evicted "]
-    {
+    for seen in [
+        "resumed at 2.00 MiB with If-Range \"4-v1\", 2.00 MiB sent",
+        "checksum-mismatch, 2 requests",
+        "verified",
+        "joined, 1 request",
+        "present, 0 requests",
+        "canceled, nothing is left",
+        "evicted ",
+    ] {
         assert!(ran.stdout.contains(seen), "{seen:?} is not in {ran:#?}");
     }
     assert!(bench.names("").is_empty(), "the temporary folder is removed");
