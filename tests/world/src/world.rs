@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
+use dlmanager_core::testing::Tickets;
 use dlmanager_core::{
-    Action, Admission, Config, DownloadError, DownloadId, Event, FileAction, Instant, Lane, Manager, Notice, Outcome,
-    Output, Phase, Progress, Request, Stamp, Wait, WakeReason,
+    Action, Admission, Config, DownloadError, DownloadId, Event, FileAction, FileOp, Instant, Lane, Manager, Notice,
+    Outcome, Output, Phase, Progress, Request, Stamp, Wait, WakeReason,
 };
 use dlmanager_fs_memory::MemoryDirectory;
 use dlmanager_scripted::ScriptedTransport;
@@ -40,15 +42,30 @@ pub struct World {
     wait: Wait,
     notices: Vec<(Instant, Notice)>,
     file_operations: Vec<String>,
+    executed: Vec<&'static str>,
+    fuse: Option<Fuse>,
+}
+
+/// Where a program dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fuse {
+    /// At which of its file actions, counted from 1.
+    pub at: usize,
+    /// After the first half of it, where it is a write, else before it.
+    pub half: bool,
 }
 
 impl World {
     /// An empty directory, servers that know nothing, and a manager with these settings.
     pub fn new(config: Config) -> Self {
-        let directory = MemoryDirectory::new();
+        Self::within(MemoryDirectory::new(), config, 1)
+    }
+
+    /// The same in a directory that is there already.
+    pub fn within(directory: MemoryDirectory, config: Config, seed: u64) -> Self {
         directory.set_now(Stamp::from_nanos(WALL_CLOCK_START));
         Self {
-            manager: Manager::new(config, 1),
+            manager: Manager::new(config, seed),
             net: ScriptedTransport::new(),
             directory,
             now: Instant::ZERO,
@@ -59,7 +76,24 @@ impl World {
             wait: Wait { until: None, why: WakeReason::Command },
             notices: Vec::new(),
             file_operations: Vec::new(),
+            executed: Vec::new(),
+            fuse: None,
         }
+    }
+
+    /// Lets the driver die there: then no turn does anything any more.
+    pub fn dies_at(&mut self, fuse: Option<Fuse>) {
+        self.fuse = fuse;
+    }
+
+    /// Whether the driver has died.
+    pub fn is_dead(&self) -> bool {
+        self.fuse.is_some_and(|fuse| fuse.at <= self.executed.len())
+    }
+
+    /// The file actions that were executed, the one at which the driver died included.
+    pub fn executed(&self) -> &[&'static str] {
+        &self.executed
     }
 
     /// The virtual time.
@@ -157,7 +191,7 @@ impl World {
     fn run_while(&mut self, mut goes_on: impl FnMut(&Self) -> bool) {
         for _ in 0..TURNS_MAX {
             self.turn();
-            if !goes_on(self) {
+            if self.is_dead() || !goes_on(self) {
                 return;
             }
             let Some(next) = self.next_time() else { return };
@@ -167,7 +201,7 @@ impl World {
     }
 
     /// When something happens next.
-    fn next_time(&self) -> Option<Instant> {
+    pub(crate) fn next_time(&self) -> Option<Instant> {
         let files = self.running.first_key_value().map(|((at, _), _)| *at);
         [files, self.net.wake_at(), self.wait.until].into_iter().flatten().min()
     }
@@ -175,6 +209,9 @@ impl World {
     /// One turn of the driver: completions, a tick, all outputs.
     #[track_caller]
     pub fn turn(&mut self) {
+        if self.is_dead() {
+            return;
+        }
         let since_start = i64::try_from(self.now.as_nanos()).expect("within 292 years");
         self.directory.set_now(Stamp::from_nanos(WALL_CLOCK_START + since_start));
         while let Some(event) = self.net.next_event(self.now) {
@@ -183,6 +220,10 @@ impl World {
         }
         while let Some(entry) = self.running.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let action = entry.remove();
+            self.executed.push(Subject::of(&action.op).word());
+            if self.is_dead() {
+                return self.die(action);
+            }
             let (lane, epoch, id) = (action.lane, action.epoch, action.id());
             let completion = self.directory.execute(action);
             self.lanes.executed(lane, epoch, &completion);
@@ -201,6 +242,19 @@ impl World {
             self.wait,
             self.now
         );
+    }
+
+    /// Executes what of an action is done when the driver dies at it.
+    fn die(&mut self, action: FileAction) {
+        if let FileOp::Write { file, offset, data, .. } = action.op
+            && self.fuse.is_some_and(|fuse| fuse.half)
+        {
+            let length: usize = data.iter().map(Bytes::len).sum();
+            let half = data.concat()[..length / 2].to_vec().into();
+            let op = FileOp::Write { ticket: Tickets::new().ticket(), file, offset, data: vec![half] };
+            // Nobody is left to hear of it.
+            let _ = self.directory.execute(FileAction { lane: action.lane, epoch: action.epoch, op });
+        }
     }
 
     #[track_caller]

@@ -20,13 +20,17 @@
 //! assert_eq!(net.requests().len(), 0);
 //! ```
 //!
+//! A [`Resource`] is a file that answers requests for a part of it by itself.
+//!
 //! The crate's example `embed` is a whole program: the core, this transport and a directory in memory, with the loop
 //! between them written out.
 
 mod content;
 mod reply;
+mod resource;
 mod transport;
 
 pub use content::content;
 pub use reply::Reply;
+pub use resource::Resource;
 pub use transport::{ScriptedTransport, SeenRequest};

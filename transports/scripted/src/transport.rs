@@ -1,6 +1,7 @@
 //! The transport: exchanges, and the events that are due.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use dlmanager_core::{ActionId, BodyId, Completion, Event, Fault, FaultKind, Instant, NetAction, NetOp};
 use http::{HeaderMap, StatusCode, Uri};
@@ -10,7 +11,7 @@ use crate::Reply;
 /// A transport that answers from a script. See the [crate's documentation](crate).
 #[derive(Debug)]
 pub struct ScriptedTransport {
-    scripts: BTreeMap<String, Vec<Reply>>,
+    scripts: BTreeMap<String, Script>,
     otherwise: Reply,
     asked: BTreeMap<String, usize>,
     requests: Vec<SeenRequest>,
@@ -21,6 +22,22 @@ pub struct ScriptedTransport {
     open: Count,
     open_at: BTreeMap<String, Count>,
     reusable: usize,
+    body_bytes: u64,
+}
+
+/// What the requests for a URL are answered with.
+enum Script {
+    Replies(Vec<Reply>),
+    Server(Box<dyn FnMut(&SeenRequest, usize) -> Reply + Send>),
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Replies(replies) => f.debug_tuple("Replies").field(replies).finish(),
+            Self::Server(_) => f.debug_tuple("Server").finish_non_exhaustive(),
+        }
+    }
 }
 
 /// A request that was sent.
@@ -79,6 +96,7 @@ impl ScriptedTransport {
             open: Count::default(),
             open_at: BTreeMap::new(),
             reusable: 0,
+            body_bytes: 0,
         }
     }
 
@@ -88,7 +106,17 @@ impl ScriptedTransport {
     /// `url` is compared as text with what the core asks for, so give it as a URL is written in full:
     /// `http://origin.example/`, not `http://origin.example`.
     pub fn script(&mut self, url: &str, replies: impl IntoIterator<Item = Reply>) {
-        self.scripts.insert(url.to_owned(), replies.into_iter().collect());
+        self.answer_by(url, Script::Replies(replies.into_iter().collect()));
+    }
+
+    /// Answers each request for `url` by what the server says to it, given how many there were before. Replaces an earlier
+    /// script, as [`script`](Self::script) does. See [`Resource`](crate::Resource).
+    pub fn serve(&mut self, url: &str, server: impl FnMut(&SeenRequest, usize) -> Reply + Send + 'static) {
+        self.answer_by(url, Script::Server(Box::new(server)));
+    }
+
+    fn answer_by(&mut self, url: &str, script: Script) {
+        self.scripts.insert(url.to_owned(), script);
         self.asked.remove(url);
     }
 
@@ -103,8 +131,9 @@ impl ScriptedTransport {
         match action.op {
             NetOp::Fetch { ticket, request, .. } => {
                 let (uri, headers) = (request.uri().clone(), request.headers().clone());
-                let (origin, reply) = (origin(&uri), self.reply_to(&uri.to_string()));
-                self.requests.push(SeenRequest { at: now, uri, headers });
+                let seen = SeenRequest { at: now, uri, headers };
+                let (origin, reply) = (origin(&seen.uri), self.reply_to(&seen));
+                self.requests.push(seen);
                 self.open(&origin);
                 let (connection, head) = (reply.connection(now), reply.head(now));
                 if let Some((at, Ok(()))) = connection {
@@ -134,6 +163,7 @@ impl ScriptedTransport {
                 };
                 if let Some((_, Ok(chunk))) = &chunk {
                     exchange.offset += chunk.data.len();
+                    self.body_bytes += chunk.data.len() as u64;
                     exchange.at_end = chunk.last;
                 }
                 let answer = chunk.map(|(at, chunk)| (at, ticket.done(chunk)));
@@ -209,12 +239,21 @@ impl ScriptedTransport {
         self.reusable
     }
 
-    fn reply_to(&mut self, url: &str) -> Reply {
-        let Some(replies) = self.scripts.get(url) else { return self.otherwise.clone() };
-        let asked = self.asked.entry(url.to_owned()).or_default();
-        let reply = replies.get(*asked).or(replies.last()).unwrap_or(&self.otherwise);
+    /// How many bytes of bodies were sent, as far as they were taken.
+    pub const fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
+    fn reply_to(&mut self, request: &SeenRequest) -> Reply {
+        let url = request.uri.to_string();
+        let Some(script) = self.scripts.get_mut(&url) else { return self.otherwise.clone() };
+        let asked = self.asked.entry(url).or_default();
+        let earlier = *asked;
         *asked += 1;
-        reply.clone()
+        match script {
+            Script::Replies(replies) => replies.get(earlier).or(replies.last()).unwrap_or(&self.otherwise).clone(),
+            Script::Server(server) => server(request, earlier),
+        }
     }
 
     fn push(&mut self, at: Instant, body: BodyId, event: Event) -> Due {

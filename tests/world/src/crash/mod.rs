@@ -1,0 +1,248 @@
+//! Crashes at every file action: a program dies, or the machine does, and the next run has to bring it to an end.
+//!
+//! A [`Scenario`] is a download with its settings, its server and what goes wrong anyway; a [`Case`] says at which file
+//! actions which run of it dies, and how. At each death the directory has to be in order, and so it has to be at the end:
+//! `oracle.rs` says what that means. Nothing of it asks the core.
+
+mod oracle;
+mod scenario;
+mod scenarios;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use dlmanager_core::{FileOp, Outcome, Request};
+use dlmanager_fs_memory::{MemoryDirectory, Profile};
+
+use crate::report::Report;
+use crate::world::{Fuse, World};
+use oracle::{Left, Oracle};
+pub use scenario::{Ends, Nth, Scenario, Validated};
+pub use scenarios::{scenario, scenarios};
+
+/// The length of a disk's blocks, so that the few bytes of a scenario are many of them.
+const BLOCK_BYTES: u64 = 16;
+/// Where the file is.
+pub(crate) const URL: &str = "http://origin.example/file";
+/// Its name.
+pub(crate) const NAME: &str = "file";
+
+/// Which runs of a scenario die, and how.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The file system below the directory.
+    pub profile: Profile,
+    /// What takes its time, so that the lanes of one download run beside each other in several ways.
+    pub tempo: u8,
+    /// Which of the scenario's histories the server follows.
+    pub history: usize,
+    /// Each ends a run; the run after the last one is not disturbed.
+    pub deaths: Vec<Death>,
+}
+
+/// How a run dies.
+#[derive(Debug, Clone, Copy)]
+pub struct Death {
+    /// Where.
+    pub fuse: Fuse,
+    /// The machine fails, and what survives of what was not flushed follows from this seed. Else the program dies alone.
+    pub power: Option<u64>,
+}
+
+/// How many ways there are in which actions take their time.
+pub const TEMPOS: u8 = 4;
+
+/// The file actions that a scenario's first run executes when nothing dies.
+fn count(scenario: &Scenario, history: usize, tempo: u8) -> Vec<&'static str> {
+    let directory = directory(scenario, Profile::Ext4, tempo);
+    (scenario.faults)(&directory);
+    let (world, _) = run(scenario, &directory, history, 0, None);
+    world.executed().to_vec()
+}
+
+/// Runs a case.
+///
+/// # Errors
+///
+/// What is not as it was promised.
+pub fn crash(scenario: &Scenario, case: &Case, report: &mut Report) -> Result<(), String> {
+    let directory = directory(scenario, case.profile, case.tempo);
+    let mut oracle = Oracle { scenario, served: BTreeSet::new(), complete: false, was_lost: false, flush_is_forgotten: false };
+    let mut left = Left::default();
+    for (number, death) in case.deaths.iter().enumerate() {
+        if number == 0 {
+            (scenario.faults)(&directory);
+        }
+        let program = directory.process();
+        let (world, outcome) = run(scenario, &program, case.history, number, Some(death.fuse));
+        oracle.served.extend(scenario.served(case.history, number, world.net.requests().len()));
+        oracle.complete |= matches!(outcome, Some(Outcome::Complete(_)));
+        drop(world);
+        if number == 0 {
+            directory.clear_rules();
+            directory.set_capacity(None);
+            slow_down(&directory, case.tempo);
+        }
+        match death.power {
+            None => program.crash_process(),
+            Some(seed) => lose_power(&directory, seed),
+        }
+        report.reached(if death.power.is_some() { "power lost" } else { "process died" });
+        oracle.was_lost |= death.power.is_some() && !oracle.is_promised();
+        if number == 0 && scenario.flush_fails && death.power.is_none() {
+            oracle.flush_is_forgotten = true;
+        } else if oracle.flush_is_forgotten && death.power.is_some() {
+            report.reached("not promised");
+            return Ok(());
+        }
+        left = oracle.check_death(&directory, death.power.is_some())?;
+        left.count(report, death.power.is_some());
+        if scenario.is_taken_away {
+            directory.remove(NAME);
+            left.stands = false;
+        }
+    }
+    if oracle.was_lost && left.stands {
+        report.reached("not promised");
+        return Ok(());
+    }
+    let number = case.deaths.len();
+    let (world, outcome) = run(scenario, &directory.process(), case.history, number, None);
+    oracle.served.extend(scenario.served(case.history, number, world.net.requests().len()));
+    oracle.check_end(&world, outcome.as_ref(), &left, scenario.versions(case.history, number), report)?;
+    oracle.complete |= matches!(outcome, Some(Outcome::Complete(_)));
+    drop(world);
+    let seed = case.deaths.iter().map(|death| death.fuse.at as u64).sum();
+    lose_power(&directory, seed);
+    if oracle.flush_is_forgotten { Ok(()) } else { oracle.check_after_end(&directory) }
+}
+
+/// One run of a scenario, up to its end or its death.
+fn run(
+    scenario: &Scenario,
+    directory: &MemoryDirectory,
+    history: usize,
+    number: usize,
+    fuse: Option<Fuse>,
+) -> (World, Option<Outcome>) {
+    let mut world = World::within(directory.clone(), scenario.config.clone(), number as u64 + 1);
+    world.dies_at(fuse);
+    scenario.serve(&mut world.net, history, number);
+    let request = Request::new(URL).expect("a URL");
+    let id = world.admit((scenario.request)(request)).id();
+    if let Some(span) = scenario.cancel_after.filter(|_| number == 0) {
+        world.run_for(span);
+        // He may have ended by then.
+        let _ = world.manager.cancel(world.now(), id);
+    }
+    world.run();
+    if !world.is_dead() {
+        world.manager.close(world.now());
+        world.run();
+        assert!(world.is_dead() || world.manager.is_drained(), "closed, and not drained");
+    }
+    let outcome = world.outcome(id).cloned();
+    (world, outcome)
+}
+
+fn directory(scenario: &Scenario, profile: Profile, tempo: u8) -> MemoryDirectory {
+    let directory = MemoryDirectory::on_disk(profile, BLOCK_BYTES);
+    if let Some(bytes) = scenario.before {
+        directory.put_file(NAME, bytes);
+    }
+    if !scenario.knows_boot {
+        directory.set_boot(None);
+    }
+    directory.set_locks_work(scenario.locks_work);
+    slow_down(&directory, tempo);
+    directory
+}
+
+/// What is slow: nothing, flushes, names, or writes.
+fn slow_down(directory: &MemoryDirectory, tempo: u8) {
+    directory.delay_when(move |operation| {
+        let is_slow = match operation.op {
+            FileOp::Sync { .. } => tempo == 1,
+            FileOp::Open { .. } | FileOp::SyncDir { .. } | FileOp::Delete { .. } => tempo == 2,
+            FileOp::Write { .. } | FileOp::Hash { .. } => tempo == 3,
+            _ => false,
+        };
+        is_slow.then_some(Duration::from_millis(7))
+    });
+}
+
+/// The machine fails: what is on the disk alone, all of what was done, or anything between, as often as not much of it.
+fn lose_power(directory: &MemoryDirectory, seed: u64) {
+    let mut draw = Draw(seed);
+    directory.lose_power(&mut |bound| {
+        let drawn = draw.below(1 << 30);
+        match (seed % 8, drawn % 4) {
+            (0, _) | (2, 1..=3) | (3, 1) => 0,
+            (1, _) | (4, 1..=3) | (5, 1) => bound - 1,
+            _ => drawn / 4 % bound,
+        }
+    });
+}
+
+/// The cases of a scenario: each file action of its first run, in each of its histories, with a program that dies and
+/// with several losses of power; and a sample of those in which the second run dies as well, most of them where names and
+/// lengths change. `factor` times as many of what is sampled.
+pub fn cases(scenario: &Scenario, factor: usize) -> Vec<Case> {
+    let mut draw = Draw(scenario.name.bytes().map(u64::from).sum());
+    let mut cases = Vec::new();
+    for (history, runs) in scenario.histories.iter().enumerate() {
+        for tempo in 0..TEMPOS {
+            let words = count(scenario, history, tempo);
+            // Behind the last one, too.
+            for at in 1..=words.len() + 1 {
+                let is = |at: usize, some: &[&str]| words.get(at).is_some_and(|word| some.contains(word));
+                for half in [false, true].into_iter().take(1 + usize::from(is(at - 1, &["Write"]))) {
+                    let fuse = Fuse { at, half };
+                    let mut case = |deaths: Vec<Death>, draw: &mut Draw| {
+                        cases.push(Case { profile: draw.profile(), tempo, history, deaths });
+                    };
+                    if runs.len() <= 2 {
+                        case(vec![Death { fuse, power: None }], &mut draw);
+                        for _ in 0..2 * factor {
+                            case(vec![Death { fuse, power: Some(draw.next()) }], &mut draw);
+                        }
+                    }
+                    let changes = ["Delete", "Rename", "Truncate", "SyncDir"];
+                    let is_close = is(at - 1, &changes) || (at > 1 && is(at - 2, &changes)) || at > words.len();
+                    let seconds = if is_close { 6 } else { 1 } * factor * runs.len().min(3);
+                    for _ in 0..seconds {
+                        let second = Fuse { at: 1 + draw.below(words.len() + 8), half: draw.below(2) == 1 };
+                        let deaths = [fuse, second].map(|fuse| Death { fuse, power: draw.power() });
+                        case(deaths.to_vec(), &mut draw);
+                    }
+                }
+            }
+        }
+    }
+    cases
+}
+
+/// Draws for cases: SplitMix64.
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() >> 32).unwrap_or(0) % bound.max(1)
+    }
+
+    fn profile(&mut self) -> Profile {
+        if self.below(2) == 0 { Profile::Posix } else { Profile::Ext4 }
+    }
+
+    fn power(&mut self) -> Option<u64> {
+        (self.below(2) == 0).then(|| self.next())
+    }
+}
