@@ -136,6 +136,10 @@ pub(crate) struct GetArgs {
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
+    /// Take a file's name from the server (Content-Disposition) where it gives one and none is given here
+    #[arg(long)]
+    pub(crate) content_disposition: bool,
+
     #[command(flatten)]
     pub(crate) not_yet: NotYet,
 }
@@ -166,10 +170,6 @@ impl OptionalLimit {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Not there yet")]
 pub(crate) struct NotYet {
-    /// Take the file's name from the server
-    #[arg(long)]
-    pub(crate) content_disposition: bool,
-
     /// Fetch through a proxy
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,

@@ -50,10 +50,14 @@ const fn interruption(resume: args::Resume) -> &'static str {
 }
 
 fn start(job: &Job, args: &GetArgs, manager: &DownloadManager, run: &mut Run<'_>, report: &mut Report) {
-    let mut request = manager.request(&job.url).name(job.name.as_str()).if_present(match args.if_present {
+    let mut request = manager.request(&job.url).content_disposition(args.content_disposition);
+    request = request.if_present(match args.if_present {
         args::IfPresent::Replace => IfPresent::Replace,
         args::IfPresent::Skip | args::IfPresent::Revalidate => IfPresent::Skip,
     });
+    if let Some(name) = &job.name {
+        request = request.name(name.as_str());
+    }
     if let Some(checksum) = job.checksum {
         request = request.checksum(checksum);
     }
@@ -62,7 +66,7 @@ fn start(job: &Job, args: &GetArgs, manager: &DownloadManager, run: &mut Run<'_>
     }
     match request.start() {
         Ok(download) => run.add(download, report),
-        Err(error) => report.error(&format!("{}: {error}", job.name)),
+        Err(error) => report.error(&format!("{job}: {error}")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the command line to a plan in which all is known to make sense.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use dlmanager::core::{Config, Instant, Manager, Request};
 use dlmanager::{AdmitError, Digest, FileName, HeaderName, HeaderValue, NameRule, Url, UrlError};
@@ -15,8 +16,18 @@ use crate::values;
 pub(crate) struct Job {
     /// As it was given, user info included.
     pub(crate) url: String,
-    pub(crate) name: FileName,
+    /// `None` where the server is to give it.
+    pub(crate) name: Option<FileName>,
     pub(crate) checksum: Option<Digest>,
+}
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => name.fmt(f),
+            None => f.write_str(&self.url),
+        }
+    }
 }
 
 /// What to fetch: each name once.
@@ -33,7 +44,7 @@ pub(crate) fn plan(args: &GetArgs) -> Result<Vec<Job>, Misuse> {
         wishes.extend(input::read(path)?);
     }
     check_headers(&args.headers)?;
-    let mut jobs = check_wishes(&wishes)?;
+    let mut jobs = check_wishes(&wishes, args.content_disposition)?;
     // Where there is one, there is one URL.
     if let (Some(checksum), [job]) = (args.checksum, &mut jobs[..]) {
         job.checksum = Some(checksum);
@@ -47,7 +58,6 @@ fn argument(url: &str, name: Option<&str>) -> Wish {
 
 fn not_yet(args: &GetArgs) -> Vec<String> {
     let asked = [
-        (args.not_yet.content_disposition, "--content-disposition"),
         (args.not_yet.proxy.is_some(), "--proxy"),
         (args.if_present == IfPresent::Revalidate, "--if-present revalidate"),
     ];
@@ -64,20 +74,21 @@ fn check_headers(headers: &[(HeaderName, HeaderValue)]) -> Result<(), Misuse> {
     }
 }
 
-fn check_wishes(wishes: &[Wish]) -> Result<Vec<Job>, Misuse> {
+fn check_wishes(wishes: &[Wish], named_by_server: bool) -> Result<Vec<Job>, Misuse> {
     let mut jobs: Vec<Job> = Vec::new();
     let mut problems = Vec::new();
-    let mut places: BTreeMap<FileName, Taken<'_>> = BTreeMap::new();
+    let mut places: BTreeMap<Known, Taken<'_>> = BTreeMap::new();
     for wish in wishes {
-        let Checked { url, name, checksum } = match check_wish(wish) {
+        let Checked { url, name, checksum } = match check_wish(wish, named_by_server) {
             Ok(checked) => checked,
             Err(problem) => {
                 problems.push(format!("{}{problem}", wish.place));
                 continue;
             }
         };
-        let Some(Taken { url: earlier, place, job }) = places.get_mut(&name) else {
-            places.insert(name.clone(), Taken { url, place: &wish.place, job: jobs.len() });
+        let known = name.clone().map_or_else(|| Known::Url(url.clone()), Known::Name);
+        let Some(Taken { url: earlier, place, job }) = places.get_mut(&known) else {
+            places.insert(known, Taken { url, place: &wish.place, job: jobs.len() });
             jobs.push(Job { url: wish.url.clone(), name, checksum });
             continue;
         };
@@ -85,7 +96,7 @@ fn check_wishes(wishes: &[Wish]) -> Result<Vec<Job>, Misuse> {
             problems.push(format!(
                 "{}the name {:?} is taken already, {}for {earlier}: give one of them another name",
                 wish.place,
-                name.as_str(),
+                known.as_str(),
                 from(place)
             ));
             continue;
@@ -95,7 +106,7 @@ fn check_wishes(wishes: &[Wish]) -> Result<Vec<Job>, Misuse> {
             Some(other) if checksum.is_some_and(|checksum| checksum != other) => problems.push(format!(
                 "{}the file {:?} has another checksum already, {}{other}: leave one of them out",
                 wish.place,
-                name.as_str(),
+                known.as_str(),
                 from(place)
             )),
             Some(_) => {}
@@ -105,10 +116,12 @@ fn check_wishes(wishes: &[Wish]) -> Result<Vec<Job>, Misuse> {
             }
         }
     }
-    for (name, Taken { place, .. }) in &places {
+    for (known, Taken { place, .. }) in &places {
+        let Known::Name(name) = known else { continue };
         for (end, _) in name.as_str().match_indices('/') {
             let folder = &name.as_str()[..end];
-            if let Some(Taken { place: other, .. }) = places.get(folder) {
+            let folder_name = FileName::new(folder).map(Known::Name);
+            if let Some(Taken { place: other, .. }) = folder_name.ok().and_then(|folder| places.get(&folder)) {
                 problems.push(format!(
                     "{place}{folder:?} would have to be a folder for {:?}, and is the name of a file, too{}",
                     name.as_str(),
@@ -128,6 +141,23 @@ fn from(place: &Place) -> String {
     }
 }
 
+/// What a file is known by before it is fetched.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Known {
+    Name(FileName),
+    /// The server is to name it.
+    Url(Url),
+}
+
+impl Known {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Name(name) => name.as_str(),
+            Self::Url(url) => url.as_str(),
+        }
+    }
+}
+
 /// Who has a name.
 struct Taken<'a> {
     url: Url,
@@ -139,11 +169,11 @@ struct Taken<'a> {
 /// A wish that makes sense.
 struct Checked {
     url: Url,
-    name: FileName,
+    name: Option<FileName>,
     checksum: Option<Digest>,
 }
 
-fn check_wish(wish: &Wish) -> Result<Checked, String> {
+fn check_wish(wish: &Wish, named_by_server: bool) -> Result<Checked, String> {
     let checksum = wish.checksum.as_deref().map(values::digest).transpose().map_err(|error| error.to_string())?;
     let mut request = Request::new(&wish.url).map_err(|error| url_problem(&error))?;
     if let Some(name) = &wish.name {
@@ -154,11 +184,14 @@ fn check_wish(wish: &Wish) -> Result<Checked, String> {
         request = request.name(name);
     }
     let url = request.url().clone();
+    if named_by_server && wish.name.is_none() {
+        return Ok(Checked { url, name: None, checksum });
+    }
     let name = request.file_name().map_err(|error| {
         let advice = if wish.place == Place::Argument { "--output NAME" } else { "a name after the URL" };
         format!("{url}: {error} (with {advice})")
     })?;
-    Ok(Checked { url, name, checksum })
+    Ok(Checked { url, name: Some(name), checksum })
 }
 
 fn url_problem(error: &UrlError) -> String {

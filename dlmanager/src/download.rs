@@ -98,27 +98,27 @@ impl Download {
 
     /// What it is about, as [`events`](crate::DownloadManager::events) name it.
     pub fn subject(&self) -> &Arc<Subject> {
-        &self.record.subject
+        self.record.subject()
     }
 
     /// Its identifier: the same for all who joined it.
     pub fn id(&self) -> DownloadId {
-        self.record.subject.id
+        self.record.subject().id
     }
 
     /// The URL that it was started with, without user info.
     pub fn url(&self) -> &Url {
-        &self.record.subject.url
+        &self.record.subject().url
     }
 
-    /// The name of its file within the directory.
+    /// The name of its file within the directory; where the server is to give it, what it may be until it has.
     pub fn name(&self) -> &str {
-        self.record.subject.name.as_str()
+        self.record.subject().name.as_str()
     }
 
-    /// Where its file will be.
+    /// Where its file will be, as far as its [name](Self::name) is known.
     pub fn dest(&self) -> &Path {
-        &self.record.subject.dest
+        &self.record.subject().dest
     }
 
     /// Whether it has not ended: true from admission on, also while it is queued.
@@ -261,6 +261,6 @@ impl Drop for Download {
 
 impl fmt::Debug for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Download").field("subject", &self.record.subject).finish_non_exhaustive()
+        f.debug_struct("Download").field("subject", self.record.subject()).finish_non_exhaustive()
     }
 }

@@ -94,7 +94,7 @@ impl Hooks {
             lock(&self.state).forget(hook);
             shared.report(&Event::HookPanicked {
                 hook,
-                download: Arc::clone(&record.subject),
+                download: Arc::clone(record.subject()),
                 message: message(&*panicked),
             });
             // Dropping the payload may panic again, and so may dropping the hook.

@@ -1,9 +1,10 @@
 //! What is known of one download, shared by its handles, the loop and the observers.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
 
-use dlmanager_core::{Digest, Digests, Outcome, Progress};
+use dlmanager_core::{Digest, Digests, FileName, Outcome, Progress};
 
 use crate::hooks::Hook;
 use crate::observe::{Observation, Observer};
@@ -13,7 +14,9 @@ use crate::{DownloadedFile, Error, How, Subject};
 
 /// The state of a download as its users see it.
 pub(crate) struct Record {
-    pub(crate) subject: Arc<Subject>,
+    subject: Arc<Subject>,
+    /// The same with the name that the server has given its file, since then.
+    renamed: OnceLock<Arc<Subject>>,
     /// What its file is held to.
     expected: Option<Digest>,
     cell: Mutex<Cell>,
@@ -33,7 +36,20 @@ pub(crate) struct Cell {
 
 impl Record {
     pub(crate) fn new(subject: Subject, expected: Option<Digest>) -> Arc<Self> {
-        Arc::new(Self { subject: Arc::new(subject), expected, cell: Mutex::default() })
+        Arc::new(Self { subject: Arc::new(subject), renamed: OnceLock::new(), expected, cell: Mutex::default() })
+    }
+
+    /// What it is about, as far as that is known by now.
+    pub(crate) fn subject(&self) -> &Arc<Subject> {
+        self.renamed.get().unwrap_or(&self.subject)
+    }
+
+    /// The server has named its file.
+    pub(crate) fn rename(&self, name: &FileName, directory: &Path) {
+        let dest = directory.join(name.as_str());
+        let renamed = Subject { name: name.clone(), dest, ..Subject::clone(&self.subject) };
+        // The core says so once.
+        let _ = self.renamed.set(Arc::new(renamed));
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Cell> {
@@ -93,7 +109,7 @@ impl Record {
 
     /// The core's outcome as the handles tell it.
     pub(crate) fn result_of(&self, outcome: &Outcome) -> Result<DownloadedFile, Error> {
-        let path = self.subject.dest.clone();
+        let path = self.subject().dest.clone();
         match outcome {
             Outcome::Complete(complete) => Ok(DownloadedFile {
                 path,

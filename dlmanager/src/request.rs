@@ -36,6 +36,17 @@ impl<'a> RequestBuilder<'a> {
         self
     }
 
+    /// Take the name from the server's `Content-Disposition` where it gives one and none is given here; else it is the URL's.
+    /// It is held to the rules of names, never changed to fit: one that breaks a rule, or that another running download
+    /// has, is an error of the download.
+    ///
+    /// Until the reply begins the download is known by its URL, and [`Download::name`] says what its file may be called;
+    /// [`Notice::Named`](crate::Notice::Named) tells the name.
+    pub fn content_disposition(mut self, named_by_server: bool) -> Self {
+        self.request = self.request.map(|request| request.content_disposition(named_by_server));
+        self
+    }
+
     /// A header field to send, to the URL's own origin only. It replaces an earlier one of that name, and that of
     /// [`Builder::header`](crate::Builder::header).
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -104,10 +104,8 @@ impl Shared {
         observer: Option<Observer>,
         alone: Option<PathBuf>,
     ) -> Result<Arc<Record>, AdmitError> {
-        let name = request.file_name()?;
         let (url, expected) = (request.url().clone(), request.expected());
         let is_alone = alone.is_some();
-        let dest = alone.unwrap_or_else(|| self.directory.join(name.as_str()));
         let now = self.now();
         let mut state = self.lock();
         if state.phase != Phase::Running {
@@ -125,6 +123,12 @@ impl Shared {
             Admission::Started(_) => None,
         };
         let record = joined.unwrap_or_else(|| {
+            // Where the server is to name it, what it may be called.
+            let name = match state.core.info(id) {
+                Some(info) => info.name.clone(),
+                None => unreachable!("admitted in this step"),
+            };
+            let dest = alone.unwrap_or_else(|| self.directory.join(name.as_str()));
             let record = Record::new(Subject { id, url, name, dest }, expected);
             state.records.insert(id, Arc::clone(&record));
             state.waits.started(id);
@@ -151,8 +155,8 @@ impl Shared {
             return Err(CancelError::Unknown);
         }
         match leaving {
-            Leaving::Nothing => state.core.cancel(now, record.subject.id)?,
-            Leaving::Unfinished => state.core.interrupt(now, record.subject.id)?,
+            Leaving::Nothing => state.core.cancel(now, record.subject().id)?,
+            Leaving::Unfinished => state.core.interrupt(now, record.subject().id)?,
         }
         record.lock().canceled = true;
         self.wake_loop(state);

@@ -108,6 +108,11 @@ impl State {
                     record.progress(*progress, after);
                 }
             }
+            Notice::Named { id, name } => {
+                if let Some(record) = self.records.get(id) {
+                    record.rename(name, &self.path);
+                }
+            }
             Notice::DirectoryReady => {
                 self.directory = Some(Ok(()));
                 after.wake(self.wakers.take());
@@ -127,7 +132,6 @@ impl State {
             }
             Notice::Redirected { .. }
             | Notice::Locked { .. }
-            | Notice::Named { .. }
             | Notice::Retrying { .. }
             | Notice::Rewound { .. }
             | Notice::Finished { .. }
@@ -145,7 +149,7 @@ impl State {
         let result = record.result_of(outcome);
         let failure = match &result {
             Ok(_) | Err(Error::Canceled) => None,
-            Err(error) => Some((&record.subject, error.clone())),
+            Err(error) => Some((record.subject(), error.clone())),
         };
         let oldest = self.records.keys().next().copied();
         self.waits.ended(id, oldest, failure, after);
@@ -182,7 +186,7 @@ impl State {
         for (id, record) in std::mem::take(&mut self.records) {
             let error = Error::ManagerGone(ManagerGone);
             record.finish(Err(error.clone()), after);
-            self.waits.ended(id, None, Some((&record.subject, error)), after);
+            self.waits.ended(id, None, Some((record.subject(), error)), after);
         }
         self.end(after);
     }
@@ -228,7 +232,7 @@ impl State {
         };
         let event = match about.map(|id| self.records.get(id)) {
             None => Event::Directory { notice: notice.clone() },
-            Some(Some(record)) => Event::Download { download: Arc::clone(&record.subject), notice: notice.clone() },
+            Some(Some(record)) => Event::Download { download: Arc::clone(record.subject()), notice: notice.clone() },
             Some(None) => return,
         };
         self.publish(&event, after);
@@ -252,7 +256,7 @@ impl State {
     /// What the limit wants to go now.
     pub(crate) fn victims(&self) -> Vec<Victim> {
         let Some(limit) = self.core.limit() else { return Vec::new() };
-        let live = |path: &str| self.records.values().any(|record| record.subject.name.as_str() == path);
+        let live = |path: &str| self.records.values().any(|record| record.subject().name.as_str() == path);
         let victims = limit.victims(usize::MAX, |path| live(path.as_str()));
         victims.into_iter().filter_map(Victim::new).collect()
     }

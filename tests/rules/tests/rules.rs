@@ -41,9 +41,7 @@ groups! {
     redirects "redirects"
     credentials "credentials"
     names "names"
-    #[cfg(feature = "content-disposition")]
     suggested_names "suggested names"
-    #[cfg(feature = "checksum")]
     digests "digests"
     limits "limits"
     durability "durability"

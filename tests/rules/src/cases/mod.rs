@@ -4,9 +4,7 @@ use crate::case::Group;
 
 mod credentials;
 mod dead_servers;
-#[cfg(feature = "checksum")]
 mod digests;
-#[cfg(feature = "content-disposition")]
 mod disposition;
 mod durability;
 mod framing;
@@ -36,9 +34,7 @@ pub const GROUPS: &[&Group] = &[
     &Group { name: "redirects", rules: redirects::RULES },
     &Group { name: "credentials", rules: credentials::RULES },
     &Group { name: "names", rules: names::RULES },
-    #[cfg(feature = "content-disposition")]
     &Group { name: "suggested names", rules: disposition::RULES },
-    #[cfg(feature = "checksum")]
     &Group { name: "digests", rules: digests::RULES },
     &Group { name: "limits", rules: limits::RULES },
     &Group { name: "durability", rules: durability::RULES },
