@@ -20,5 +20,5 @@ mod store;
 mod wait;
 
 pub use case::{Case, Needs};
-pub use cases::{CASES, WAITING};
+pub use cases::CASES;
 pub use setting::{Backend, Setting, TRANSPORTS, Transport};

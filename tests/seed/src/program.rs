@@ -106,30 +106,46 @@ fn build() -> PathBuf {
     messages.lines().filter_map(executable).next_back().expect("cargo names the program")
 }
 
-/// Ctrl-C: the program cancels what runs, leaves nothing unfinished, and exits with 130.
+/// Ctrl-C: the program ends what runs, keeps what can be gone on with, and exits with 130; run again, it goes on.
 #[cfg(unix)]
 pub(crate) fn is_interrupted(setting: &Setting) {
-    use dlmanager_origin::{At, Reply};
+    use dlmanager_origin::{At, Gate, Reply, Resource};
     use rustix::process::{Pid, Signal, kill_process};
 
-    use crate::bench::{Bench, pattern};
+    use crate::bench::Bench;
     use crate::place::TEN;
 
+    // More than the buffers of a connection hold: some of it has arrived when the last of it was sent.
+    const SENT: u64 = 32 << 20;
+
     let bench = Bench::new(setting);
-    let stalled = dlmanager_origin::Gate::new();
+    let (resource, stalled) = (Resource::new(32, SENT + 1_000_000), Gate::new());
     bench.origin.serve("/whole", Reply::body(TEN));
-    bench.origin.serve("/stalled", Reply::body(pattern("/stalled", 300_000)).gate_at(At::Body(200_000), &stalled));
+    bench.origin.script("/stalled", vec![resource.reply(1).gate_at(At::Body(SENT), &stalled), resource.reply(1)]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (whole, url) = (bench.origin.url("/whole"), bench.origin.url("/stalled"));
-    let running = start(setting, folder.path(), &["get", "-j", "1", &whole, &url]);
+    let arguments = ["get", "-j", "1", &whole, &url];
+    let running = start(setting, folder.path(), &arguments);
     assert!(stalled.wait_reached(1, DEADLINE));
     kill_process(Pid::from_child(&running.0), Signal::INT).expect("it runs");
     let ran = running.end();
     assert_eq!(ran.code, Some(130), "{ran:?}");
     bench.wait_disconnected();
-    let names: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["whole"]);
+    let names = || {
+        let entries = folder.path().read_dir().unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(), [".dlmanager", "whole"]);
     assert_eq!(fs::read(folder.path().join("whole")).unwrap(), TEN);
+
+    let ran = run(setting, folder.path(), &arguments);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(names(), ["stalled", "whole"]);
+    let file = fs::File::open(folder.path().join("stalled")).unwrap();
+    assert_eq!(resource.body(1).compare(file).unwrap(), None);
+    assert!(bench.origin.records().requests.last().unwrap().header("Range").is_some(), "only the rest is fetched");
 }
 
 /// There is no way to send Ctrl-C to one program alone.

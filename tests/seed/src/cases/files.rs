@@ -3,17 +3,17 @@
 use std::future::IntoFuture;
 
 use dlmanager::core::{Fault, FaultKind, FileKind, FileOp};
-use dlmanager::{DownloadError, Error, How, IfPresent, Published};
-use dlmanager_origin::{At, Cut, Ended, Gate, Reply};
+use dlmanager::{DownloadError, Error, How, IfPresent, Published, Resume};
+use dlmanager_origin::{At, Cut, Ended, Gate, Reply, Resource};
 
-use crate::bench::{Bench, pattern, start};
+use crate::bench::{Bench, observer, pattern, start};
 use crate::place::TEN;
 use crate::program;
 use crate::setting::{Backend, Setting};
 use crate::store::{is_first_write, watch};
 use crate::wait::{DEADLINE, close, end, is_ready, receive};
 
-pub(super) fn n23_what_ended_early_leaves_nothing(setting: &Setting) {
+pub(super) fn n23_what_ended_early_changes_no_file(setting: &Setting) {
     let bench = Bench::new(setting);
     bench.place.put("replaced", b"old");
     bench.place.put("other", b"mine");
@@ -45,6 +45,42 @@ pub(super) fn n23_what_ended_early_leaves_nothing(setting: &Setting) {
     }
     close(&manager);
     assert_eq!(bench.place.everything(), ["other", "replaced"]);
+
+    for resume in [Resume::Never, Resume::AcrossRuns] {
+        what_a_failed_one_has_is_kept_where_it_is_to_be_gone_on_with(setting, resume);
+    }
+}
+
+fn what_a_failed_one_has_is_kept_where_it_is_to_be_gone_on_with(setting: &Setting, resume: Resume) {
+    const LENGTH: u64 = 3_000_000;
+    const CUT: u64 = 2_000_000;
+    let bench = Bench::new(setting);
+    let resource = Resource::new(23, LENGTH);
+    bench.origin.script("/a", vec![resource.reply(1).cut_at(At::Body(CUT), Cut::Fin), resource.reply(1)]);
+    let open = || bench.builder().resume(resume).retries(0).open().unwrap();
+    let manager = open();
+    end(&start(&manager, &bench.origin.url("/a"))).unwrap_err();
+    close(&manager);
+    bench.place.assert_visible(&[]);
+    let keeps = resume == Resume::AcrossRuns;
+    assert_eq!(bench.place.unfinished().len(), if keeps { 2 } else { 0 }, "the bytes, and what they are");
+
+    let manager = open();
+    let (told, observer) = observer();
+    end(&manager.request(bench.origin.url("/a")).progress(observer).start().unwrap()).unwrap();
+    close(&manager);
+    bench.place.assert_holds(&[("a", &resource.body(1).to_vec())]);
+    let seen = bench.origin.records();
+    let from = if keeps { CUT } else { 0 };
+    assert_eq!(seen.requests[1].header("Range"), keeps.then(|| format!("bytes={CUT}-")).as_deref());
+    assert_eq!(told.values().first(), Some(&(from, Some(LENGTH))), "progress begins with what was kept");
+    let sent = bench.origin.wait_for(DEADLINE, |seen| seen.requests.iter().all(|request| request.sent.is_some()));
+    let sent = sent.unwrap_or_else(|late| panic!("{late}")).requests[1].sent.unwrap();
+    assert_eq!(
+        (sent.ended, sent.body_bytes),
+        (Ended::Whole, LENGTH - from),
+        "a 206 is taken where a part was asked for"
+    );
 }
 
 pub(super) fn n24_what_is_unfinished_is_hidden(setting: &Setting) {

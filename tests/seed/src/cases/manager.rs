@@ -215,6 +215,9 @@ pub(super) fn n08_one_that_runs_under_the_name_is_joined(setting: &Setting) {
     let joined = manager.request(bench.origin.url("/y/a")).progress(second_observer).start().unwrap();
     let silent = start(&manager, &bench.origin.url("/x/a"));
     assert_eq!((joined.id(), silent.id()), (first.id(), first.id()));
+    let digest = "md5:900150983cd24fb0d6963f7d28e17f72".parse().unwrap();
+    let other = manager.request(bench.origin.url("/x/a")).checksum(digest).start();
+    assert!(matches!(other, Err(AdmitError::Conflict { running: None })), "{other:?}");
     assert_eq!(joined.url().as_str(), bench.origin.url("/x/a"));
     gate.open();
     let file = end(&joined).unwrap();

@@ -38,7 +38,7 @@ cases! {
     7 Anything manager::n07_the_name_is_the_urls_last_segment_as_asked
         "the name is the last segment of the URL as asked, decoded once and validated";
     8 Anything manager::n08_one_that_runs_under_the_name_is_joined
-        "one that runs under the name is joined, also when the URL differs, and a given observer replaces its own; the program refuses two lines with one name and different URLs";
+        "one that runs under the name is joined, also when the URL differs, and a given observer replaces its own; another checksum is an error; the program refuses two lines with one name and different URLs";
     9 Anything manager::n09_a_file_that_is_there_is_present
         "a file that is there is Present; a folder, symlink or other non-file there is an error";
     10 Anything running::n10_one_that_drains_is_never_joined
@@ -60,21 +60,21 @@ cases! {
     18 Anything download::n18_the_end_is_a_result
         "the end is a Result; a canceled download's is Error::Canceled";
     19 Anything download::n19_progress_has_its_first_and_its_last_value
-        "progress begins with (0, total), ends with (n, n) before Complete, and falls only where that is told; total is None without a length";
+        "progress begins with (0, total), or at the offset that is gone on from, ends with (n, n) before Complete, and falls only where that is told; total is None without a length";
     20 Anything download::n20_an_observer_is_set_at_any_time
         "an observer is set and cleared at any time, and called by one thread at a time";
     21 Anything download::n21_an_observer_that_panics_is_dropped_and_reported
         "an observer that panics is dropped and reported; the download goes on";
     22 Anything download::n22_there_is_no_chunk_to_wait_for
         "there is no chunk size: a cancel waits for no byte";
-    23 Anything files::n23_what_ended_early_leaves_nothing
-        "canceled or failed: what is unfinished is removed, and nothing else changes";
+    23 Anything files::n23_what_ended_early_changes_no_file
+        "canceled: what is unfinished is removed; failed: it is kept, hidden, to go on with, unless Resume::Never; nothing else changes";
     24 Anything files::n24_what_is_unfinished_is_hidden
         "what is unfinished is in .dlmanager/";
     25 Anything files::n25_error_bodies_are_not_read
         "the body of an error status is not read";
     26 Anything files::n26_only_200_is_a_file
-        "only 200 is taken for a file";
+        "only 200 is taken for a file, or 206 of the rest that was asked for";
     27 Anything files::n27_twenty_redirects_are_followed
         "20 redirects are followed, and no more";
     28 Anything files::n28_a_short_body_is_an_error
@@ -86,7 +86,7 @@ cases! {
     31 UnixFolder files::n31_the_mode_is_that_of_any_new_file
         "the mode is 0666 less the umask";
     32 Anything files::n32_who_leaves_cancels
-        "dropping the last manager, or an unfinished fetch, cancels; the program ends by Ctrl-C with 130 and leaves nothing unfinished";
+        "dropping the last manager, or an unfinished fetch, cancels; the program ends by Ctrl-C with 130, and the same command goes on where it stopped";
     33 Anything limit::n33_five_files_are_kept_unless_said_otherwise
         "a limit of a size keeps 5 files unless said otherwise";
     34 Anything limit::n34_a_limit_of_zero_is_none
@@ -106,12 +106,3 @@ cases! {
     41 Anything limit::n41_a_file_is_looked_at_again_before_it_goes
         "a file is looked at again before it goes, and counts once; a failed removal is told and the pass goes on";
 }
-
-/// What a number promises beyond its case, and the library does not offer yet.
-pub const WAITING: &[(u8, &str)] = &[
-    (8, "another checksum for a name that runs is an error"),
-    (19, "a resumed download begins at the offset that it kept"),
-    (23, "the partial of a failed download is kept for resume"),
-    (26, "206, once a part is asked for"),
-    (32, "the program's Ctrl-C keeps partials"),
-];
