@@ -124,6 +124,26 @@ fn killed_at_any_moment_while_the_server_goes_from_a_to_b_and_back_the_file_is_o
 }
 
 #[test]
+fn killed_before_the_new_version_was_noted_the_old_ones_record_is_not_believed() {
+    const EARLY: u64 = MIB / 2;
+    for transport in TRANSPORTS {
+        let bench = Bench::new();
+        let resource = Resource::new(8, 4 * MIB);
+        let line = format!("get --json --transport {transport} {{}}/a");
+        for (version, at) in [(1, 3 * MIB), (2, EARLY)] {
+            bench.origin.serve("/a", resource.reply(version).gate_at(At::Body(at), &Gate::new()));
+            let mut running = Running::start(&bench, &line);
+            running.wait_received(at);
+            running.kill();
+        }
+        bench.origin.serve("/a", resource.reply(1));
+        bench.run(&line).exits(0);
+        bench.assert_bytes("a", &resource.body(1));
+        assert_eq!(asked_from(&settled(&bench).requests[2]), None, "nothing of the first version is left");
+    }
+}
+
+#[test]
 fn after_a_signal_the_same_command_goes_on_where_it_stopped_and_that_was_said() {
     const LENGTH: u64 = 8 * MIB;
     const MIDDLE: u64 = 5 * MIB;
