@@ -49,6 +49,32 @@ fn output_names_the_file_and_may_hold_a_folder() {
 }
 
 #[test]
+fn the_server_may_name_a_file_where_that_is_asked_and_no_name_given() {
+    let bench = Bench::new();
+    let body = Body::pattern(1, 2_000);
+    let named = |field: &str| Reply::body(body.clone()).header("Content-Disposition", field);
+    bench.origin.serve("/get", named("attachment; filename=\"tool 1.zip\""));
+    bench.origin.serve("/bad", named("attachment; filename=\"../../up.zip\""));
+    bench.origin.serve("/none", Reply::body(body.clone()));
+
+    let ran = bench.run("get -d out --content-disposition {}/get?id=1 {}/none --json").exits(0);
+    assert_eq!(bench.names("out"), ["none", "tool 1.zip"]);
+    bench.assert_bytes("out/tool 1.zip", &body);
+    let finished = ran.json().into_iter().filter(|event| event["event"] == "finished");
+    let mut paths: Vec<_> = finished.map(|event| (event["name"].clone(), event["path"].clone())).collect();
+    paths.sort_by_key(|(name, _)| name.to_string());
+    assert_eq!(paths, [("none", "out/none"), ("tool 1.zip", "out/tool 1.zip")].map(|(a, b)| (a.into(), b.into())));
+
+    // Known by its URL, it is one download however often it is asked for; there already, it is left.
+    bench.run("get -d out --content-disposition {}/get?id=1 {}/get?id=1").exits(0);
+    bench.run("get -d out --content-disposition -o mine {}/get?id=1").exits(0);
+    assert_eq!(bench.names("out"), ["mine", "none", "tool 1.zip"]);
+    let ran = bench.run("get -d out --content-disposition {}/bad").exits(1);
+    assert!(ran.stderr.contains("\"../../up.zip\" has a separator"), "{ran:#?}");
+    assert_eq!(bench.names("out"), ["mine", "none", "tool 1.zip"]);
+}
+
+#[test]
 fn an_input_file_and_standard_input_name_urls_and_files() {
     let bench = Bench::new();
     let bodies = [bench.serve("/a", 10), bench.serve("/b", 20), bench.serve("/c", 30)];

@@ -69,7 +69,6 @@ const TABLE: &[(&str, &[&str])] = &[
     ("get {}/a {}/b --checksum md5:d41d8cd98f00b204e9800998ecf8427e", &["--checksum", "several", "--input-file"]),
     ("get -i list --checksum md5:d41d8cd98f00b204e9800998ecf8427e", &["--checksum", "--input-file"]),
     ("get {}/a --cacert no-such-file", &["--cacert", "no-such-file"]),
-    ("get {}/a --content-disposition", &["--content-disposition is not there yet"]),
     ("get {}/a --proxy http://127.0.0.1:1", &["--proxy is not there yet"]),
     ("get {}/a --resume sometimes", &["--resume", "across-runs"]),
     ("get {}/a --transport pigeon", &["--transport", "pigeon"]),
