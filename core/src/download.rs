@@ -454,14 +454,7 @@ impl Download {
         if let Some((step, fault)) = claim.failed {
             return self.not_claimed(step, fault, cx);
         }
-        match claim.record_there {
-            Some(Ok(None)) | None => {}
-            Some(Ok(Some(_)) | Err(_)) => {
-                if let Some(partial) = self.partial.as_deref_mut() {
-                    partial.record = RecordState::Unknown;
-                }
-            }
-        }
+        self.record_looked_for(matches!(claim.record_there, Some(Ok(None)) | None));
         self.locked_since = None;
         match claim.there {
             Some(Ok(Some(stat))) => self.found(stat, cx),
@@ -856,6 +849,7 @@ impl Download {
         let length = transfer.meter.received();
         let (file, modified) = (partial.file, partial.modified);
         let record = partial.record_path.clone().filter(|_| partial.record != RecordState::Absent);
+        let may_come_back = partial.may_come_back();
         self.epoch += 1;
         if !transfer.gather.is_empty() {
             self.write(cx);
@@ -868,8 +862,12 @@ impl Download {
             self.file_op(cx, |ticket| FileOp::Sync { ticket, file });
         }
         if let Some(path) = record {
-            let items = alloc::vec![DeleteItem { path, expect: Expect::File }];
+            let items = alloc::vec![DeleteItem { path: path.clone(), expect: Expect::File }];
             self.file_op(cx, |ticket| FileOp::Delete { ticket, items });
+            // Else it could come back beside the next unfinished file of that name.
+            if may_come_back {
+                self.file_op_for(Role::Rewind, cx, |ticket| FileOp::SyncDir { ticket, path });
+            }
         }
         if let Some(path) = StorePath::from(&self.name).parent() {
             self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path });

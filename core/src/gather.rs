@@ -58,6 +58,12 @@ impl Gather {
         unanswered.chain(self.failed_at).min().unwrap_or(self.offset)
     }
 
+    /// Up to where the file will be written, where not all of that is done.
+    pub(crate) fn coming_to(&self) -> Option<u64> {
+        let is_coming = !self.is_empty() || !self.writes.is_empty();
+        is_coming.then(|| self.offset.saturating_add(self.length as u64))
+    }
+
     pub(crate) fn push(&mut self, now: Instant, chunk: Chunk) {
         if chunk.data.is_empty() {
             return;

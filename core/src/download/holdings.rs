@@ -118,7 +118,8 @@ impl Download {
                 } else if let Reply::Truncate(result) = reply {
                     self.truncated(result);
                 } else if let Reply::SyncDir(Err(fault)) = reply {
-                    self.rewind_faulted(fault);
+                    self.rewind_faulted(fault.clone());
+                    return Step::File(File::Faulted(FileStep::Rewind, fault));
                 }
                 Step::File(File::Done)
             }
@@ -137,6 +138,8 @@ impl Download {
             Role::Removal => {
                 if let Reply::Delete(result) = reply {
                     self.removed(action, result, cx);
+                } else if let Reply::SyncDir(Err(fault)) = reply {
+                    self.record_may_come_back(fault, cx);
                 }
                 Step::File(File::Done)
             }

@@ -35,6 +35,8 @@ pub(super) struct Partial {
     pub(super) is_published: bool,
     /// What it held when it was opened is still there, and was not looked at.
     pub(super) is_untouched: bool,
+    /// It was there before it was opened.
+    was_there: bool,
     /// How long it is on the disk at most, as far as it is not known to be written in order.
     pub(super) disk_length: u64,
     /// Its first bytes, which are known to be written and to be those of `known`.
@@ -151,14 +153,20 @@ impl Partial {
         }
     }
 
-    /// Whether what it holds can be gone on with.
-    pub(super) const fn is_resumable(&self) -> bool {
-        self.known.is_resumable() && self.checkpoint.flush_failed.is_none()
+    /// Whether it can be gone on with when it holds so many bytes.
+    const fn is_resumable(&self, length: u64) -> bool {
+        length > 0 && self.known.is_resumable() && self.checkpoint.flush_failed.is_none()
     }
 
     /// The digests of all of its bytes are there.
     pub(super) const fn is_hashed(&self, length: u64) -> bool {
         self.hashing.algorithms.is_empty() || (self.hashing.digests.is_some() && self.hashing.hashed == length)
+    }
+
+    /// Whether its record, once it is removed, would be there again after a loss of power, and be believed. One that another
+    /// run left may say anything.
+    pub(super) fn may_come_back(&self) -> bool {
+        self.record == RecordState::Unknown || (self.record == RecordState::Valid && self.checkpoint.durable > 0)
     }
 
     pub(super) const fn is_noting(&self) -> bool {
@@ -224,6 +232,7 @@ impl Download {
             lock: if cx.locks { Lock::Asked } else { Lock::None },
             is_published: false,
             is_untouched: true,
+            was_there: false,
             disk_length: 0,
             length: 0,
             known: Known::default(),
@@ -263,6 +272,7 @@ impl Download {
         match result {
             Ok(opened) => {
                 partial.opening = Opening::Open;
+                partial.was_there = !opened.created;
                 partial.disk_length = opened.length;
             }
             // Only a lost ticket leaves open whether it was made.
@@ -284,6 +294,17 @@ impl Download {
     }
 
     // Going on with what an earlier run left.
+
+    /// Whether a record stands beside it. Where none does, another run may have died between its removal and the flush of
+    /// that, so that it would come back beside other bytes.
+    pub(super) fn record_looked_for(&mut self, is_absent: bool) {
+        let Some(partial) = self.partial.as_deref_mut() else { return };
+        if is_absent {
+            partial.rewind.flushes = partial.was_there && partial.record_path.is_some();
+        } else {
+            partial.record = RecordState::Unknown;
+        }
+    }
 
     /// Reads the record.
     pub(super) fn read_record(&mut self, cx: &mut Context<'_>) {
@@ -333,8 +354,7 @@ impl Download {
             && partial.record != RecordState::Absent
             && let Some(path) = partial.record_path.clone()
         {
-            // A record that another run left may say anything.
-            partial.rewind.flushes = partial.record == RecordState::Unknown || partial.checkpoint.durable > 0;
+            partial.rewind.flushes = partial.may_come_back();
             self.epoch += 1;
             let items = vec![DeleteItem { path, expect: Expect::File }];
             self.file_op_for(Role::Rewind, cx, |ticket| FileOp::Delete { ticket, items });
@@ -367,7 +387,7 @@ impl Download {
         match gone(result) {
             Ok(was_there) => {
                 partial.record = RecordState::Absent;
-                partial.rewind.flushes &= was_there;
+                partial.rewind.flushes &= was_there || partial.was_there;
                 partial.checkpoint.durable = 0;
                 partial.checkpoint.is_of_this_boot = true;
             }
@@ -536,9 +556,10 @@ impl Download {
         if partial.is_published || !partial.is_ours() || partial.opening != Opening::Open {
             return Fate::Remove;
         }
-        // What has come counts, written or not: the rest of it is written first.
-        let length = self.transfer.as_deref().map_or(partial.length, |transfer| transfer.meter.received());
-        let resumable = cx.config.resume != Resume::Never && partial.is_resumable() && length > 0;
+        // What has come is written before it is decided what can be gone on with.
+        let coming = self.transfer.as_deref().and_then(|transfer| transfer.gather.coming_to());
+        let length = coming.unwrap_or(partial.length);
+        let resumable = cx.config.resume != Resume::Never && partial.is_resumable(length);
         match then {
             Then::Follow { .. } => Fate::Hold,
             Then::Retry { keeps: true, .. } if resumable => Fate::Hold,
@@ -567,6 +588,7 @@ impl Download {
             return;
         }
         let Some(partial) = self.partial.take() else { return };
+        let may_come_back = partial.may_come_back();
         let Partial { file, opening, lock, is_published, record, .. } = *partial;
         self.epoch += 1;
         let may_be_there = matches!(opening, Opening::Open | Opening::Unknown) && !is_published;
@@ -575,21 +597,37 @@ impl Download {
                 let path = partial.path.clone();
                 self.file_op_for(Role::Removal, cx, |ticket| FileOp::Lock { ticket, file, path });
             }
+            // The record goes first, and for good: else it could come back beside the next unfinished file of that name.
             let record_path = partial.record_path.filter(|_| record != RecordState::Absent);
-            for path in [partial.path].into_iter().chain(record_path) {
+            if let Some(path) = record_path.clone() {
+                self.remove(path, cx);
                 // That one stays is no reason to leave the other, but that somebody else has the lock is.
                 if lock == Lock::Held {
                     self.epoch += 1;
                 }
-                let items = vec![DeleteItem { path: path.clone(), expect: Expect::File }];
-                let action = self.file_op_for(Role::Removal, cx, |ticket| FileOp::Delete { ticket, items });
-                self.removing.push((action, path));
             }
+            if let Some(path) = record_path.filter(|_| may_come_back) {
+                self.file_op_for(Role::Removal, cx, |ticket| FileOp::SyncDir { ticket, path });
+            }
+            self.remove(partial.path, cx);
         }
         if lock != Lock::None {
             self.file_op_for(Role::Removal, cx, |ticket| FileOp::Unlock { ticket, file });
         }
         self.file_op_for(Role::Removal, cx, |ticket| FileOp::Close { ticket, file });
+    }
+
+    fn remove(&mut self, path: StorePath, cx: &mut Context<'_>) {
+        let items = vec![DeleteItem { path: path.clone(), expect: Expect::File }];
+        let action = self.file_op_for(Role::Removal, cx, |ticket| FileOp::Delete { ticket, items });
+        self.removing.push((action, path));
+    }
+
+    /// Then the unfinished file stays, so that who finds it looks after its record.
+    pub(super) fn record_may_come_back(&mut self, fault: Fault, cx: &mut Context<'_>) {
+        if let Some((_, path)) = self.removing.last().filter(|_| fault.kind() != FaultKind::Skipped) {
+            cx.effects.notice(Notice::Warning(Warning::Litter { path: path.clone(), fault }));
+        }
     }
 
     pub(super) fn removed(&mut self, action: ActionId, result: Result<Vec<Deleted>, Fault>, cx: &mut Context<'_>) {

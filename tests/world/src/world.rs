@@ -200,6 +200,12 @@ impl World {
         panic!("no end after {TURNS_MAX} turns, at {:?}: {:?}", self.now, self.manager);
     }
 
+    /// A turn at that time, or now where that is over.
+    pub(crate) fn turn_at(&mut self, at: Instant) {
+        self.now = self.now.max(at);
+        self.turn();
+    }
+
     /// When something happens next.
     pub(crate) fn next_time(&self) -> Option<Instant> {
         let files = self.running.first_key_value().map(|((at, _), _)| *at);

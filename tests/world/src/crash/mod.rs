@@ -5,6 +5,7 @@
 //! `oracle.rs` says what that means. Nothing of it asks the core.
 
 mod oracle;
+mod pair;
 mod scenario;
 mod scenarios;
 
@@ -17,11 +18,14 @@ use dlmanager_fs_memory::{MemoryDirectory, Profile};
 use crate::report::Report;
 use crate::world::{Fuse, World};
 use oracle::{Left, Oracle};
+pub use pair::crash_beside;
 pub use scenario::{Ends, Nth, Scenario, Validated};
 pub use scenarios::{scenario, scenarios};
 
 /// The length of a disk's blocks, so that the few bytes of a scenario are many of them.
 const BLOCK_BYTES: u64 = 16;
+/// What another program has in the work folder.
+const STRANGERS: &str = ".dlmanager/00000000000000000000000000000000.0000000000000000.part";
 /// Where the file is.
 pub(crate) const URL: &str = "http://origin.example/file";
 /// Its name.
@@ -150,6 +154,9 @@ fn directory(scenario: &Scenario, profile: Profile, tempo: u8) -> MemoryDirector
     if let Some(bytes) = scenario.before {
         directory.put_file(NAME, bytes);
     }
+    if scenario.is_shared {
+        directory.put_file(STRANGERS, b"a stranger's");
+    }
     if !scenario.knows_boot {
         directory.set_boot(None);
     }
@@ -215,6 +222,27 @@ pub fn cases(scenario: &Scenario, factor: usize) -> Vec<Case> {
                         let deaths = [fuse, second].map(|fuse| Death { fuse, power: draw.power() });
                         case(deaths.to_vec(), &mut draw);
                     }
+                }
+            }
+        }
+    }
+    cases
+}
+
+/// The cases in which the first run dies at one of the file actions that are chosen by their number and word, and the second
+/// one at each, with a few losses of power.
+pub fn cases_behind(scenario: &Scenario, history: usize, is_first: impl Fn(usize, &[&str]) -> bool) -> Vec<Case> {
+    let mut draw = Draw(1);
+    let mut cases = Vec::new();
+    for tempo in [0, 2] {
+        let words = count(scenario, history, tempo);
+        for at in (1..=words.len() + 1).filter(|at| is_first(*at, &words)) {
+            for second in 1..=words.len() + 8 {
+                for seed in 0..4 {
+                    let first = Death { fuse: Fuse { at, half: false }, power: None };
+                    let second = Death { fuse: Fuse { at: second, half: draw.below(2) == 0 }, power: Some(draw.next()) };
+                    let profile = if seed == 0 { Profile::Ext4 } else { Profile::Posix };
+                    cases.push(Case { profile, tempo, history, deaths: vec![first, second] });
                 }
             }
         }

@@ -6,7 +6,7 @@ use dlmanager_core::{DownloadError, Durability, Outcome, Record, Resume, WORK_FO
 use dlmanager_fs_memory::MemoryDirectory;
 
 use super::scenario::{Ends, Scenario, date, etag};
-use super::{NAME, URL};
+use super::{NAME, STRANGERS, URL};
 use crate::report::Report;
 use crate::world::World;
 
@@ -31,7 +31,7 @@ pub(super) struct Left {
     /// The version that the record says the unfinished file is of.
     version: Option<u64>,
     /// How many of its bytes need not be fetched again.
-    kept: u64,
+    pub(super) kept: u64,
     /// The record says so many bytes are durable.
     durable: u64,
     /// Length of the unfinished file.
@@ -97,7 +97,7 @@ impl Oracle<'_> {
     }
 
     /// The final name is free, or has a whole file.
-    fn check_final_name(&self, directory: &MemoryDirectory) -> Result<(), String> {
+    pub(super) fn check_final_name(&self, directory: &MemoryDirectory) -> Result<(), String> {
         match directory.read(NAME) {
             None if self.scenario.before.is_some() => Err("what was to be replaced is gone".to_owned()),
             None => Ok(()),
@@ -125,8 +125,8 @@ impl Oracle<'_> {
         }
         left.version = Some(version);
         left.durable = record.durable;
-        // Without the file it describes nothing.
-        let Some(bytes) = unfinished else { return Ok(()) };
+        // Without the file it describes nothing. Nor does it beside a new one, which stays empty until the record is gone.
+        let Some(bytes) = unfinished.filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
         let is_same_boot = record.boot.is_some() && record.boot == directory.boot();
         let described = if is_same_boot { bytes.len() as u64 } else { record.durable };
         let described_bytes = usize::try_from(described).ok().and_then(|described| bytes.get(..described));
@@ -189,10 +189,10 @@ impl Oracle<'_> {
 
     /// Only the file is there, and what nobody else may remove.
     fn check_nothing_left(&self, directory: &MemoryDirectory, left: &Left) -> Result<(), String> {
-        let is_alone = |path: &str| path.matches('.').count() == 3;
+        let is_alone = |path: &str| path.matches('.').count() == 3 && path != STRANGERS;
         // The file got its name and the removal of its record was lost: nobody looks for it until the name is free again.
         let is_orphan = |path: &str| left.stands && left.length.is_none() && path.ends_with(".rec");
-        let is_allowed = |path: &str| (!self.scenario.locks_work && is_alone(path)) || is_orphan(path);
+        let is_allowed = |path: &str| (!self.scenario.locks_work && is_alone(path)) || path == STRANGERS || is_orphan(path);
         let paths: Vec<String> = directory.list().into_keys().filter(|path| path != NAME).collect();
         let has_reason = paths.iter().any(|path| is_allowed(path));
         match paths.iter().find(|path| !is_allowed(path) && !(has_reason && *path == WORK_FOLDER)) {

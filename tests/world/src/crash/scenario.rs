@@ -36,6 +36,8 @@ pub struct Scenario {
     /// One of the flushes fails. Whether one did, dies with the program: the next one cannot know that bytes which it can
     /// read are not on the disk.
     pub flush_fails: bool,
+    /// The work folder holds the unfinished file of another program, so that it is never removed.
+    pub is_shared: bool,
     /// Somebody takes the file away after each run.
     pub is_taken_away: bool,
     /// Which versions the server has: in each run the one at each request, of which the last stays. The last run's are those
@@ -96,6 +98,7 @@ impl Default for Scenario {
             cancel_after: None,
             faults: |_| {},
             flush_fails: false,
+            is_shared: false,
             is_taken_away: false,
             histories: &[&[&[1]]],
             knows_boot: true,

@@ -305,9 +305,16 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario {
             name: "canceled, and asked for again",
             cancel_after: Some(Duration::from_millis(45)),
+            is_shared: true,
             histories: ALL,
             ..plain()
         },
-        Scenario { name: "taken away, and asked for again", is_taken_away: true, histories: ALL, ..plain() },
+        Scenario {
+            name: "taken away, and asked for again",
+            is_taken_away: true,
+            is_shared: true,
+            histories: ALL,
+            ..plain()
+        },
     ]
 }
