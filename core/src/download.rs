@@ -54,9 +54,9 @@ use crate::resume::{Known, Resumed};
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
-    ActionId, BootId, Complete, Config, Digest, Digests, DirectoryError, DownloadError, DownloadId,
-    Durability, Fault, FaultKind, FileName, FileOp, FileStep, IfPresent, Instant, Lane, NetOp, Notice, Outcome, Progress,
-    Published, Request, Stamp, StorePath, TimeoutKind,
+    ActionId, BootId, Complete, Config, Digest, Digests, DirectoryError, DownloadError, DownloadId, Durability, Fault,
+    FaultKind, FileName, FileOp, FileStep, IfPresent, Instant, Lane, NetOp, Notice, Outcome, Progress, Published,
+    Request, Stamp, StorePath, TimeoutKind,
 };
 
 mod edges;
@@ -543,7 +543,8 @@ impl Download {
 
     /// All bytes are there: nothing is asked of the server.
     fn complete_already(&mut self, total: u64, cx: &mut Context<'_>) -> State {
-        let known = self.partial.as_deref().map_or(Known { identity: None, total: None }, |partial| partial.known.clone());
+        let known =
+            self.partial.as_deref().map_or(Known { identity: None, total: None }, |partial| partial.known.clone());
         let announced = Announced { length: Some(total), end: Some(total), known, ..Announced::default() };
         self.begin_transfer(announced, total, cx);
         self.received(cx)
@@ -959,8 +960,11 @@ impl Download {
         self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
         // Either look stands for itself.
         self.epoch += 1;
-        publishing.looking_at_partial =
-            self.partial.as_deref().map(|partial| partial.path.clone()).map(|path| self.file_op(cx, |ticket| FileOp::Stat { ticket, path }));
+        publishing.looking_at_partial = self
+            .partial
+            .as_deref()
+            .map(|partial| partial.path.clone())
+            .map(|path| self.file_op(cx, |ticket| FileOp::Stat { ticket, path }));
         State::Publishing(Publishing { round: Round::Doubt(fault), ..publishing })
     }
 
@@ -1011,13 +1015,15 @@ impl Download {
         }
         cx.queues.succeeded(&self.origin());
         let announced = self.transfer.take().map(|transfer| transfer.announced);
-        let digests = self.partial.as_deref_mut().and_then(|partial| partial.hashing.digests.take()).unwrap_or_default();
+        let digests =
+            self.partial.as_deref_mut().and_then(|partial| partial.hashing.digests.take()).unwrap_or_default();
         let is_unverified = digests.iter().next().is_none();
         let complete = Complete {
             length,
             url: self.hop.url.clone(),
             requests: self.requests,
-            length_unverified: is_unverified && announced.as_ref().is_some_and(|announced| announced.ends_with_connection),
+            length_unverified: is_unverified
+                && announced.as_ref().is_some_and(|announced| announced.ends_with_connection),
             digests,
             content_encoding: announced.and_then(|announced| announced.content_encoding),
         };
@@ -1152,8 +1158,8 @@ impl Download {
             cx.queues.block(&origin, cx.now + wait);
         }
         // A file that is wrong twice is wrong.
-        let is_wrong_again = matches!(error, DownloadError::ChecksumMismatch { .. })
-            && core::mem::replace(&mut self.mismatched, true);
+        let is_wrong_again =
+            matches!(error, DownloadError::ChecksumMismatch { .. }) && core::mem::replace(&mut self.mismatched, true);
         if !reply::may_pass(&error) || is_wrong_again {
             return Then::Finish(Outcome::Failed(error));
         }
@@ -1170,9 +1176,8 @@ impl Download {
             return Then::Finish(Outcome::Failed(DownloadError::TooManyRequests { requests_max, cause }));
         }
         // Those who were all told the same time are not to come at the same time.
-        let asked_for = retry_after.map_or(Duration::ZERO, |wait| {
-            wait.saturating_add(self.rng.up_to(cx.config.backoff_min.max(wait / 10)))
-        });
+        let asked_for = retry_after
+            .map_or(Duration::ZERO, |wait| wait.saturating_add(self.rng.up_to(cx.config.backoff_min.max(wait / 10))));
         let (delay, attempt) = (delay.max(asked_for), self.attempts.failures());
         let keeps = reply::leaves_good_bytes(&error);
         cx.effects.notice(Notice::Retrying { id: self.id, attempt, delay, cause: error });

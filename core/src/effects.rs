@@ -9,8 +9,8 @@ use crate::action::{Chunk, Deleted, FileStat, Head, Opened, Probed, ScanBatch};
 use crate::arena::{Arena, Key};
 use crate::ticket::Answer;
 use crate::{
-    Action, ActionId, BodyId, Digests, Fault, FaultKind, FileAction, FileId, FileOp, Lane, NetAction, NetOp, Notice, Op, Output,
-    Stamp, StorePath, Ticket,
+    Action, ActionId, BodyId, Digests, Fault, FaultKind, FileAction, FileId, FileOp, Lane, NetAction, NetOp, Notice,
+    Op, Output, Stamp, StorePath, Ticket,
 };
 use alloc::boxed::Box;
 

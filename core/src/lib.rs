@@ -113,8 +113,8 @@ mod timers;
 mod version;
 
 pub use action::{
-    Action, BootId, Chunk, DeleteItem, Deleted, Expect, FetchRequest, FileAction, FileKind, FileOp, FileStat, Head, NetAction,
-    NetOp, OpenMode, Opened, Probed, ScanBatch, ScanEntry,
+    Action, BootId, Chunk, DeleteItem, Deleted, Expect, FetchRequest, FileAction, FileKind, FileOp, FileStat, Head,
+    NetAction, NetOp, OpenMode, Opened, Probed, ScanBatch, ScanEntry,
 };
 pub use config::{Config, Durability, LimitConfig, Resume};
 pub use digest::{Algorithm, Algorithms, Digest, DigestError, Digests, Hasher};

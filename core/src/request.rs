@@ -34,7 +34,12 @@ impl Request {
     /// The text is not a URL, or its scheme is neither `http` nor `https`.
     pub fn new(url: &str) -> Result<Self, UrlError> {
         let target = Target::parse(url)?;
-        Ok(Self { target, name: None, headers: HeaderMap::new(), if_present: IfPresent::default(), checksum: None,
+        Ok(Self {
+            target,
+            name: None,
+            headers: HeaderMap::new(),
+            if_present: IfPresent::default(),
+            checksum: None,
             named_by_server: false,
         })
     }

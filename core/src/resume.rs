@@ -122,7 +122,8 @@ impl Asked<'_> {
     }
 
     fn judge_part(&self, head: &Head, version: &Version) -> Resumed {
-        let Ok(Some(ContentRange::Part { first, last, total: Some(total) })) = content_range::parse(&head.headers) else {
+        let Ok(Some(ContentRange::Part { first, last, total: Some(total) })) = content_range::parse(&head.headers)
+        else {
             return Resumed::StartOver;
         };
         let same_total = self.known.total.is_none_or(|known| known == total);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Action, Chunk, Config, Event, FileOp, Head, Instant, Manager, NetOp, Notice, Opened, Probed, Output, Request,
+    Action, Chunk, Config, Event, FileOp, Head, Instant, Manager, NetOp, Notice, Opened, Output, Probed, Request,
 };
 use http::{HeaderMap, StatusCode, Version};
 

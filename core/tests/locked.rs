@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Action, BootId, Completion, Config, Event, FileOp, Instant, Manager, NetOp, Opened, Output, Probed, Record, Request,
-    Stamp, Validator,
+    Action, BootId, Completion, Config, Event, FileOp, Instant, Manager, NetOp, Opened, Output, Probed, Record,
+    Request, Stamp, Validator,
 };
 
 const BOOT: Option<BootId> = Some(BootId([1; 16]));

@@ -6,25 +6,11 @@ use crate::Phase;
 const TRANSITIONS: &[(Phase, &[Phase])] = &[
     (
         Phase::Queued,
-        &[
-            Phase::Checking,
-            Phase::Connecting,
-            Phase::Verifying,
-            Phase::Publishing,
-            Phase::Draining,
-            Phase::Evicting,
-        ],
+        &[Phase::Checking, Phase::Connecting, Phase::Verifying, Phase::Publishing, Phase::Draining, Phase::Evicting],
     ),
     (
         Phase::Checking,
-        &[
-            Phase::Connecting,
-            Phase::Receiving,
-            Phase::Verifying,
-            Phase::Publishing,
-            Phase::Draining,
-            Phase::Evicting,
-        ],
+        &[Phase::Connecting, Phase::Receiving, Phase::Verifying, Phase::Publishing, Phase::Draining, Phase::Evicting],
     ),
     (Phase::Connecting, &[Phase::Checking, Phase::Receiving, Phase::Draining]),
     (Phase::Receiving, &[Phase::Verifying, Phase::Publishing, Phase::Draining]),

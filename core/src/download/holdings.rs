@@ -20,8 +20,8 @@ use crate::resume::Asked;
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
-    ActionId, Algorithms, BodyId, Config, Digests, DownloadError, DownloadId, Durability, Fault, FileId,
-    FileName, FileOp, FileStep, Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
+    ActionId, Algorithms, BodyId, Config, Digests, DownloadError, DownloadId, Durability, Fault, FileId, FileName,
+    FileOp, FileStep, Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
 };
 
 /// A file that is used is stamped as accessed unless it was within this time.
@@ -312,7 +312,9 @@ impl Download {
     }
 
     pub(super) fn write(&mut self, cx: &mut Context<'_>) {
-        let (Some(transfer), Some(partial)) = (self.transfer.as_deref_mut(), self.partial.as_deref_mut()) else { return };
+        let (Some(transfer), Some(partial)) = (self.transfer.as_deref_mut(), self.partial.as_deref_mut()) else {
+            return;
+        };
         let batch = transfer.gather.take();
         let pinned = batch.pinned();
         partial.disk_length = batch.offset.saturating_add(batch.length());

@@ -14,8 +14,8 @@ use crate::effects::Role;
 use crate::record::Record;
 use crate::resume::Known;
 use crate::{
-    ActionId, Algorithms, Digest, Digests, DownloadError, Durability, Fault, FaultKind, FileId, FileOp, FileStep, Instant, Lane,
-    Notice, Resume, Stamp, StorePath, Warning,
+    ActionId, Algorithms, Digest, Digests, DownloadError, Durability, Fault, FaultKind, FileId, FileOp, FileStep,
+    Instant, Lane, Notice, Resume, Stamp, StorePath, Warning,
 };
 
 /// So much is hashed in one go: a fraction of a second also where it is slow, so that a cancel does not wait long.

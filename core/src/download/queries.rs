@@ -111,7 +111,11 @@ impl Download {
             }
             State::Checking(_) => {
                 assert!(self.unanswered > 0 && self.slot.is_some(), "{name} looks");
-                assert_eq!(self.body.is_some(), self.awaiting.is_some(), "{name} only looks, or has a reply that waits");
+                assert_eq!(
+                    self.body.is_some(),
+                    self.awaiting.is_some(),
+                    "{name} only looks, or has a reply that waits"
+                );
             }
             State::Connecting { .. } | State::Redirecting { .. } => {
                 assert!(self.body.is_some() && self.slot.is_some(), "{name} has an exchange");
@@ -136,7 +140,10 @@ impl Download {
             assert!(!transfer.reading || self.unanswered > 0, "{name} waits for the chunk that it asked for");
         }
         if let Some(partial) = self.partial.as_deref() {
-            assert!(partial.length <= partial.disk_length || partial.is_untouched, "{name} has no more than was written");
+            assert!(
+                partial.length <= partial.disk_length || partial.is_untouched,
+                "{name} has no more than was written"
+            );
         }
     }
 

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Action, ActionId, Algorithm, Algorithms, Answer, BootId, Chunk, Completion, Config, Deleted, Digests, Durability, Event, Fault,
-    FaultKind, FileKind, FileStat, Hasher, Head, Instant, LimitConfig, Manager, Notice, Opened, Output, Pattern, Probed,
-    Record, Request, ScanBatch, ScanEntry, Stamp, StorePath, Validator,
+    Action, ActionId, Algorithm, Algorithms, Answer, BootId, Chunk, Completion, Config, Deleted, Digests, Durability,
+    Event, Fault, FaultKind, FileKind, FileStat, Hasher, Head, Instant, LimitConfig, Manager, Notice, Opened, Output,
+    Pattern, Probed, Record, Request, ScanBatch, ScanEntry, Stamp, StorePath, Validator,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
@@ -37,8 +37,17 @@ pub fn hostile_body(data: &[u8]) -> Hostile {
         pattern: Pattern::default(),
         adopt: choices.happens(200),
     });
-    let config = Config { gather_bytes: 8, held_bytes_max: 64, requests_max: 10, record_bytes_min: 1, checkpoint_bytes: 16, limit, ..Config::default() };
-    let config = Config { durability: choices.one_of(&[Durability::Data, Durability::None, Durability::Full]), ..config };
+    let config = Config {
+        gather_bytes: 8,
+        held_bytes_max: 64,
+        requests_max: 10,
+        record_bytes_min: 1,
+        checkpoint_bytes: 16,
+        limit,
+        ..Config::default()
+    };
+    let config =
+        Config { durability: choices.one_of(&[Durability::Data, Durability::None, Durability::Full]), ..config };
     let mut manager = Manager::new(config, 0);
     let mut now = Instant::ZERO;
     let mut ids: Vec<ActionId> = Vec::new();

@@ -24,7 +24,9 @@ mod told;
 mod world;
 
 pub use choices::seeded_bytes;
-pub use crash::{Case, Death, Ends, Nth, Scenario, TEMPOS, Validated, cases, cases_behind, crash, crash_beside, scenario, scenarios};
+pub use crash::{
+    Case, Death, Ends, Nth, Scenario, TEMPOS, Validated, cases, cases_behind, crash, crash_beside, scenario, scenarios,
+};
 pub use eviction::{RuledFile, removed_by_the_rule};
 pub use hostile::{Hostile, hostile_body};
 pub use names::{Named, names_body};

@@ -99,7 +99,8 @@ fn a_live_download_of_that_name_keeps_it() {
 #[test]
 fn it_is_joined_by_its_url_before_and_by_its_name_behind() {
     let mut world = World::new(Config::default());
-    let slow = reply("attachment; filename=x.bin").head_after(Duration::from_secs(1)).pieces(100, Duration::from_secs(1));
+    let slow =
+        reply("attachment; filename=x.bin").head_after(Duration::from_secs(1)).pieces(100, Duration::from_secs(1));
     world.net.script(URL, [slow]);
     let id = world.admit(by_server(URL)).id();
     world.run_to_phase(id, Phase::Connecting);

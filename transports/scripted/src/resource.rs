@@ -79,7 +79,10 @@ impl Resource {
     /// By strong comparison, or as the very date that is sent.
     fn is_told_by(&self, validator: &HeaderValue) -> bool {
         let is_strong = !validator.as_bytes().starts_with(b"W/");
-        is_strong && [http::header::ETAG, http::header::LAST_MODIFIED].iter().any(|name| self.headers.get(name) == Some(validator))
+        is_strong
+            && [http::header::ETAG, http::header::LAST_MODIFIED]
+                .iter()
+                .any(|name| self.headers.get(name) == Some(validator))
     }
 }
 

@@ -25,10 +25,13 @@ pub struct ScriptedTransport {
     body_bytes: u64,
 }
 
+/// What answers a request, given how many there were before.
+type Server = dyn FnMut(&SeenRequest, usize) -> Reply + Send;
+
 /// What the requests for a URL are answered with.
 enum Script {
     Replies(Vec<Reply>),
-    Server(Box<dyn FnMut(&SeenRequest, usize) -> Reply + Send>),
+    Server(Box<Server>),
 }
 
 impl fmt::Debug for Script {

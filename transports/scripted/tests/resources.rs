@@ -51,7 +51,8 @@ fn a_part_is_given_to_who_has_this_version_or_does_not_say_which_he_has() {
     let range = ("range", "bytes=40-");
     assert_eq!(asked(&file, &[]), (200, None, whole.clone()));
     for validator in [None, Some("\"a\""), Some(DATE)] {
-        let fields: Vec<_> = [Some(range), validator.map(|validator| ("if-range", validator))].into_iter().flatten().collect();
+        let fields: Vec<_> =
+            [Some(range), validator.map(|validator| ("if-range", validator))].into_iter().flatten().collect();
         assert_eq!(asked(&file, &fields), (206, Some("bytes 40-99/100".to_owned()), rest.clone()), "{validator:?}");
     }
     for validator in ["\"b\"", "W/\"a\"", "Thu, 01 Jan 2026 00:00:01 GMT"] {

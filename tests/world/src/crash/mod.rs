@@ -71,7 +71,8 @@ fn count(scenario: &Scenario, history: usize, tempo: u8) -> Vec<&'static str> {
 /// What is not as it was promised.
 pub fn crash(scenario: &Scenario, case: &Case, report: &mut Report) -> Result<(), String> {
     let directory = directory(scenario, case.profile, case.tempo);
-    let mut oracle = Oracle { scenario, served: BTreeSet::new(), complete: false, was_lost: false, flush_is_forgotten: false };
+    let mut oracle =
+        Oracle { scenario, served: BTreeSet::new(), complete: false, was_lost: false, flush_is_forgotten: false };
     let mut left = Left::default();
     for (number, death) in case.deaths.iter().enumerate() {
         if number == 0 {
@@ -240,7 +241,8 @@ pub fn cases_behind(scenario: &Scenario, history: usize, is_first: impl Fn(usize
             for second in 1..=words.len() + 8 {
                 for seed in 0..4 {
                     let first = Death { fuse: Fuse { at, half: false }, power: None };
-                    let second = Death { fuse: Fuse { at: second, half: draw.below(2) == 0 }, power: Some(draw.next()) };
+                    let second =
+                        Death { fuse: Fuse { at: second, half: draw.below(2) == 0 }, power: Some(draw.next()) };
                     let profile = if seed == 0 { Profile::Ext4 } else { Profile::Posix };
                     cases.push(Case { profile, tempo, history, deaths: vec![first, second] });
                 }

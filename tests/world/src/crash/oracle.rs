@@ -81,7 +81,12 @@ impl Oracle<'_> {
         }
         self.check_final_name(directory)?;
         let is_there = directory.read(NAME).is_some();
-        if power && self.complete && !self.scenario.is_taken_away && !is_there && self.scenario.config.durability == Durability::Full {
+        if power
+            && self.complete
+            && !self.scenario.is_taken_away
+            && !is_there
+            && self.scenario.config.durability == Durability::Full
+        {
             return Err("it was reported complete, and is not there".to_owned());
         }
         let mut left = Left { stands: directory.read(NAME).is_some(), ..Left::default() };
@@ -192,7 +197,8 @@ impl Oracle<'_> {
         let is_alone = |path: &str| path.matches('.').count() == 3 && path != STRANGERS;
         // The file got its name and the removal of its record was lost: nobody looks for it until the name is free again.
         let is_orphan = |path: &str| left.stands && left.length.is_none() && path.ends_with(".rec");
-        let is_allowed = |path: &str| (!self.scenario.locks_work && is_alone(path)) || path == STRANGERS || is_orphan(path);
+        let is_allowed =
+            |path: &str| (!self.scenario.locks_work && is_alone(path)) || path == STRANGERS || is_orphan(path);
         let paths: Vec<String> = directory.list().into_keys().filter(|path| path != NAME).collect();
         let has_reason = paths.iter().any(|path| is_allowed(path));
         match paths.iter().find(|path| !is_allowed(path) && !(has_reason && *path == WORK_FOLDER)) {

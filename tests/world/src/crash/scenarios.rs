@@ -46,7 +46,10 @@ fn cut_first(file: &Resource, request: &SeenRequest, nth: Nth) -> Reply {
 
 /// A server that says once what it was not asked for.
 fn once(file: &Resource, request: &SeenRequest, nth: Nth, instead: impl FnOnce(&Resource, usize) -> Reply) -> Reply {
-    let first = request.headers.get(RANGE).and_then(|range| range.to_str().ok()?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+    let first = request
+        .headers
+        .get(RANGE)
+        .and_then(|range| range.to_str().ok()?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
     match first {
         // The first request of a run may ask for a part, or be cut so that the second one does.
         Some(first) if nth.earlier <= 1 => instead(file, first),
@@ -54,7 +57,12 @@ fn once(file: &Resource, request: &SeenRequest, nth: Nth, instead: impl FnOnce(&
     }
 }
 
-fn fails_once(directory: &MemoryDirectory, nth: usize, failure: impl Into<Failure>, mut is_it: impl FnMut(&FileOp) -> bool + Send + 'static) {
+fn fails_once(
+    directory: &MemoryDirectory,
+    nth: usize,
+    failure: impl Into<Failure>,
+    mut is_it: impl FnMut(&FileOp) -> bool + Send + 'static,
+) {
     let failure = failure.into();
     let mut seen = 0;
     directory.fail_when(move |operation| {
@@ -182,11 +190,36 @@ pub fn scenarios() -> Vec<Scenario> {
             ..plain()
         },
         Scenario { name: "a date", validated: Validated::Date, server: cut_first, histories: ALL, ..plain() },
-        Scenario { name: "a weak ETag", validated: Validated::WeakEtag, server: cut_first, histories: &[SAME, CHANGED], ..plain() },
-        Scenario { name: "a young date", validated: Validated::YoungDate, server: cut_first, histories: &[SAME, LONGER], ..plain() },
-        Scenario { name: "no validator", validated: Validated::Not, server: cut_first, histories: &[SAME, CHANGED], ..plain() },
+        Scenario {
+            name: "a weak ETag",
+            validated: Validated::WeakEtag,
+            server: cut_first,
+            histories: &[SAME, CHANGED],
+            ..plain()
+        },
+        Scenario {
+            name: "a young date",
+            validated: Validated::YoungDate,
+            server: cut_first,
+            histories: &[SAME, LONGER],
+            ..plain()
+        },
+        Scenario {
+            name: "no validator",
+            validated: Validated::Not,
+            server: cut_first,
+            histories: &[SAME, CHANGED],
+            ..plain()
+        },
         Scenario { name: "the right digest", request: right_digest, server: cut_first, ..plain() },
-        Scenario { name: "a wrong digest", request: wrong_digest, ends: Ends::WrongDigest, server: cut_first, is_honest: false, ..plain() },
+        Scenario {
+            name: "a wrong digest",
+            request: wrong_digest,
+            ends: Ends::WrongDigest,
+            server: cut_first,
+            is_honest: false,
+            ..plain()
+        },
         Scenario {
             name: "a file is replaced",
             before: Some(b"what was there before"),
@@ -210,14 +243,18 @@ pub fn scenarios() -> Vec<Scenario> {
         },
         Scenario {
             name: "the rename fails",
-            faults: |directory| fails_once(directory, 1, fault(FaultKind::Io), |op| matches!(op, FileOp::Rename { .. })),
+            faults: |directory| {
+                fails_once(directory, 1, fault(FaultKind::Io), |op| matches!(op, FileOp::Rename { .. }))
+            },
             histories: &[SAME, CHANGED],
             ..plain()
         },
         Scenario {
             name: "the rename's answer is lost",
             faults: |directory| {
-                fails_once(directory, 1, Failure::after(fault(FaultKind::Aborted)), |op| matches!(op, FileOp::Rename { .. }));
+                fails_once(directory, 1, Failure::after(fault(FaultKind::Aborted)), |op| {
+                    matches!(op, FileOp::Rename { .. })
+                });
             },
             ..plain()
         },
@@ -261,7 +298,8 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario {
             name: "the record cannot be written",
             faults: |directory| {
-                let is_record = |op: &FileOp| matches!(op, FileOp::Open { path, .. } if path.as_str().ends_with(".rec"));
+                let is_record =
+                    |op: &FileOp| matches!(op, FileOp::Open { path, .. } if path.as_str().ends_with(".rec"));
                 fails_once(directory, 2, fault(FaultKind::Io), is_record);
             },
             histories: &[SAME, CHANGED, BACK_AGAIN],
@@ -276,7 +314,12 @@ pub fn scenarios() -> Vec<Scenario> {
             histories: &[SAME, CHANGED],
             ..plain()
         },
-        Scenario { name: "a machine that does not tell its starts apart", knows_boot: false, histories: ALL, ..plain() },
+        Scenario {
+            name: "a machine that does not tell its starts apart",
+            knows_boot: false,
+            histories: ALL,
+            ..plain()
+        },
         Scenario { name: "no locks", locks_work: false, server: cut_first, histories: &[SAME, CHANGED], ..plain() },
         Scenario {
             name: "gone on with within a run only",

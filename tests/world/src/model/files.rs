@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use dlmanager_core::{
-    DeleteItem, Deleted, DownloadId, Expect, FaultKind, FileAction, FileId, FileKind, FileOp, Lane, OWNER_MARK, OpenMode,
-    Outcome, Record, Resume, WORK_FOLDER,
+    DeleteItem, Deleted, DownloadId, Expect, FaultKind, FileAction, FileId, FileKind, FileOp, Lane, OWNER_MARK,
+    OpenMode, Outcome, Record, Resume, WORK_FOLDER,
 };
 use dlmanager_fs_memory::MemoryDirectory;
 
@@ -149,7 +149,8 @@ impl Model {
     fn is_kept(&self, path: &str, directory: &MemoryDirectory) -> bool {
         let Some(at) = stem(path).and_then(|stem| self.stem_of.get(&stem).copied()) else { return false };
         let name = &self.downloads[at].name;
-        let is_failed = |download: &&Watched| download.name == *name && matches!(download.outcome, Some(Outcome::Failed(_)));
+        let is_failed =
+            |download: &&Watched| download.name == *name && matches!(download.outcome, Some(Outcome::Failed(_)));
         let failed: Vec<&Watched> = self.downloads.iter().filter(is_failed).collect();
         if self.setting.config.resume != Resume::AcrossRuns {
             return false;
@@ -162,7 +163,8 @@ impl Model {
             let own = [&reply.etag, &reply.last_modified];
             own.into_iter().flatten().any(|own| *own == *record.validator.as_str())
         };
-        let mut replies = failed.iter().flat_map(|download| &download.bodies).filter_map(|body| self.exchanges[body].reply.as_ref());
+        let mut replies =
+            failed.iter().flat_map(|download| &download.bodies).filter_map(|body| self.exchanges[body].reply.as_ref());
         let Some(reply) = replies.find(shows) else { return false };
         reply.whole.starts_with(&bytes) && record.durable <= bytes.len() as u64
     }
