@@ -238,7 +238,7 @@ impl Download {
             known: Known::default(),
             digests: Vec::new(),
             modified: None,
-            record: RecordState::Absent,
+            record: if is_shared { RecordState::Unknown } else { RecordState::Absent },
             rewind: Rewind::default(),
             checkpoint: Checkpoint {
                 lane: None,
@@ -300,9 +300,8 @@ impl Download {
     pub(super) fn record_looked_for(&mut self, is_absent: bool) {
         let Some(partial) = self.partial.as_deref_mut() else { return };
         if is_absent {
+            partial.record = RecordState::Absent;
             partial.rewind.flushes = partial.was_there && partial.record_path.is_some();
-        } else {
-            partial.record = RecordState::Unknown;
         }
     }
 

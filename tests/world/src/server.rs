@@ -219,10 +219,12 @@ impl Resource {
     }
 
     /// Any reply, as often as not a proper one.
-    pub(crate) fn any(&self, choices: &mut Choices<'_>, exchange: &Exchange) -> ServedReply {
+    /// `is_tame`: seldom anything but a file, whole or in part, as it should be or not.
+    pub(crate) fn any(&self, choices: &mut Choices<'_>, exchange: &Exchange, is_tame: bool) -> ServedReply {
         let length = self.versions[self.current].1;
         let mut reply = self.proper(exchange);
-        match choices.byte() {
+        let what = if is_tame && choices.happens(220) { choices.byte() % 155 } else { choices.byte() };
+        match what {
             0..=129 => {}
             // To a question for a part.
             130..=149 => match (choices.index(8), exchange.range) {
@@ -276,6 +278,8 @@ impl Resource {
 
 /// Lengths that files have.
 pub(crate) const LENGTHS: &[usize] = &[10, 0, 1, 33, 64, 100];
+/// Lengths of files that do not come in one piece.
+pub(crate) const LONG: &[usize] = &[100, 200, 150, 64];
 
 impl ServedReply {
     /// A proper reply with a body of the given version.

@@ -12,8 +12,11 @@ pub(crate) struct Setting {
     pub(crate) config: Config,
     /// The manager's seed.
     pub(crate) seed: u64,
-    /// How many of 256 actions go wrong.
-    pub(crate) faults: u16,
+    /// How many of 256 actions on servers, and of those on files, go wrong.
+    pub(crate) net_faults: u16,
+    pub(crate) file_faults: u16,
+    /// Bodies are long and often cut, and little else goes wrong, so that downloads go on where they were.
+    pub(crate) resumes: bool,
     /// Outputs are taken after each step, or only sometimes.
     pub(crate) drains_at_once: bool,
     /// The names that downloads may have.
@@ -41,12 +44,13 @@ impl Setting {
             pattern: Pattern::new(choices.one_of(&["*", "*", "*", "[a-c]*"])),
             adopt: choices.happens(176),
         });
+        let resumes = choices.happens(150);
         let config = Config {
             jobs: choices.one_of(&[2, 1, 3, 8]),
             per_host: choices.one_of(&[1, 2, 6]),
             publishing_max: choices.one_of(&[64, 1, 2]),
-            retries_max: choices.one_of(&[2, 0, 1, 5]),
-            requests_max: choices.one_of(&[100, 1, 4]),
+            retries_max: if resumes { choices.one_of(&[5, 9]) } else { choices.one_of(&[2, 0, 1, 5]) },
+            requests_max: if resumes { choices.one_of(&[100, 100, 8]) } else { choices.one_of(&[100, 1, 4]) },
             backoff_min: choices.one_of(&[ms(500), ms(1), Duration::ZERO]),
             backoff_max: choices.one_of(&[ms(30_000), ms(700)]),
             retry_after_max: choices.one_of(&[ms(20_000), ms(1)]),
@@ -54,20 +58,20 @@ impl Setting {
             first_byte_timeout: ms(30_000),
             stall_timeout: ms(30_000),
             stall_bytes_min: choices.one_of(&[1, 16, 1024]),
-            timeout: choices.one_of(&[None, None, Some(ms(60_000)), Some(ms(200))]),
+            timeout: if resumes { None } else { choices.one_of(&[None, None, Some(ms(60_000)), Some(ms(200))]) },
             redirects_max: choices.one_of(&[20, 0, 1]),
             redirect_body_bytes_max: choices.one_of(&[16, 0]),
             allow_downgrade: choices.happens(64),
-            file_bytes_max: choices.one_of(&[None, None, Some(60)]),
+            file_bytes_max: if resumes { None } else { choices.one_of(&[None, None, Some(60)]) },
             user_agent: "world".into(),
             gather_bytes: choices.one_of(&[16, 1, 64, 4096]),
             gather_time: choices.one_of(&[ms(200), Duration::ZERO]),
-            read_bytes_max: choices.one_of(&[32, 1, 7, 4096]),
+            read_bytes_max: if resumes { choices.one_of(&[7, 16, 32]) } else { choices.one_of(&[32, 1, 7, 4096]) },
             held_bytes_max: choices.one_of(&[48, 1, 17, 4096]),
             progress_interval: choices.one_of(&[Duration::ZERO, ms(100)]),
             durability: choices.one_of(&[Durability::Data, Durability::None, Durability::Full]),
             resume: choices.one_of(&[Resume::AcrossRuns, Resume::AcrossRuns, Resume::WithinRun, Resume::Never]),
-            record_bytes_min: choices.one_of(&[1, 20, 1 << 20]),
+            record_bytes_min: choices.one_of(&[1, 20, 20, 1 << 20]),
             checkpoint_bytes: choices.one_of(&[16, 1, 1 << 20]),
             checkpoint_time: choices.one_of(&[Duration::ZERO, ms(5_000)]),
             lock_wait: choices.one_of(&[ms(300_000), Duration::ZERO]),
@@ -76,7 +80,9 @@ impl Setting {
         let names = if config.limit.is_some() { NAMES_WITH_LIMIT } else { NAMES };
         Self {
             seed: u64::from(choices.byte()),
-            faults: choices.one_of(&[0, 8, 32, 90]),
+            net_faults: if resumes { choices.one_of(&[20, 60, 8, 90]) } else { choices.one_of(&[0, 8, 32, 90]) },
+            file_faults: if resumes { choices.one_of(&[0, 2, 0, 8]) } else { choices.one_of(&[0, 8, 32, 90]) },
+            resumes,
             drains_at_once: choices.happens(150),
             files_before: if choices.happens(128) { choices.index(names.len()) } else { 0 },
             strangers: choices.happens(80),

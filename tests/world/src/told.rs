@@ -45,7 +45,7 @@ pub(crate) enum Subject {
     Sync,
     Finish,
     Rename { from: String, to: String, clobber: bool },
-    SyncDir,
+    SyncDir(String),
     Delete(Vec<DeleteItem>),
     Touch(String),
     Lock(String),
@@ -83,7 +83,7 @@ impl Subject {
             FileOp::Rename { from, to, clobber, .. } => {
                 Self::Rename { from: from.to_string(), to: to.to_string(), clobber: *clobber }
             }
-            FileOp::SyncDir { .. } => Self::SyncDir,
+            FileOp::SyncDir { path, .. } => Self::SyncDir(path.to_string()),
             FileOp::Delete { items, .. } => Self::Delete(items.clone()),
             FileOp::Touch { path, .. } => Self::Touch(path.to_string()),
             FileOp::Lock { path, .. } => Self::Lock(path.to_string()),
@@ -107,7 +107,7 @@ impl Subject {
             Self::Sync => "Sync",
             Self::Finish => "Finish",
             Self::Rename { .. } => "Rename",
-            Self::SyncDir => "SyncDir",
+            Self::SyncDir(_) => "SyncDir",
             Self::Delete(_) => "Delete",
             Self::Touch(_) => "Touch",
             Self::Lock(_) => "Lock",

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use dlmanager_core::{
-    Config, Durability, Fault, FaultKind, FileOp, LimitConfig, Notice, OWNER_MARK, Outcome, Pattern, Warning,
+    Config, DownloadError, Durability, Fault, FaultKind, FileOp, LimitConfig, Notice, OWNER_MARK, Outcome, Pattern,
+    StorePath, Warning,
 };
 use dlmanager_fs_memory::Failure;
-use dlmanager_scripted::{Reply, content};
+use dlmanager_scripted::{Reply, Resource, content};
 use dlmanager_world::World;
+use http::header::ETAG;
 
 fn bounded(size_limit: u64, file_limit: u64, adopt: bool) -> Config {
     let limit = LimitConfig { size_limit, file_limit, pattern: Pattern::default(), adopt };
@@ -138,4 +140,31 @@ fn another_process_that_removes_the_empty_work_folder_costs_no_attempt() {
         world.directory.remove(".dlmanager");
     }
     assert_eq!(world.net.requests().len(), 2);
+}
+
+#[test]
+fn who_is_canceled_while_he_looks_leaves_no_record_of_an_earlier_run() {
+    let config = || Config { retries_max: 0, record_bytes_min: 1, ..Config::default() };
+    let url = "http://origin.example/a";
+    let file = Resource::new(content(1, 100)).header(ETAG, "\"v1\"");
+    let mut world = World::new(config());
+    world.net.script(url, [file.whole().cut_at(50)]);
+    let id = world.download(url);
+    world.run();
+    assert!(matches!(world.error(id), DownloadError::Network(_)));
+    assert_eq!(world.unfinished().len(), 2, "an unfinished file and its record: {:?}", world.unfinished());
+
+    let mut world = World::within(world.directory.process(), config(), 2);
+    let is_record = |path: Option<&StorePath>| path.is_some_and(|path| path.as_str().ends_with(".rec"));
+    world.directory.delay_when(move |operation| {
+        let looks = matches!(operation.op, FileOp::Stat { .. }) && is_record(operation.path);
+        looks.then_some(Duration::from_secs(1))
+    });
+    let id = world.download(url);
+    world.run_for(Duration::from_millis(500));
+    world.manager.cancel(world.now(), id).unwrap();
+    world.run();
+    assert_eq!(world.outcome(id), Some(&Outcome::Canceled));
+    assert!(world.unfinished().is_empty(), "{:?}", world.unfinished());
+    assert!(world.net.requests().is_empty());
 }

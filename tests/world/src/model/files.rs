@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use dlmanager_core::{
-    DeleteItem, Deleted, DownloadId, Expect, FaultKind, FileAction, FileId, FileKind, FileOp, Lane, OWNER_MARK,
-    OpenMode, Outcome, Record, Resume, WORK_FOLDER,
+    DeleteItem, Deleted, DownloadId, Expect, FaultKind, FileAction, FileId, FileKind, FileOp, Lane, OWNER_MARK, OpenMode,
+    Outcome, Record, Resume, WORK_FOLDER,
 };
 use dlmanager_fs_memory::MemoryDirectory;
 
@@ -90,10 +90,6 @@ impl Model {
                     assert!(self.setting.config.limit.is_some() && !*clobber, "a mark that nothing calls for");
                     return;
                 }
-                if to.as_str() == OWNER_MARK {
-                    // The mark may get its name as files do.
-                    return;
-                }
                 self.works_under(action.lane, to.as_str());
                 let Some(at) = self.lane_of.get(&action.lane).copied() else { panic!("nobody asked for {to}") };
                 let download = &mut self.downloads[at];
@@ -149,9 +145,8 @@ impl Model {
     fn is_kept(&self, path: &str, directory: &MemoryDirectory) -> bool {
         let Some(at) = stem(path).and_then(|stem| self.stem_of.get(&stem).copied()) else { return false };
         let name = &self.downloads[at].name;
-        let is_failed =
-            |download: &&Watched| download.name == *name && matches!(download.outcome, Some(Outcome::Failed(_)));
-        let failed: Vec<&Watched> = self.downloads.iter().filter(is_failed).collect();
+        let is_left = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Failed(_) | Outcome::Canceled));
+        let mut left = self.downloads.iter().filter(|download| download.name == *name && is_left(&download.outcome));
         if self.setting.config.resume != Resume::AcrossRuns {
             return false;
         }
@@ -163,10 +158,13 @@ impl Model {
             let own = [&reply.etag, &reply.last_modified];
             own.into_iter().flatten().any(|own| *own == *record.validator.as_str())
         };
-        let mut replies =
-            failed.iter().flat_map(|download| &download.bodies).filter_map(|body| self.exchanges[body].reply.as_ref());
-        let Some(reply) = replies.find(shows) else { return false };
-        reply.whole.starts_with(&bytes) && record.durable <= bytes.len() as u64
+        let is_of_that_version = |download: &Watched| {
+            let mut replies = download.bodies.iter().filter_map(|body| self.exchanges[body].reply.as_ref());
+            // What is canceled goes, unless it is to be kept.
+            let is_wanted = download.keeps || !matches!(download.outcome, Some(Outcome::Canceled));
+            is_wanted && replies.any(|reply| shows(&reply) && reply.whole.starts_with(&bytes))
+        };
+        left.any(is_of_that_version) && record.durable <= bytes.len() as u64
     }
 
     /// Whether this may be left when all has ended.
@@ -205,9 +203,6 @@ impl Model {
     pub(crate) fn renamed(&mut self, lane: Lane, to: &str, clobber: bool, bytes: &[u8]) {
         if to == OWNER_MARK {
             assert!(!bytes.is_empty(), "an empty mark");
-            return;
-        }
-        if to == OWNER_MARK {
             return;
         }
         assert!(clobber || !self.visible.contains_key(to), "{to} was replaced");
@@ -339,6 +334,12 @@ impl Model {
         {
             // Without its lock nobody may remove it.
             self.litter.insert(path.clone());
+        }
+        if let (Subject::SyncDir(path), Some(_)) = (subject, result.reason())
+            && let Some(record) = path.strip_suffix(".rec")
+        {
+            // It stays where the removal of its record is not flushed.
+            self.litter.insert(format!("{record}.part"));
         }
         let Some(at) = self.lane_of.get(&lane).copied() else { return };
         let download = &mut self.downloads[at];

@@ -84,6 +84,8 @@ pub(crate) struct Watched {
     /// Nothing that was decided before the cancel is still to come.
     cancel_is_settled: bool,
     close_asked: bool,
+    /// What there is of it may be kept when it is canceled.
+    keeps: bool,
     pub(crate) outcome: Option<Outcome>,
     has_lane: bool,
     rename_asked: bool,
@@ -226,12 +228,13 @@ impl Model {
         }
     }
 
-    /// Checks the answer to a cancel.
-    pub(crate) fn canceled(&mut self, id: DownloadId, result: Result<(), CancelError>) {
+    /// Checks the answer to a cancel, or to an interruption.
+    pub(crate) fn canceled(&mut self, id: DownloadId, keeps: bool, result: Result<(), CancelError>) {
         let at = self.find(id);
         let download = &mut self.downloads[at];
         match result {
             Ok(()) => {
+                download.keeps |= keeps;
                 assert!(download.outcome.is_none(), "canceled what had ended: {download:?}");
                 assert!(!download.rename_asked, "canceled while it was being published: {download:?}");
                 download.cancel_accepted = true;
@@ -257,10 +260,11 @@ impl Model {
         }
     }
 
-    pub(crate) fn close_asked(&mut self) {
+    pub(crate) fn close_asked(&mut self, keeps: bool) {
         self.closed = true;
         for download in self.downloads.iter_mut().filter(|download| download.outcome.is_none()) {
             download.close_asked = true;
+            download.keeps |= keeps;
         }
     }
 
@@ -296,6 +300,7 @@ impl Watched {
             cancel_accepted: false,
             cancel_is_settled: false,
             close_asked: false,
+            keeps: false,
             outcome: None,
             has_lane: false,
             rename_asked: false,

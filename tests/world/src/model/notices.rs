@@ -207,7 +207,9 @@ impl Model {
         let length = file.len() as u64;
         assert_eq!(complete.length, length);
         assert_eq!(complete.requests as usize, download.bodies.len(), "{download:?}");
-        assert_eq!(complete.url.as_str(), exchange.uri.to_string());
+        // All bytes came before the last exchange broke off: then the download is where it began again.
+        let ended_before = exchange.broken && complete.url.path() == format!("/{}/file", exchange.admission);
+        assert!(ended_before || complete.url.as_str() == exchange.uri.to_string(), "{complete:?} of {exchange:?}");
         let reply = exchange.reply.as_ref();
         let verified = reply.is_some_and(|reply| {
             reply.announced.is_some() || reply.has_end || reply.status == StatusCode::PARTIAL_CONTENT

@@ -80,7 +80,7 @@ impl Run<'_> {
             Going::Well => false,
             Going::Badly => true,
             Going::Chosen => {
-                let chances = self.model.setting.faults;
+                let chances = self.model.setting.file_faults;
                 self.choices.happens(chances)
             }
         };

@@ -3,7 +3,7 @@
 use dlmanager_core::{ActionId, BodyId, Chunk, Fault, FaultKind, NetAction, NetOp};
 
 use super::{Run, body_of};
-use crate::server::{LENGTHS, Resource, ServedReply};
+use crate::server::{LENGTHS, LONG, Resource, ServedReply};
 use crate::told::{Answered, Reason, Told};
 
 /// How an action goes.
@@ -80,7 +80,9 @@ impl Run<'_> {
             Going::Well => false,
             Going::Badly => true,
             Going::Chosen => {
-                let chances = self.model.setting.faults;
+                // What breaks off in the middle can be gone on with, what never begins ends in vain.
+                let begins = matches!(action.op, NetOp::Fetch { .. }) && self.model.setting.resumes;
+                let chances = self.model.setting.net_faults / if begins { 8 } else { 1 };
                 self.choices.happens(chances)
             }
         };
@@ -139,7 +141,11 @@ impl Run<'_> {
         let exchange = &self.model.exchanges[&body];
         if !self.resources.contains_key(&exchange.admission) {
             self.versions += 1;
-            let length = if going == Going::Well { 20 } else { self.choices.one_of(LENGTHS) };
+            let length = match (going, self.model.setting.resumes) {
+                (Going::Well, _) => 20,
+                (_, true) => self.choices.one_of(LONG),
+                (_, false) => self.choices.one_of(LENGTHS),
+            };
             let kind = self.choices.byte();
             self.resources.insert(exchange.admission, Resource::new(self.versions, length, kind));
         }
@@ -151,7 +157,7 @@ impl Run<'_> {
             self.versions += 1;
             resource.change(&mut self.choices, self.versions);
         }
-        resource.any(&mut self.choices, exchange)
+        resource.any(&mut self.choices, exchange, self.model.setting.resumes)
     }
 
     fn chunk(&mut self, body: BodyId, bytes_max: usize, going: Going) -> Chunk {

@@ -36,7 +36,7 @@ impl Run<'_> {
             236..=239 => self.repeated(),
             240..=243 => self.burst(Going::Well),
             244..=252 => self.burst(Going::Chosen),
-            253..=255 if self.model.setting.faults > 0 => self.answer_one(Going::Badly),
+            253..=255 if self.model.setting.file_faults > 0 => self.answer_one(Going::Badly),
             253..=255 => self.answer_one(Going::Chosen),
         }
         let lags = !self.model.setting.drains_at_once && self.choices.happens(190);
@@ -103,7 +103,7 @@ impl Run<'_> {
         let host = self.choices.index(3);
         let kind = self.choices.byte();
         let (scheme, secrets) = (if kind & 1 == 0 { "http" } else { "https" }, kind & 6 == 6);
-        let replaces = kind & 24 == 24;
+        let replaces = if self.model.setting.resumes { kind & 24 != 0 } else { kind & 24 == 24 };
         let user = if secrets { "user:word@" } else { "" };
         // Every admission has a URL of its own, so that a request tells whose it is.
         let url = if name.contains('/') || kind & 32 == 0 {
@@ -150,12 +150,16 @@ impl Run<'_> {
         }
         let is_known = self.manager.info(id).is_some();
         self.model.tells_at(self.now);
-        let result = self.manager.cancel(self.now, id);
+        let keeps = self.choices.happens(128);
+        let (word, result) = match keeps {
+            true => ("interrupt", self.manager.interrupt(self.now, id)),
+            false => ("cancel", self.manager.cancel(self.now, id)),
+        };
         assert_eq!(result != Err(CancelError::Unknown), is_known, "listed and unknown, or the other way round");
-        self.note(|at| format!("{at:>12} <- cancel {id:?}: {result:?}"));
+        self.note(|at| format!("{at:>12} <- {word} {id:?}: {result:?}"));
         self.was_given();
-        self.report.reached(format!("cancel {result:?}"));
-        self.model.canceled(id, result);
+        self.report.reached(format!("{word} {result:?}"));
+        self.model.canceled(id, keeps, result);
     }
 
     fn cancel_those_that_match(&mut self) {
@@ -179,12 +183,18 @@ impl Run<'_> {
     }
 
     pub(super) fn close(&mut self) {
-        self.note(|at| format!("{at:>12} <- close"));
+        let keeps = self.choices.happens(128);
+        self.note(|at| format!("{at:>12} <- close, keeping {keeps}"));
         self.model.tells_at(self.now);
-        self.manager.close(self.now);
+        if keeps {
+            self.manager.close_keeping(self.now);
+            self.report.reached("close_keeping");
+        } else {
+            self.manager.close(self.now);
+            self.report.reached("close");
+        }
         self.was_given();
-        self.report.reached("close");
-        self.model.close_asked();
+        self.model.close_asked(keeps);
     }
 
     pub(super) fn remove_old_files(&mut self) {
