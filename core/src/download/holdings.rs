@@ -228,7 +228,8 @@ impl Download {
             }
             return Step::File(File::Hashed(result));
         }
-        let Some(partial) = self.partial.as_deref_mut() else { return Step::File(File::Done) };
+        let asked = self.partial.as_deref_mut().filter(|partial| partial.hashing.asked);
+        let Some(partial) = asked else { return Step::File(File::Done) };
         match partial.hashing.done(result) {
             Ok(()) => Step::File(File::Done),
             Err(fault) => Step::File(File::Faulted(FileStep::Hash, fault)),

@@ -268,7 +268,9 @@ impl Download {
     }
 
     pub(super) fn opened(&mut self, result: &Result<Opened, Fault>) {
-        let Some(partial) = self.partial.as_deref_mut() else { return };
+        // Another one's answer, that of a file which was compared, may come late.
+        let asked = self.partial.as_deref_mut().filter(|partial| partial.opening == Opening::Asked);
+        let Some(partial) = asked else { return };
         match result {
             Ok(opened) => {
                 partial.opening = Opening::Open;

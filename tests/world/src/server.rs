@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use dlmanager_core::{Head, Instant};
+use dlmanager_core::{Algorithm, Algorithms, Digest, Hasher, Head, Instant};
 use dlmanager_scripted::content;
 use http::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, LAST_MODIFIED, LOCATION, RETRY_AFTER,
     TRANSFER_ENCODING,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version};
 
 use crate::choices::Choices;
 
@@ -62,6 +64,8 @@ pub(crate) struct ServedReply {
     pub(crate) etag: Option<String>,
     pub(crate) last_modified: Option<String>,
     pub(crate) content_range: Option<String>,
+    /// The digest of the whole file, or of another.
+    pub(crate) repr_digest: Option<Digest>,
     pub(crate) retry_after: Option<u64>,
     pub(crate) announced: Option<usize>,
     /// The end of the body is explicit.
@@ -188,6 +192,12 @@ impl Resource {
         }
     }
 
+    /// The bytes of the version that is there now.
+    pub(crate) fn bytes(&self) -> Bytes {
+        let (number, length, _) = self.versions[self.current];
+        content(number, length)
+    }
+
     fn reply(&self) -> ServedReply {
         let (number, length, kind) = self.versions[self.current];
         let mut reply = ServedReply::proper(number, length);
@@ -223,6 +233,11 @@ impl Resource {
     pub(crate) fn any(&self, choices: &mut Choices<'_>, exchange: &Exchange, is_tame: bool) -> ServedReply {
         let length = self.versions[self.current].1;
         let mut reply = self.proper(exchange);
+        match choices.byte() {
+            0..=31 => reply.repr_digest = Some(sha256(&reply.whole)),
+            32..=35 => reply.repr_digest = Some(sha256(b"another file")),
+            36..=255 => {}
+        }
         let what = if is_tame && choices.happens(220) { choices.byte() % 155 } else { choices.byte() };
         match what {
             0..=129 => {}
@@ -276,6 +291,18 @@ impl Resource {
     }
 }
 
+/// The digest of these bytes.
+pub(crate) fn sha256(bytes: &[u8]) -> Digest {
+    let mut hasher = Hasher::new(Algorithms::NONE.with(Algorithm::Sha256));
+    hasher.update(bytes);
+    hasher.digests().get(Algorithm::Sha256).copied().expect("the digest that was asked for")
+}
+
+/// The digest as RFC 9530 sends it.
+fn digest_field(digest: &Digest) -> String {
+    format!("sha-256=:{}:", STANDARD.encode(digest.as_bytes()))
+}
+
 /// Lengths that files have.
 pub(crate) const LENGTHS: &[usize] = &[10, 0, 1, 33, 64, 100];
 /// Lengths of files that do not come in one piece.
@@ -292,6 +319,7 @@ impl ServedReply {
             etag: None,
             last_modified: None,
             content_range: None,
+            repr_digest: None,
             retry_after: None,
             announced: Some(length),
             has_end: true,
@@ -370,6 +398,7 @@ impl ServedReply {
             (ETAG, &self.etag),
             (LAST_MODIFIED, &self.last_modified),
             (CONTENT_RANGE, &self.content_range),
+            (HeaderName::from_static("repr-digest"), &self.repr_digest.map(|digest| digest_field(&digest))),
             (RETRY_AFTER, &self.retry_after.map(|seconds| seconds.to_string())),
         ];
         for (name, text) in texts {

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use dlmanager_world::{Case, Report, Scenario, cases, cases_behind, crash, crash_beside, scenario, scenarios};
 
 /// Of the cases in which it is not a program alone that dies once, the suite runs one in so many.
-const ONE_IN: usize = 5;
+const ONE_IN: usize = 10;
 
 fn run(scenario: &Scenario, cases: impl Iterator<Item = Case>) -> Report {
     let mut report = Report::default();

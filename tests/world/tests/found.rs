@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use dlmanager_core::{
-    Config, DownloadError, Durability, Fault, FaultKind, FileOp, LimitConfig, Notice, OWNER_MARK, Outcome, Pattern,
-    StorePath, Warning,
+    Algorithm, Config, Digest, DownloadError, Durability, Fault, FaultKind, FileOp, IfPresent, LimitConfig, Notice,
+    OWNER_MARK, OpenMode, Outcome, Pattern, Request, StorePath, Warning,
 };
 use dlmanager_fs_memory::Failure;
 use dlmanager_scripted::{Reply, Resource, content};
@@ -167,4 +167,27 @@ fn who_is_canceled_while_he_looks_leaves_no_record_of_an_earlier_run() {
     assert_eq!(world.outcome(id), Some(&Outcome::Canceled));
     assert!(world.unfinished().is_empty(), "{:?}", world.unfinished());
     assert!(world.net.requests().is_empty());
+}
+
+#[test]
+fn what_is_heard_late_of_a_file_that_is_compared_says_nothing_of_the_unfinished_one() {
+    let mut world = World::new(Config::default());
+    let url = "http://origin.example/a";
+    world.directory.put_file("a", b"what is to be replaced");
+    let mut compared = 0;
+    world.directory.delay_when(move |operation| {
+        let compares = matches!(operation.op, FileOp::Open { mode: OpenMode::Read, .. });
+        compared += u32::from(compares);
+        // It is compared once more when the unfinished file is made.
+        (compares && compared == 2).then_some(Duration::from_secs(1))
+    });
+    let checksum = Digest::new(Algorithm::Sha256, &[7; 32]).unwrap();
+    let request = Request::new(url).unwrap().checksum(checksum).if_present(IfPresent::Replace);
+    let id = world.admit(request).id();
+    world.run_for(Duration::from_millis(500));
+    assert_eq!(world.unfinished().len(), 1);
+    world.manager.interrupt(world.now(), id).unwrap();
+    world.run();
+    assert_eq!(world.outcome(id), Some(&Outcome::Canceled));
+    assert!(world.unfinished().is_empty(), "nothing came that could be kept: {:?}", world.unfinished());
 }

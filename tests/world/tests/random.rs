@@ -52,15 +52,19 @@ fn the_promises_hold_and_everything_that_can_happen_does() {
     let mut missing: Vec<String> = EXPECTED.iter().map(|what| (*what).to_owned()).collect();
     // Every kind of fault, of an action on a server, of one on a name and of one on an open file.
     for kind in FaultKind::ALL.iter().filter(|kind| **kind != FaultKind::Skipped) {
-        missing.extend(["Fetch", "ReadBody", "Stat", "Open", "Write"].map(|op| format!("{op} Fault({kind:?})")));
+        missing.extend(
+            ["Fetch", "ReadBody", "Stat", "Open", "Write", "Lock", "Hash"].map(|op| format!("{op} Fault({kind:?})")),
+        );
     }
     // Every file operation fails, is given up, and is done although nobody is told.
-    let failing =
-        ["MakeDir", "Scan", "Stat", "Open", "Write", "Sync", "Finish", "Rename", "SyncDir", "Delete", "Touch", "Close"];
+    let failing = [
+        "MakeDir", "Scan", "Stat", "Open", "Write", "Sync", "Finish", "Rename", "SyncDir", "Delete", "Touch", "Close",
+        "Lock", "Truncate", "Read", "Hash",
+    ];
     missing.extend(failing.map(|op| format!("{op} Aborted")));
-    let lost = ["MakeDir", "Open", "Write", "Sync", "Rename", "SyncDir", "Delete", "Touch"];
+    let lost = ["MakeDir", "Open", "Write", "Sync", "Rename", "SyncDir", "Delete", "Touch", "Lock", "Truncate", "Hash"];
     missing.extend(lost.map(|op| format!("{op} done and not told")));
-    let skipped = ["Open", "Write", "Sync", "Finish", "Rename", "Stat"];
+    let skipped = ["Open", "Write", "Sync", "Finish", "Rename", "Stat", "Lock", "Truncate", "Hash", "Delete"];
     missing.extend(skipped.map(|op| format!("{op} skipped")));
     missing.retain(|what| report.count(what) == 0);
     assert!(missing.is_empty(), "never reached: {missing:?}, of\n{report}");
@@ -137,6 +141,25 @@ const EXPECTED: &[&str] = &[
     "repeated",
     "connected, late",
     "outputs left for later",
+    "interrupt Ok(())",
+    "interrupt Err(AlreadyPublishing)",
+    "close_keeping",
+    "restart",
+    "left with a record",
+    "left without a record",
+    "status 206",
+    "status 416",
+    "goes on",
+    "starts over",
+    "asked again without If-Range",
+    "all is there already",
+    "record written",
+    "checkpoint flushed",
+    "kept",
+    "locked",
+    "failed checksum-mismatch",
+    "failed present-mismatch",
+    "retrying after checksum-mismatch",
 ];
 
 #[test]

@@ -239,7 +239,7 @@ pub fn cases_behind(scenario: &Scenario, history: usize, is_first: impl Fn(usize
         let words = count(scenario, history, tempo);
         for at in (1..=words.len() + 1).filter(|at| is_first(*at, &words)) {
             for second in 1..=words.len() + 8 {
-                for seed in 0..4 {
+                for seed in 0..3 {
                     let first = Death { fuse: Fuse { at, half: false }, power: None };
                     let second =
                         Death { fuse: Fuse { at: second, half: draw.below(2) == 0 }, power: Some(draw.next()) };

@@ -5,6 +5,7 @@ use dlmanager_fs_memory::MemoryDirectory;
 
 use super::Model;
 use crate::eviction::removed_by_the_rule;
+use crate::report::Report;
 
 impl Model {
     /// Whether every download has ended.
@@ -13,7 +14,7 @@ impl Model {
     }
 
     /// Checks what is left. `is_faultless`: no file action was made to fail.
-    pub(crate) fn check_end(&self, directory: &MemoryDirectory, is_faultless: bool) {
+    pub(crate) fn check_end(&self, directory: &MemoryDirectory, is_faultless: bool, report: &mut Report) {
         for download in &self.downloads {
             assert!(download.outcome.is_some() && download.started_told, "never ended: {download:?}");
         }
@@ -28,6 +29,9 @@ impl Model {
         self.check_visible(directory);
         let left: Vec<String> = directory.list().into_keys().filter(|path| path.starts_with(WORK_FOLDER)).collect();
         let is_owned = self.setting.config.limit.is_some();
+        if left.iter().any(|path| self.is_kept(path, directory)) {
+            report.reached("kept");
+        }
         for path in &left {
             // A directory that was refused is not marked by the way.
             let may_be_marked = self.setting.is_marked || (is_owned && !self.refused) || self.mark_may_stand;

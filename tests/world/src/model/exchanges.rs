@@ -11,8 +11,8 @@ use crate::server::{Exchange, origin};
 use crate::told::Reason;
 
 impl Model {
-    /// A request is asked for.
-    pub(crate) fn fetch_asked(&mut self, now: Instant, body: BodyId, request: &FetchRequest) {
+    /// A request is asked for. What the one before it has led to, where it asked for a part.
+    pub(crate) fn fetch_asked(&mut self, now: Instant, body: BodyId, request: &FetchRequest) -> Option<&'static str> {
         let uri = request.uri().clone();
         let admission = uri.path().split('/').nth(1).and_then(|number| number.parse::<usize>().ok());
         let Some(asked) = admission.and_then(|admission| self.asked.get(admission)) else {
@@ -48,9 +48,18 @@ impl Model {
         assert!(open.clone().count() < config.jobs, "more exchanges than jobs");
         let with_origin = open.filter(|other| other.origin() == exchange.origin()).count();
         assert!(with_origin < config.per_host, "more exchanges than per_host with {}", exchange.origin());
+        let before = self.downloads[at].bodies.last().map(|body| &self.exchanges[body]);
+        let led_to = before.filter(|before| before.range.is_some()).and_then(|before| {
+            match (exchange.range, &exchange.if_range, &before.if_range) {
+                (None, ..) => Some("starts over"),
+                (Some(from), None, Some(_)) if before.range == Some(from) => Some("asked again without If-Range"),
+                (Some(_), ..) => None,
+            }
+        });
         assert!(self.exchanges.insert(body, exchange).is_none(), "{body:?} was used twice");
         self.downloads[at].bodies.push(body);
         self.downloads[at].retry = None;
+        led_to
     }
 
     /// Only the rest of what came is asked for, by the validator that came with it.
@@ -60,8 +69,13 @@ impl Model {
             return;
         };
         assert_ne!(self.setting.config.resume, Resume::Never, "goes on, and should not");
-        let earlier = self.downloads[at].bodies.iter().map(|body| &self.exchanges[body]);
-        let mut of_that_version = earlier.filter(|earlier| {
+        let own: Vec<&Exchange> = match self.setting.config.resume {
+            Resume::AcrossRuns => self.earlier(at).collect(),
+            Resume::WithinRun | Resume::Never => {
+                self.downloads[at].bodies.iter().map(|body| &self.exchanges[body]).collect()
+            }
+        };
+        let mut of_that_version = own.into_iter().filter(|earlier| {
             let Some(reply) = earlier.reply.as_ref().filter(|reply| reply.head_told) else { return false };
             let shown = [&reply.etag, &reply.last_modified];
             let by_validator = match &exchange.if_range {
@@ -225,10 +239,21 @@ impl Model {
         assert!(waited >= least, "{kind:?} after {waited:?} instead of {least:?}: {exchange:?}");
     }
 
-    /// The file that the last exchange of a download has given.
-    pub(crate) fn file_given(&self, at: usize) -> Option<(bytes::Bytes, &Exchange)> {
-        let exchange = &self.exchanges[self.downloads[at].bodies.last()?];
-        Some((exchange.file()?, exchange))
+    /// The file that was given to a download: by its last exchange, or, where it had none, by those of earlier programs,
+    /// if it is one of theirs.
+    pub(crate) fn file_given(&self, at: usize, published: &[u8]) -> Option<bytes::Bytes> {
+        if let Some(body) = self.downloads[at].bodies.last() {
+            return self.exchanges[body].file();
+        }
+        let goes_on = self.setting.config.resume == Resume::AcrossRuns;
+        let mut earlier = self.earlier(at).filter(|_| goes_on).filter_map(|exchange| exchange.reply.as_ref());
+        earlier.find(|reply| reply.whole == *published).map(|reply| reply.whole.clone())
+    }
+
+    /// The exchanges for the URL of a download, of whichever download they were.
+    fn earlier(&self, at: usize) -> impl Iterator<Item = &Exchange> {
+        let exchanges = self.past.iter().chain(self.exchanges.values());
+        exchanges.filter(move |exchange| self.asked[exchange.admission].download == Some(at))
     }
 
     pub(crate) fn last_status(&self, at: usize) -> Option<StatusCode> {

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use dlmanager_core::{
-    DeleteItem, Deleted, DownloadId, Expect, FaultKind, FileAction, FileId, FileKind, FileOp, Lane, OWNER_MARK, OpenMode,
-    Outcome, Record, Resume, WORK_FOLDER,
+    DeleteItem, Deleted, DownloadId, Expect, FaultKind, FileAction, FileId, FileKind, FileOp, Lane, OWNER_MARK,
+    OpenMode, Outcome, Record, Resume, WORK_FOLDER,
 };
 use dlmanager_fs_memory::MemoryDirectory;
 
 use super::{Model, Watched};
 use crate::eviction::{RuledFile, removed_by_the_rule};
+use crate::report::Report;
 use crate::server::ServedReply;
 use crate::told::{FileResult, Reason, Subject};
 
@@ -142,29 +143,46 @@ impl Model {
     }
 
     /// What is kept for a later run is a part of one version, and its record says which.
-    fn is_kept(&self, path: &str, directory: &MemoryDirectory) -> bool {
+    pub(super) fn is_kept(&self, path: &str, directory: &MemoryDirectory) -> bool {
         let Some(at) = stem(path).and_then(|stem| self.stem_of.get(&stem).copied()) else { return false };
         let name = &self.downloads[at].name;
-        let is_left = |outcome: &Option<Outcome>| matches!(outcome, Some(Outcome::Failed(_) | Outcome::Canceled));
-        let mut left = self.downloads.iter().filter(|download| download.name == *name && is_left(&download.outcome));
-        if self.setting.config.resume != Resume::AcrossRuns {
-            return false;
-        }
-        let base = path.trim_end_matches(".part").trim_end_matches(".rec");
-        let (part, record) = (format!("{base}.part"), format!("{base}.rec"));
-        let (Some(bytes), Some(record)) = (directory.read(&part), directory.read(&record)) else { return false };
-        let Ok(record) = Record::decode(&record) else { return false };
-        let shows = |reply: &&ServedReply| {
-            let own = [&reply.etag, &reply.last_modified];
-            own.into_iter().flatten().any(|own| *own == *record.validator.as_str())
-        };
-        let is_of_that_version = |download: &Watched| {
-            let mut replies = download.bodies.iter().filter_map(|body| self.exchanges[body].reply.as_ref());
+        let is_left = |download: &Watched| match download.outcome {
+            Some(Outcome::Failed(_)) => true,
             // What is canceled goes, unless it is to be kept.
-            let is_wanted = download.keeps || !matches!(download.outcome, Some(Outcome::Canceled));
-            is_wanted && replies.any(|reply| shows(&reply) && reply.whole.starts_with(&bytes))
+            Some(Outcome::Canceled) => download.keeps,
+            Some(Outcome::Complete(_) | Outcome::Present { .. }) | None => false,
         };
-        left.any(is_of_that_version) && record.durable <= bytes.len() as u64
+        self.setting.config.resume == Resume::AcrossRuns
+            && self.downloads.iter().any(|download| download.name == *name && is_left(download))
+            && self.is_described(path, directory) == Some(true)
+    }
+
+    /// Whether an unfinished file is the beginning of the version that its record tells of; `None` where there are not both.
+    fn is_described(&self, path: &str, directory: &MemoryDirectory) -> Option<bool> {
+        let base = path.trim_end_matches(".part").trim_end_matches(".rec");
+        let bytes = directory.read(&format!("{base}.part"))?;
+        let record = Record::decode(&directory.read(&format!("{base}.rec"))?).ok()?;
+        let is_of_it = |reply: &ServedReply| {
+            let mut own = [&reply.etag, &reply.last_modified].into_iter().flatten();
+            own.any(|own| *own == *record.validator.as_str()) && reply.whole.starts_with(&bytes)
+        };
+        let mut replies =
+            self.past.iter().chain(self.exchanges.values()).filter_map(|exchange| exchange.reply.as_ref());
+        Some(record.durable <= bytes.len() as u64 && replies.any(is_of_it))
+    }
+
+    /// Checks what a program that has died leaves, all of which may stay.
+    pub(super) fn check_left(&mut self, directory: &MemoryDirectory, report: &mut Report) {
+        for path in directory.list().into_keys().filter(|path| is_unfinished(path) && path != OWNER_MARK) {
+            match self.is_described(&path, directory) {
+                Some(is_right) => {
+                    assert!(is_right, "{path} is not what its record says");
+                    report.reached("left with a record");
+                }
+                None => report.reached("left without a record"),
+            }
+            self.litter.insert(path);
+        }
     }
 
     /// Whether this may be left when all has ended.
@@ -207,7 +225,7 @@ impl Model {
         }
         assert!(clobber || !self.visible.contains_key(to), "{to} was replaced");
         let Some(at) = self.lane_of.get(&lane).copied() else { panic!("{to} was published, and nobody works for it") };
-        let Some((file, _)) = self.file_given(at) else {
+        let Some(file) = self.file_given(at, bytes) else {
             panic!("published before the file was whole: {:?}", self.downloads[at])
         };
         assert!(*file == *bytes, "published {} bytes that are not the file's {}", bytes.len(), file.len());
@@ -350,7 +368,11 @@ impl Model {
                 download.file_reasons.push(reason);
             }
             match (subject, reason) {
-                (Subject::Rename { .. }, Reason::Fault(FaultKind::Exists)) => download.name_was_taken = true,
+                (Subject::Rename { .. }, Reason::Fault(FaultKind::Exists)) => {
+                    download.name_was_taken = true;
+                    // What has the name is looked at as if it had been there from the first.
+                    download.rename_asked &= download.checksum.is_none();
+                }
                 // It was never tried, so the commit point is ahead again.
                 (Subject::Rename { .. }, Reason::Fault(FaultKind::Skipped)) => download.rename_asked = false,
                 _ => {}

@@ -13,8 +13,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Admission, AdmitError, BodyId, CancelError, DownloadId, FileId, FileKind, Instant, Lane, Manager, Outcome, Phase,
+    Admission, AdmitError, BodyId, CancelError, Digest, DownloadId, FileId, FileKind, Instant, Lane, Manager, Outcome,
+    Phase,
 };
+
+use dlmanager_fs_memory::MemoryDirectory;
 
 use crate::report::Report;
 use crate::server::Exchange;
@@ -32,6 +35,8 @@ pub(crate) struct Model {
     pub(crate) downloads: Vec<Watched>,
     places: BTreeMap<DownloadId, usize>,
     pub(crate) exchanges: BTreeMap<BodyId, Exchange>,
+    /// Those of programs that have died.
+    past: Vec<Exchange>,
     files: BTreeMap<FileId, bool>,
     /// Where files that were opened stand, and which of them are locked.
     paths: BTreeMap<FileId, String>,
@@ -64,10 +69,21 @@ pub(crate) struct Model {
     is_drained: bool,
 }
 
-/// An admission that was asked for.
+/// What is asked for, under which admission's URL.
 #[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) serial: usize,
+    pub(crate) asked: Asked,
+    pub(crate) replaces: bool,
+    pub(crate) checksum: Option<Digest>,
+}
+
+/// An admission that was asked for, or is asked for again.
+#[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) origin: String,
+    pub(crate) url: String,
+    pub(crate) name: String,
     pub(crate) has_secrets: bool,
     pub(crate) download: Option<usize>,
 }
@@ -78,6 +94,7 @@ pub(crate) struct Watched {
     pub(crate) id: DownloadId,
     pub(crate) name: String,
     pub(crate) replaces: bool,
+    pub(crate) checksum: Option<Digest>,
     pub(crate) admitted_at: Instant,
     started_told: bool,
     cancel_accepted: bool,
@@ -120,6 +137,7 @@ impl Model {
             downloads: Vec::new(),
             places: BTreeMap::new(),
             exchanges: BTreeMap::new(),
+            past: Vec::new(),
             files: BTreeMap::new(),
             paths: BTreeMap::new(),
             locked: BTreeSet::new(),
@@ -179,6 +197,38 @@ impl Model {
         self.newest(name).map(|at| self.downloads[at].id)
     }
 
+    /// An admission of that name that was asked for before, and whose download is no more.
+    pub(crate) fn asked_before(&self, name: &str) -> Option<usize> {
+        let is_over = |at: usize| self.downloads[at].outcome.is_some();
+        self.asked.iter().rposition(|asked| asked.name == name && asked.download.is_none_or(is_over))
+    }
+
+    /// The program has died, and another one begins: it knows of no download, and the directory is as it was left.
+    pub(crate) fn restart(&mut self, directory: &MemoryDirectory, report: &mut Report) {
+        self.check_left(directory, report);
+        self.past.extend(std::mem::take(&mut self.exchanges).into_values());
+        for download in &mut self.downloads {
+            download.bodies.clear();
+            if download.outcome.is_none() {
+                // Nobody was told so, and nobody will be.
+                download.outcome = Some(Outcome::Canceled);
+                (download.keeps, download.started_told) = (true, true);
+            }
+        }
+        self.files.clear();
+        self.paths.clear();
+        self.locked.clear();
+        self.lane_of.clear();
+        self.replaced.clear();
+        self.connect_failures = 0;
+        self.swept = None;
+        self.ended_last = None;
+        self.closed = false;
+        self.refused = false;
+        self.mark_may_stand = true;
+        self.is_undisturbed = false;
+    }
+
     fn find(&self, id: DownloadId) -> usize {
         match self.places.get(&id) {
             Some(at) => *at,
@@ -190,14 +240,15 @@ impl Model {
     pub(crate) fn admitted(
         &mut self,
         now: Instant,
-        asked: Asked,
+        wanted: Wanted,
         name: &str,
-        replaces: bool,
         phase_before: Option<Phase>,
         result: &Result<Admission, AdmitError>,
     ) {
-        let admission = self.asked.len();
-        self.asked.push(asked);
+        let admission = wanted.serial;
+        if admission == self.asked.len() {
+            self.asked.push(wanted.asked.clone());
+        }
         let newest = self.newest(name);
         match result {
             Ok(Admission::Started(id)) => {
@@ -209,7 +260,7 @@ impl Model {
                 }
                 assert!(self.places.insert(*id, self.downloads.len()).is_none(), "{id:?} was used twice");
                 self.asked[admission].download = Some(self.downloads.len());
-                self.downloads.push(Watched::new(*id, name, replaces, now));
+                self.downloads.push(Watched::new(*id, name, &wanted, now));
             }
             Ok(Admission::Joined(id)) => {
                 let Some(newest) = newest.map(|at| &self.downloads[at]) else {
@@ -218,6 +269,11 @@ impl Model {
                 assert_eq!(newest.id, *id, "joined another download than the newest of that name");
                 assert!(!newest.cancel_accepted, "joined a canceled download");
                 assert!(!self.closed, "a closed manager admits nothing");
+            }
+            Err(AdmitError::Conflict { running }) => {
+                let Some(newest) = newest.map(|at| &self.downloads[at]) else { panic!("a conflict with nobody") };
+                assert_eq!(running.as_deref(), newest.checksum.as_ref());
+                assert!(wanted.checksum.is_some() && wanted.checksum != newest.checksum, "no conflict with {newest:?}");
             }
             Err(AdmitError::Closed) => assert!(self.closed, "refused as closed, and is not"),
             Err(AdmitError::Directory(_)) => {
@@ -290,11 +346,12 @@ impl Model {
 }
 
 impl Watched {
-    fn new(id: DownloadId, name: &str, replaces: bool, admitted_at: Instant) -> Self {
+    fn new(id: DownloadId, name: &str, wanted: &Wanted, admitted_at: Instant) -> Self {
         Self {
             id,
             name: name.to_owned(),
-            replaces,
+            replaces: wanted.replaces,
+            checksum: wanted.checksum,
             admitted_at,
             started_told: false,
             cancel_accepted: false,

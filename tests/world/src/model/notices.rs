@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dlmanager_core::{
-    Complete, DownloadError, Durability, FaultKind, FileStep, Instant, Notice, Outcome, Progress, Published,
+    Complete, DownloadError, Durability, FaultKind, FileStep, Instant, Notice, Outcome, Progress, Published, Resume,
     TimeoutKind,
 };
 
@@ -11,7 +11,7 @@ use http::StatusCode;
 
 use super::{Model, Retry};
 use crate::report::Report;
-use crate::server::ServedReply;
+use crate::server::{Exchange, ServedReply, sha256};
 use crate::told::Reason;
 
 impl Model {
@@ -42,7 +42,16 @@ impl Model {
             | Notice::Warning(_) => None,
         };
         match (notice, live) {
-            (Notice::Progress { progress, .. }, Some(at)) => self.progress_told(at, *progress),
+            (Notice::Progress { progress, .. }, Some(at)) => {
+                self.progress_told(at, *progress);
+                let from = self.downloads[at].bodies.last().map(|body| self.exchanges[body].range);
+                match from {
+                    Some(Some(from)) if progress.received > from as u64 => report.reached("goes on"),
+                    None => report.reached("all is there already"),
+                    Some(_) => {}
+                }
+            }
+            (Notice::Locked { .. }, Some(_)) => report.reached("locked"),
             (Notice::Rewound { from, to, .. }, Some(at)) => {
                 let download = &mut self.downloads[at];
                 let last = download.progress.map_or(0, |(received, _)| received);
@@ -105,15 +114,20 @@ impl Model {
 
     fn progress_told(&mut self, at: usize, progress: Progress) {
         let exchange = self.downloads[at].bodies.last().map(|body| &self.exchanges[body]);
+        let kept = exchange.and_then(|exchange| exchange.range).map_or(0, |from| from as u64);
+        let is_whole = progress.total == Some(progress.received) && self.setting.config.resume == Resume::AcrossRuns;
         let Some(reply) = exchange.and_then(|exchange| exchange.reply.as_ref()) else {
-            panic!("progress before a reply: {progress:?} {:?}", self.downloads[at])
+            assert!(is_whole && exchange.is_none(), "progress before a reply: {progress:?} {:?}", self.downloads[at]);
+            self.downloads[at].progress = Some((progress.received, progress.total));
+            return;
         };
         let (announced, told) = (reply.total(), reply.offset + exchange.map_or(0, |exchange| exchange.told));
         let download = &mut self.downloads[at];
         let Progress { received, total, .. } = progress;
         assert!(received <= told as u64, "{progress:?}, and {told} bytes came");
         match download.progress {
-            None => assert_eq!(received, 0, "the first progress of {download:?}"),
+            // From where it goes on, or from its beginning.
+            None => assert!(received == 0 || received == kept, "the first progress of {download:?}"),
             Some((before, _)) => {
                 assert!(received >= before, "progress falls from {before} to {received}: {download:?}");
             }
@@ -167,7 +181,10 @@ impl Model {
         match outcome {
             Outcome::Complete(complete) => self.check_complete(at, complete),
             Outcome::Present { length } => {
-                assert!(!download.replaces, "present, and should have been replaced: {download:?}");
+                assert!(
+                    !download.replaces || download.checksum.is_some(),
+                    "present, and should have been replaced: {download:?}"
+                );
                 assert!(download.renamed.is_none(), "present, and was published: {download:?}");
                 assert!(download.seen_lengths.contains(length), "present with {length} bytes, unseen: {download:?}");
             }
@@ -202,17 +219,25 @@ impl Model {
 
     fn check_complete(&self, at: usize, complete: &Complete) {
         let download = &self.downloads[at];
-        let Some((file, exchange)) = self.file_given(at) else { panic!("complete without a file: {download:?}") };
-        assert!(download.renamed.as_ref() == Some(&file), "complete, and not published: {download:?}");
+        let Some(file) = &download.renamed else { panic!("complete, and not published: {download:?}") };
         let length = file.len() as u64;
         assert_eq!(complete.length, length);
         assert_eq!(complete.requests as usize, download.bodies.len(), "{download:?}");
+        assert!(download.checksum.is_none_or(|expected| expected == sha256(file)), "another digest: {download:?}");
+        let Some(exchange) = download.bodies.last().map(|body| &self.exchanges[body]) else { return };
+        assert!(exchange.file().as_ref() == Some(file), "complete without a file: {download:?}");
+        let sent = exchange.reply.as_ref().and_then(|reply| reply.repr_digest);
+        assert!(sent.is_none_or(|expected| expected == sha256(file)), "another digest than the server's: {exchange:?}");
         // All bytes came before the last exchange broke off: then the download is where it began again.
-        let ended_before = exchange.broken && complete.url.path() == format!("/{}/file", exchange.admission);
+        let ended_before = exchange.broken && self.asked[exchange.admission].url.ends_with(complete.url.path());
         assert!(ended_before || complete.url.as_str() == exchange.uri.to_string(), "{complete:?} of {exchange:?}");
         let reply = exchange.reply.as_ref();
         let verified = reply.is_some_and(|reply| {
-            reply.announced.is_some() || reply.has_end || reply.status == StatusCode::PARTIAL_CONTENT
+            reply.announced.is_some()
+                || sent.is_some()
+                || download.checksum.is_some()
+                || reply.has_end
+                || reply.status == StatusCode::PARTIAL_CONTENT
         });
         assert_eq!(complete.length_unverified, !verified);
         assert_eq!(complete.content_encoding.as_deref(), reply.and_then(|reply| reply.coding));
@@ -296,6 +321,17 @@ impl Model {
                 }
                 assert_ne!(fault.kind(), FaultKind::Skipped);
                 assert!(*step != FileStep::Flush || config.durability != Durability::None);
+            }
+            DownloadError::ChecksumMismatch { expected, actual } => {
+                assert_ne!(expected, actual);
+                let sent = |exchange: &Exchange| exchange.reply.as_ref().and_then(|reply| reply.repr_digest);
+                let is_sent =
+                    self.past.iter().chain(self.exchanges.values()).filter_map(sent).any(|own| own == **expected);
+                assert!(is_sent || download.checksum == Some(**expected), "{error:?} {download:?}");
+            }
+            DownloadError::PresentMismatch { name, expected, actual } => {
+                assert_ne!(expected, actual);
+                assert!(name.as_str() == download.name && download.checksum == Some(**expected) && !download.replaces);
             }
             DownloadError::Publish { fault, .. } => file_reason(fault.kind()),
             DownloadError::Directory(_) => assert!(self.refused, "{error:?}, and nobody was told"),

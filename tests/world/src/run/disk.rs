@@ -1,7 +1,8 @@
 //! The disk's side of a random run.
 
 use dlmanager_core::{
-    Answer, Completion, DeleteItem, Deleted, Fault, FaultKind, FileAction, FileKind, FileOp, Lane, OWNER_MARK, Stamp,
+    Answer, Completion, DeleteItem, Deleted, Fault, FaultKind, FileAction, FileKind, FileOp, Lane, OWNER_MARK, Record,
+    Stamp,
 };
 
 use super::network::Going;
@@ -80,7 +81,9 @@ impl Run<'_> {
             Going::Well => false,
             Going::Badly => true,
             Going::Chosen => {
-                let chances = self.model.setting.file_faults;
+                // A record is seldom read.
+                let seldom = matches!(action.op, FileOp::Read { .. });
+                let chances = self.model.setting.file_faults * if seldom { 8 } else { 1 };
                 self.choices.happens(chances)
             }
         };
@@ -111,6 +114,11 @@ impl Run<'_> {
             _ => None,
         };
         self.model.file_done(&action.op, &self.directory);
+        if let FileOp::Write { data, .. } = &action.op
+            && let Ok(record) = Record::decode(&data.concat())
+        {
+            self.report.reached(if record.durable > 0 { "checkpoint flushed" } else { "record written" });
+        }
         let locks = if let FileOp::Lock { file, .. } = action.op { Some(file) } else { None };
         let answer = self.directory.execute(action).into_answer();
         if let (Some(file), Answer::Lock(Ok(_))) = (locks, &answer) {

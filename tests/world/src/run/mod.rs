@@ -91,6 +91,7 @@ struct Run<'a> {
     files_done: u64,
     file_faults: u64,
     versions: u64,
+    restarts: u64,
     /// What stands behind each admission's URL.
     resources: BTreeMap<usize, Resource>,
     wait: Wait,
@@ -122,6 +123,7 @@ impl<'a> Run<'a> {
             files_done: 0,
             file_faults: 0,
             versions: 0,
+            restarts: 0,
             resources: BTreeMap::new(),
             wait: Wait { until: None, why: WakeReason::Command },
             draining,

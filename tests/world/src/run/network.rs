@@ -19,7 +19,9 @@ impl Run<'_> {
         self.outstanding += 1;
         match &action.op {
             NetOp::Fetch { body, request, .. } => {
-                self.model.fetch_asked(self.now, *body, request);
+                if let Some(what) = self.model.fetch_asked(self.now, *body, request) {
+                    self.report.reached(what);
+                }
                 self.asked_of_net.push(action);
             }
             NetOp::ReadBody { body, bytes_max, .. } => {
@@ -137,9 +139,9 @@ impl Run<'_> {
         }
     }
 
-    fn reply(&mut self, body: BodyId, going: Going) -> ServedReply {
-        let exchange = &self.model.exchanges[&body];
-        if !self.resources.contains_key(&exchange.admission) {
+    /// What stands behind an admission's URL.
+    pub(super) fn resource(&mut self, admission: usize, going: Going) -> &mut Resource {
+        if !self.resources.contains_key(&admission) {
             self.versions += 1;
             let length = match (going, self.model.setting.resumes) {
                 (Going::Well, _) => 20,
@@ -147,9 +149,16 @@ impl Run<'_> {
                 (_, false) => self.choices.one_of(LENGTHS),
             };
             let kind = self.choices.byte();
-            self.resources.insert(exchange.admission, Resource::new(self.versions, length, kind));
+            self.resources.insert(admission, Resource::new(self.versions, length, kind));
         }
-        let Some(resource) = self.resources.get_mut(&exchange.admission) else { panic!("just made") };
+        self.resources.get_mut(&admission).expect("it was just made")
+    }
+
+    fn reply(&mut self, body: BodyId, going: Going) -> ServedReply {
+        let admission = self.model.exchanges[&body].admission;
+        self.resource(admission, going);
+        let exchange = &self.model.exchanges[&body];
+        let resource = self.resources.get_mut(&admission).expect("it was just made");
         if going == Going::Well {
             return resource.proper(exchange);
         }

@@ -27,7 +27,7 @@ impl Run<'_> {
             self.run_until_idle();
         }
         assert!(self.manager.is_drained(), "closed, and not drained");
-        self.model.check_end(&self.directory, is_faultless);
+        self.model.check_end(&self.directory, is_faultless, &mut self.report);
     }
 
     fn run_until_all_ended(&mut self) {

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dlmanager_core::{CancelError, Completion, DownloadId, Event, FileName, IfPresent, NetOp, Phase, Request};
+use dlmanager_core::{CancelError, Completion, DownloadId, Event, FileName, IfPresent, Manager, NetOp, Phase, Request};
 use http::{HeaderName, HeaderValue};
 
 use super::Run;
 use super::network::Going;
-use crate::model::Asked;
+use crate::lanes::FileLanes;
+use crate::model::{Asked, Wanted};
+use crate::server::sha256;
 
 /// From a millisecond to a driver that has stalled for minutes, in milliseconds.
 const SPANS: [u64; 12] = [1, 10, 100, 500, 1_000, 5_000, 9_999, 10_001, 29_999, 31_000, 61_000, 300_000];
@@ -25,9 +27,17 @@ impl Run<'_> {
             195..=200 => self.cancel_one(),
             201 => self.cancel_those_that_match(),
             202 if self.choices.happens(48) => self.close(),
-            202 | 203 => self.remove_old_files(),
+            202 => self.remove_old_files(),
+            203 if self.choices.happens(100) => self.restart(),
+            203 => self.remove_old_files(),
             204..=210 => self.strangers(),
-            211..=222 => {
+            211 => {
+                // A server that takes the connection and then says nothing.
+                self.connected();
+                self.advance(Duration::from_millis(30_001));
+                self.tick();
+            }
+            212..=222 => {
                 let span = self.choices.one_of(&SPANS);
                 self.advance(Duration::from_millis(span));
             }
@@ -98,29 +108,33 @@ impl Run<'_> {
     }
 
     fn admit(&mut self) {
-        let serial = self.model.asked.len();
         let name = self.choices.one_of(self.model.setting.names);
         let host = self.choices.index(3);
         let kind = self.choices.byte();
-        let (scheme, secrets) = (if kind & 1 == 0 { "http" } else { "https" }, kind & 6 == 6);
         let replaces = if self.model.setting.resumes { kind & 24 != 0 } else { kind & 24 == 24 };
-        let user = if secrets { "user:word@" } else { "" };
-        // Every admission has a URL of its own, so that a request tells whose it is.
-        let url = if name.contains('/') || kind & 32 == 0 {
-            format!("{scheme}://{user}h{host}.example/{serial}/file")
-        } else {
-            format!("{scheme}://{user}h{host}.example/{serial}/{name}")
-        };
+        let again = Some(name).filter(|_| kind & 64 != 0).and_then(|name| self.model.asked_before(name));
+        let serial = again.unwrap_or(self.model.asked.len());
+        let asked =
+            again.map_or_else(|| new_admission(serial, name, host, kind), |serial| self.model.asked[serial].clone());
+        let url = asked.url.clone();
         let Ok(mut request) = Request::new(&url) else { panic!("not a URL: {url}") };
         if url.ends_with("/file") {
             let Ok(name) = FileName::new(name) else { panic!("not a name: {name}") };
             request = request.name(name);
         }
-        if secrets {
+        if asked.has_secrets {
             request = request.header(HeaderName::from_static("x-secret"), HeaderValue::from_static("word"));
         }
         if replaces {
             request = request.if_present(IfPresent::Replace);
+        }
+        let checksum = match self.choices.byte() {
+            0..=219 => None,
+            220..=247 => Some(sha256(&self.resource(serial, Going::Chosen).bytes())),
+            248..=255 => Some(sha256(b"another file")),
+        };
+        if let Some(checksum) = checksum {
+            request = request.checksum(checksum);
         }
         let before = self.phases();
         let phase = self.model.newest_id(name).and_then(|id| before.get(&id)).copied();
@@ -133,9 +147,8 @@ impl Run<'_> {
             Ok(dlmanager_core::Admission::Joined(_)) => "joined",
             Err(_) => "not admitted",
         });
-        let origin = format!("{scheme}://h{host}.example");
-        let asked = Asked { origin, has_secrets: secrets, download: None };
-        self.model.admitted(self.now, asked, name, replaces, phase, &result);
+        let wanted = Wanted { serial, asked, replaces, checksum };
+        self.model.admitted(self.now, wanted, name, phase, &result);
     }
 
     fn phases(&self) -> BTreeMap<DownloadId, Phase> {
@@ -236,5 +249,39 @@ impl Run<'_> {
             self.report.reached("repeated");
             self.handle(Event::Completed(Completion::aborted(id)));
         }
+    }
+
+    /// The program dies, and another one takes its place: what the directory holds is all that it knows.
+    fn restart(&mut self) {
+        self.directory.crash_process();
+        self.note(|at| format!("{at:>12} .. the program dies, and another one begins"));
+        self.report.reached("restart");
+        self.lanes = FileLanes::default();
+        self.asked_of_net.clear();
+        self.answered.clear();
+        self.old_ids.clear();
+        self.taken.clear();
+        self.outstanding = 0;
+        // What the dead one had made is left behind, whoever comes next.
+        self.file_faults += 1;
+        self.restarts += 1;
+        let setting = &self.model.setting;
+        self.manager = Manager::new(setting.config.clone(), setting.seed + 1_000 * self.restarts);
+        self.model.restart(&self.directory, &mut self.report);
+        self.drain();
+    }
+}
+
+/// Every admission has a URL of its own, so that a request tells whose it is.
+fn new_admission(serial: usize, name: &str, host: usize, kind: u8) -> Asked {
+    let (scheme, has_secrets) = (if kind & 1 == 0 { "http" } else { "https" }, kind & 6 == 6);
+    let user = if has_secrets { "user:word@" } else { "" };
+    let last = if name.contains('/') || kind & 32 == 0 { "file" } else { name };
+    Asked {
+        origin: format!("{scheme}://h{host}.example"),
+        url: format!("{scheme}://{user}h{host}.example/{serial}/{last}"),
+        name: name.to_owned(),
+        has_secrets,
+        download: None,
     }
 }
