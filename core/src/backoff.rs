@@ -26,6 +26,12 @@ impl Attempts {
         self.highest = self.highest.max(offset);
     }
 
+    /// So many bytes were there from the first: only what lies beyond is progress.
+    pub(crate) fn begin_at(&mut self, offset: u64) {
+        self.reached(offset);
+        self.highest_forgiven = self.highest_forgiven.max(offset);
+    }
+
     pub(crate) const fn failures(&self) -> u32 {
         self.failures
     }

@@ -82,8 +82,11 @@ const LOCK_POLL_JITTER: Duration = Duration::from_millis(950);
 /// What happens to a download.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// It has a slot of this origin.
-    Granted(Origin),
+    /// It has a slot of this origin, alone if it is to find out whether that is there.
+    Granted {
+        origin: Origin,
+        is_probe: bool,
+    },
     /// The directory may not be used.
     Refused(DirectoryError),
     /// What is unfinished may be kept for a later run.
@@ -158,6 +161,8 @@ pub(crate) struct Download {
 
     // What it holds.
     slot: Option<Origin>,
+    /// It asks alone whether the origin is there.
+    is_probe: bool,
     body: Option<Body>,
     /// `DropBody` is unanswered: the slot is held until then.
     dropping: bool,
@@ -223,8 +228,9 @@ impl Download {
             Input::Timer => self.step(state, Step::Timer, cx),
             Input::Swept => self.step(state, Step::Swept, cx),
             Input::Connected(fetch) => self.step(state, Step::Net(Net::Connected(fetch)), cx),
-            Input::Granted(origin) => {
+            Input::Granted { origin, is_probe } => {
                 self.slot = Some(origin);
+                self.is_probe = is_probe;
                 self.step(state, Step::Granted, cx)
             }
             Input::Reply(role, action, reply) => {
@@ -348,13 +354,23 @@ impl Download {
             Checking::Claiming(claim) => self.claiming(claim, news, cx),
             Checking::Reading(mut record) => {
                 if let File::Record(result) = news {
-                    record = Some(result);
+                    // The fault of the Open says more than that the rest was skipped.
+                    let is_skipped = matches!(&result, Err(fault) if fault.kind() == FaultKind::Skipped);
+                    if !is_skipped || record.is_none() {
+                        record = Some(result);
+                    }
                 }
                 if self.unanswered > 0 {
                     return State::Checking(Checking::Reading(record));
                 }
-                if let Some(Ok(record)) = record {
-                    self.adopt(&record, cx);
+                match record {
+                    Some(Ok(record)) => {
+                        self.adopt(&record, cx);
+                    }
+                    Some(Err(fault)) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::WrongType) => {}
+                    // That it cannot be read now does not make it wrong.
+                    Some(Err(fault)) => return self.fail(DownloadError::File { step: FileStep::Look, fault }, cx),
+                    None => {}
                 }
                 self.take_back(cx)
             }
@@ -470,7 +486,8 @@ impl Download {
             // It was published or removed at the same moment.
             (FileStep::Lock, FaultKind::Changed) if self.claims < CLAIMS_MAX => {}
             // What stands there is nobody's unfinished file, or the file system changed its mind about locks.
-            (FileStep::Create, FaultKind::WrongType) | (FileStep::Lock, FaultKind::Unsupported)
+            (FileStep::Create, FaultKind::WrongType | FaultKind::Denied)
+            | (FileStep::Lock, FaultKind::WrongType | FaultKind::Unsupported)
                 if !self.stands_alone =>
             {
                 self.stands_alone = true;
@@ -544,7 +561,7 @@ impl Download {
     /// All bytes are there: nothing is asked of the server.
     fn complete_already(&mut self, total: u64, cx: &mut Context<'_>) -> State {
         let known =
-            self.partial.as_deref().map_or(Known { identity: None, total: None }, |partial| partial.known.clone());
+            self.partial.as_deref().map_or(Known::default(), |partial| partial.known.clone());
         let announced = Announced { length: Some(total), end: Some(total), known, ..Announced::default() };
         self.begin_transfer(announced, total, cx);
         self.received(cx)
@@ -724,8 +741,11 @@ impl Download {
             partial.modified = announced.modified.or(partial.modified);
             partial.hashing.want(partial.digests.iter().chain(&checksum).map(Digest::algorithm).collect());
             // A version that is gone on with is known by what was sent of it first.
-            let identity = partial.known.identity.take().or_else(|| announced.known.identity.clone());
-            partial.known = Known { identity, total: announced.length };
+            let before = core::mem::take(&mut partial.known);
+            partial.known = match before.identity {
+                Some(_) => Known { total: announced.length, ..before },
+                None => Known { total: announced.length, ..announced.known.clone() },
+            };
         }
         self.transfer = Some(Box::new(Transfer {
             announced,
@@ -807,16 +827,21 @@ impl Download {
             self.hash_on(true, cx);
             return State::Verifying;
         }
-        let digests = partial.hashing.digests.as_ref();
         // As the request says, and as the server says.
+        let digests = partial.hashing.digests.as_ref();
         let wrong = self.request.checksum.iter().chain(&partial.digests).find_map(|expected| {
-            let actual = digests?.get(expected.algorithm())?;
-            (actual != expected).then_some((*expected, *actual))
+            let actual = digests.and_then(|digests| digests.get(expected.algorithm()));
+            (actual != Some(expected)).then(|| (*expected, actual.copied()))
         });
         match wrong {
-            Some((expected, actual)) => {
+            Some((expected, Some(actual))) => {
                 let (expected, actual) = (Box::new(expected), Box::new(actual));
                 self.fail(DownloadError::ChecksumMismatch { expected, actual }, cx)
+            }
+            // What cannot be compared is not right.
+            Some((_, None)) => {
+                let fault = Fault::new(FaultKind::Unsupported);
+                self.fail(DownloadError::File { step: FileStep::Hash, fault }, cx)
             }
             None => self.publish(cx),
         }
@@ -1089,7 +1114,9 @@ impl Download {
                     self.verdict(DownloadError::File { step, fault }, cx)
                 }
                 // The last bytes were to be kept, and could not be written.
-                Then::Retry { keeps: true, .. } => self.verdict(DownloadError::File { step, fault }, cx),
+                Then::Retry { keeps: true, .. } if self.fate(&then, cx) == Fate::Hold => {
+                    self.verdict(DownloadError::File { step, fault }, cx)
+                }
                 Then::Finish(_) | Then::Retry { .. } | Then::Wait { .. } | Then::Follow { .. } => then,
             },
             (_, then) => then,
@@ -1126,7 +1153,11 @@ impl Download {
                 self.redirects = 0;
                 State::Waiting { until }
             }
-            Then::Wait { until } => State::Waiting { until },
+            Then::Wait { until } => {
+                self.hop = self.request.target.clone();
+                self.redirects = 0;
+                State::Waiting { until }
+            }
             Then::Follow { .. } => State::Queued,
             Then::Finish(outcome) if cx.bounded => State::Evicting(outcome),
             Then::Finish(outcome) => State::Gone(outcome),
@@ -1151,9 +1182,12 @@ impl Download {
     fn verdict(&mut self, error: DownloadError, cx: &mut Context<'_>) -> Then {
         let origin = self.origin();
         if reply::is_connect_failure(&error) {
-            cx.queues.connect_failed(&origin, &error);
+            cx.queues.connect_failed(&origin, &error, self.is_probe);
         }
+        // Those who were all told the same time are not to come at the same time.
         let retry_after = self.retry_after.take();
+        let retry_after =
+            retry_after.map(|wait| wait.saturating_add(self.rng.up_to(cx.config.backoff_min.max(wait / 10))));
         if let Some(wait) = retry_after {
             cx.queues.block(&origin, cx.now + wait);
         }
@@ -1167,7 +1201,8 @@ impl Download {
             return Then::Finish(Outcome::Failed(error));
         };
         // Who gets on costs the server nothing that he would not cost anyway.
-        if !regained && !cx.queues.take_retry(&origin) {
+        let is_servers = !matches!(error, DownloadError::File { .. });
+        if is_servers && !regained && !cx.queues.take_retry(&origin) {
             return Then::Finish(Outcome::Failed(error));
         }
         let requests_max = cx.config.requests_max;
@@ -1175,10 +1210,7 @@ impl Download {
             let cause = Box::new(error);
             return Then::Finish(Outcome::Failed(DownloadError::TooManyRequests { requests_max, cause }));
         }
-        // Those who were all told the same time are not to come at the same time.
-        let asked_for = retry_after
-            .map_or(Duration::ZERO, |wait| wait.saturating_add(self.rng.up_to(cx.config.backoff_min.max(wait / 10))));
-        let (delay, attempt) = (delay.max(asked_for), self.attempts.failures());
+        let (delay, attempt) = (delay.max(retry_after.unwrap_or_default()), self.attempts.failures());
         let keeps = reply::leaves_good_bytes(&error);
         cx.effects.notice(Notice::Retrying { id: self.id, attempt, delay, cause: error });
         Then::Retry { until: cx.now + delay, keeps }

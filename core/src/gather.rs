@@ -8,6 +8,8 @@ use crate::{ActionId, Chunk, Instant};
 
 /// This many pieces are written however few bytes they have: each takes its own entry of a vectored write.
 const PIECES_MAX: usize = 256;
+/// No piece counts for more: what a transport says is added up, and taken off again.
+const PINNED_MAX: usize = usize::MAX / 65_536;
 /// Emptied vectors kept for further writes.
 const SPARE_MAX: usize = 2;
 
@@ -70,7 +72,7 @@ impl Gather {
         }
         self.since.get_or_insert(now);
         self.length += chunk.data.len();
-        self.pinned = self.pinned.saturating_add(chunk.pinned.max(chunk.data.len()));
+        self.pinned = self.pinned.saturating_add(chunk.pinned.max(chunk.data.len()).min(PINNED_MAX));
         self.pieces.push(chunk.data);
     }
 

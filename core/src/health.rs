@@ -55,9 +55,9 @@ impl Health {
         self.connect_failures = 0;
     }
 
-    /// No connection could be made. Where it was a lone attempt, all that wait for the origin are to end.
-    pub(crate) fn connect_failed(&mut self, error: &DownloadError) {
-        if self.goes_alone() {
+    /// No connection could be made. Where it was the lone attempt, all that wait for the origin are to end.
+    pub(crate) fn connect_failed(&mut self, error: &DownloadError, is_probe: bool) {
+        if is_probe && self.goes_alone() {
             self.dead = Some(error.clone());
         }
         self.connect_failures = self.connect_failures.saturating_add(1);
@@ -114,11 +114,13 @@ mod tests {
         let mut health = Health::default();
         for _ in 0..10 {
             assert!(!health.goes_alone());
-            health.connect_failed(&ERROR);
+            health.connect_failed(&ERROR, false);
             assert_eq!(health.take_dead(), None);
         }
         assert!(health.goes_alone());
-        health.connect_failed(&ERROR);
+        health.connect_failed(&ERROR, false);
+        assert_eq!(health.take_dead(), None, "it was under way before");
+        health.connect_failed(&ERROR, true);
         assert_eq!(health.take_dead(), Some(ERROR));
         assert_eq!(health.take_dead(), None);
         assert!(health.goes_alone(), "until it is there again");

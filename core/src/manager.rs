@@ -12,7 +12,7 @@ use crate::arena::{Arena, Key};
 use crate::download::{Context, Download, Input, State};
 use crate::effects::{Effects, Owner, Reply};
 use crate::evict::Evictor;
-use crate::queue::Queues;
+use crate::queue::{Grant, Queues};
 use crate::rng::Rng;
 use crate::timers::Timers;
 use crate::{
@@ -552,11 +552,11 @@ impl Manager {
             Probe::Known(_) => {}
         }
         while self.publishing < self.config.publishing_max.max(1) {
-            let Some((key, origin)) = self.queues.grant() else { return };
+            let Some(Grant { key, origin, is_probe }) = self.queues.grant() else { return };
             if let Some(download) = self.downloads.get_mut(key) {
                 download.place = None;
             }
-            self.step(key, Input::Granted(origin));
+            self.step(key, Input::Granted { origin, is_probe });
         }
     }
 

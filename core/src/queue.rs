@@ -39,6 +39,15 @@ pub(crate) struct Place {
     arrival: u64,
 }
 
+/// Whose turn it is.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) key: Key,
+    pub(crate) origin: Origin,
+    /// It goes alone, to find out whether the origin is there.
+    pub(crate) is_probe: bool,
+}
+
 impl Queues {
     pub(crate) fn new(jobs: usize, per_host: usize) -> Self {
         Self {
@@ -69,7 +78,7 @@ impl Queues {
     }
 
     /// Gives the next slot, to the origin whose turn it is.
-    pub(crate) fn grant(&mut self) -> Option<(Key, Origin)> {
+    pub(crate) fn grant(&mut self) -> Option<Grant> {
         while self.taken < self.jobs {
             let origin = self.ring.pop_front()?;
             let Some(line) = self.lines.get_mut(&origin) else { continue };
@@ -79,8 +88,9 @@ impl Queues {
             {
                 line.taken += 1;
                 self.taken += 1;
+                let is_probe = line.health.goes_alone();
                 self.enter_ring(&origin);
-                return Some((key, origin));
+                return Some(Grant { key, origin, is_probe });
             }
             self.forget_idle(&origin);
         }
@@ -141,8 +151,8 @@ impl Queues {
     }
 
     /// No connection to this origin could be made.
-    pub(crate) fn connect_failed(&mut self, origin: &Origin, error: &DownloadError) {
-        self.lines.entry(origin.clone()).or_default().health.connect_failed(error);
+    pub(crate) fn connect_failed(&mut self, origin: &Origin, error: &DownloadError, is_probe: bool) {
+        self.lines.entry(origin.clone()).or_default().health.connect_failed(error, is_probe);
         self.suspects.push(origin.clone());
     }
 
@@ -227,7 +237,7 @@ mod tests {
     }
 
     fn granted(queues: &mut Queues) -> Vec<u64> {
-        core::iter::from_fn(|| queues.grant()).map(|(key, _)| key.serial).collect()
+        core::iter::from_fn(|| queues.grant()).map(|grant| grant.key.serial).collect()
     }
 
     #[test]
@@ -281,14 +291,18 @@ mod tests {
             queues.join(&a, key(serial), true);
         }
         for _ in 0..10 {
-            assert!(queues.grant().is_some());
+            assert!(!queues.grant().unwrap().is_probe);
             assert_eq!(queues.take_dead(), None);
-            queues.connect_failed(&a, &error);
+            queues.connect_failed(&a, &error, false);
             queues.release(&a);
         }
-        assert_eq!(granted(&mut queues), [10], "alone");
+        assert!(queues.grant().unwrap().is_probe);
+        assert_eq!(granted(&mut queues), [], "alone");
         queues.check_invariants();
-        queues.connect_failed(&a, &error);
+        // Those that were under way before decide nothing.
+        queues.connect_failed(&a, &error, false);
+        assert_eq!(queues.take_dead(), None);
+        queues.connect_failed(&a, &error, true);
         assert_eq!(queues.take_dead(), Some((a.clone(), error)));
         queues.release(&a);
         assert_eq!(granted(&mut queues), [11]);

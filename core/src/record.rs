@@ -60,7 +60,8 @@ const CHECKSUM_BYTES: usize = 8;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Where the bytes come from, without user info. At most 8 KiB of printable ASCII, as a parsed URL is written.
+    /// Where the bytes come from, without user info; where that redirected elsewhere, the origin and path it led to stand
+    /// behind `#`. At most 8 KiB of printable ASCII, as a parsed URL is written.
     pub url: Box<str>,
     /// The version that they are of.
     pub validator: Validator,

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, StatusCode, Version};
 use url::Url;
 
 use crate::origin::{Target, without_user_info};
-use crate::resume::{Identity, Known};
+use crate::resume::{Identity, Known, source_of};
 use crate::{Config, Digest, DownloadError, Head, Stamp, digest_fields, disposition, retry_after, version};
 
 /// What is to be done about a reply.
@@ -56,7 +56,7 @@ pub(crate) fn judge(head: &Head, url: &Url, config: &Config) -> Result<Verdict, 
     check_length(announced.length, config)?;
     announced.end = announced.length;
     let version = version::Version::of(&head.headers);
-    announced.known = Known { identity: Identity::of(&version), total: announced.length };
+    announced.known = Known { identity: Identity::of(&version), total: announced.length, source: source_of(url) };
     announced.modified = version.last_modified();
     announced.name = disposition::file_name(&head.headers);
     // The content of a whole reply is the representation (RFC 9530 section 2), as it is stored.

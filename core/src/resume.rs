@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 
 use http::header::{CONTENT_LENGTH, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use url::Url;
 
 use crate::content_range::{self, ContentRange};
 use crate::record::{Record, Validator};
@@ -56,6 +57,14 @@ impl Identity {
 pub(crate) struct Known {
     pub(crate) identity: Option<Identity>,
     pub(crate) total: Option<u64>,
+    /// Which resource they are of: a validator says nothing about another one (RFC 9110 section 8.8.1).
+    pub(crate) source: Box<str>,
+}
+
+/// What tells a resource that a redirect may lead to: its origin and path. What stands in the query is often a signature
+/// that differs each time.
+pub(crate) fn source_of(url: &Url) -> Box<str> {
+    alloc::format!("{}{}", url.origin().ascii_serialization(), url.path()).into()
 }
 
 impl Known {
@@ -76,6 +85,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) known: &'a Known,
     /// Whether the validator was sent as `If-Range`.
     pub(crate) if_range: bool,
+    /// Whether the resource that is asked is the one that the bytes are of.
+    pub(crate) is_there: bool,
 }
 
 /// What a reply to a request for the rest means.
@@ -114,7 +125,7 @@ impl Asked<'_> {
                 let etag = self.known.identity.as_ref().and_then(Identity::strong);
                 let etag = etag.filter(|validator| matches!(validator, Validator::Etag(_)));
                 let same = etag.is_some() && version.validator().as_ref() == etag;
-                if self.if_range && same { Resumed::AskWithoutIfRange } else { Resumed::Whole }
+                if self.if_range && same && self.is_there { Resumed::AskWithoutIfRange } else { Resumed::Whole }
             }
             StatusCode::RANGE_NOT_SATISFIABLE => Resumed::StartOver,
             _ => Resumed::Other,
@@ -132,7 +143,7 @@ impl Asked<'_> {
         let mut lengths = head.headers.get_all(CONTENT_LENGTH).iter();
         let length = alloc::format!("{}", last - first + 1);
         let same_length = lengths.all(|value| value.as_bytes() == length.as_bytes());
-        if first == self.offset && same_total && same_version && same_length {
+        if first == self.offset && same_total && same_version && same_length && self.is_there {
             Resumed::Append { end: last + 1, total }
         } else {
             Resumed::StartOver
@@ -143,7 +154,8 @@ impl Asked<'_> {
 /// How many bytes of a file that an earlier run left can be kept: it has `length` bytes, and this record beside it.
 /// `None`: start over.
 pub(crate) fn kept(record: &Record, url: &str, boot: Option<BootId>, length: u64) -> Option<u64> {
-    if *record.url != *url {
+    // Behind `#` stands what it redirected to.
+    if record.url.split('#').next() != Some(url) {
         return None;
     }
     let offset = if boot.is_some() && record.boot == boot {
@@ -179,7 +191,8 @@ mod tests {
     }
 
     fn known(fields: &[(&'static str, &'static str)], total: Option<u64>) -> Known {
-        Known { identity: Identity::of(&Version::of(&head(200, fields).headers)), total }
+        let identity = Identity::of(&Version::of(&head(200, fields).headers));
+        Known { identity, total, source: "http://a/".into() }
     }
 
     /// Asks for the rest from 40 of what these fields described, and judges a reply.
@@ -190,7 +203,15 @@ mod tests {
         reply: &[(&'static str, &'static str)],
     ) -> Resumed {
         let known = known(before, Some(100));
-        Asked { offset: 40, known: &known, if_range }.judge(&head(status, reply))
+        let asked = Asked { offset: 40, known: &known, if_range, is_there: true };
+        let elsewhere = Asked { is_there: false, ..asked }.judge(&head(status, reply));
+        let resumed = asked.judge(&head(status, reply));
+        match resumed {
+            Resumed::Append { .. } => assert_eq!(elsewhere, Resumed::StartOver, "the same validator of another resource"),
+            Resumed::AskWithoutIfRange => assert_eq!(elsewhere, Resumed::Whole),
+            Resumed::Whole | Resumed::StartOver | Resumed::Other => assert_eq!(elsewhere, resumed),
+        }
+        resumed
     }
 
     #[test]
@@ -258,7 +279,7 @@ mod tests {
         let fields = |before: &[(&'static str, &'static str)], if_range| {
             let known = known(before, Some(100));
             let mut headers = HeaderMap::new();
-            Asked { offset: 40, known: &known, if_range }.fields(&mut headers);
+            Asked { offset: 40, known: &known, if_range, is_there: true }.fields(&mut headers);
             let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
             (text(RANGE), text(IF_RANGE))
         };

@@ -6,9 +6,9 @@ use core::time::Duration;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::partial::{HASH_BYTES_MAX, RecordState};
+use super::partial::{HASH_BYTES_MAX, Lock, Partial};
 use super::{Context, Download, File, Net, State, Step};
-use crate::action::{Chunk, Deleted, FetchRequest, OpenMode};
+use crate::action::{Chunk, FetchRequest, OpenMode};
 use crate::arena::Key;
 use crate::backoff::Attempts;
 use crate::effects::{Effects, Kinded, Owner, Reply, Role};
@@ -16,7 +16,7 @@ use crate::gather::Gather;
 use crate::meter::Meter;
 use crate::origin::{self, Origin};
 use crate::reply::Announced;
-use crate::resume::Asked;
+use crate::resume::{Asked, source_of};
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
@@ -90,6 +90,7 @@ impl Download {
             claims: 0,
             keeps_partial: false,
             slot: None,
+            is_probe: false,
             body: None,
             dropping: false,
             partial: None,
@@ -109,17 +110,25 @@ impl Download {
         match role {
             Role::Main => self.note_main(action, reply, cx),
             Role::Reading => {
-                let Reply::Read(result) = reply else { return Step::File(File::Done) };
-                Step::File(File::Record(result))
+                if let Reply::Read(result) = reply {
+                    return Step::File(File::Record(result));
+                }
+                let Reply::Open(Err(fault)) = reply else { return Step::File(File::Done) };
+                Step::File(File::Record(Err(fault)))
             }
             Role::Rewind => {
                 if let Reply::Delete(result) = reply {
                     self.record_deleted(result);
                 } else if let Reply::Truncate(result) = reply {
                     self.truncated(result);
-                } else if let Reply::SyncDir(Err(fault)) = reply {
-                    self.rewind_faulted(fault.clone());
-                    return Step::File(File::Faulted(FileStep::Rewind, fault));
+                } else if let Reply::SyncDir(result) = reply {
+                    match result {
+                        Ok(()) => self.removal_flushed(),
+                        Err(fault) => {
+                            self.rewind_faulted(fault.clone());
+                            return Step::File(File::Faulted(FileStep::Rewind, fault));
+                        }
+                    }
                 }
                 Step::File(File::Done)
             }
@@ -203,13 +212,9 @@ impl Download {
             Reply::Rename(result) => Step::File(File::Renamed(result)),
             Reply::SyncDir(result) => Step::File(File::DirectorySynced(result)),
             Reply::Touch(result) => Step::File(File::Touched(result)),
-            // Of the record of a file that is about to be published: one that stays is recognised as a stranger's.
+            // Of the record of a file that is about to be published.
             Reply::Delete(result) => {
-                if matches!(result.as_deref(), Ok([Deleted::Deleted | Deleted::Gone]))
-                    && let Some(partial) = self.partial.as_deref_mut()
-                {
-                    partial.record = RecordState::Absent;
-                }
+                self.record_dropped(&result);
                 done(FileStep::Verify, result.map(drop))
             }
             Reply::Close(Ok(()) | Err(_))
@@ -414,6 +419,11 @@ impl Download {
         let Some(from) = self.partial.as_deref().map(|partial| partial.path.clone()) else { return };
         let to = StorePath::from(&self.name);
         let clobber = self.clobbers();
+        if let Some(Partial { file, lock: Lock::Held, .. }) = self.partial.as_deref() {
+            // The name may lead to a file of somebody else's by now, where all that was unfinished was removed by hand.
+            let (file, path) = (*file, from.clone());
+            self.file_op(cx, |ticket| FileOp::Lock { ticket, file, path });
+        }
         self.file_op(cx, |ticket| FileOp::Rename { ticket, from, to, clobber });
         self.follow_rename(cx);
     }
@@ -437,7 +447,9 @@ impl Download {
     /// The request for the rest of the file, where there are bytes to go on from.
     pub(super) fn asked(&self) -> Option<Asked<'_>> {
         let partial = self.partial.as_deref().filter(|partial| partial.length > 0)?;
-        Some(Asked { offset: partial.length, known: &partial.known, if_range: self.if_range })
+        // What a redirect leads to now may be another resource; a checksum tells.
+        let is_there = partial.known.source == source_of(&self.hop.url) || self.request.checksum.is_some();
+        Some(Asked { offset: partial.length, known: &partial.known, if_range: self.if_range, is_there })
     }
 
     /// Each hop's header fields are made anew: what the caller gave goes to the first URL's origin only.

@@ -5,6 +5,7 @@
 //! never describes bytes of another version*: so whoever starts over first deletes the record, and flushes that if it may
 //! describe flushed bytes, and only then truncates.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -12,7 +13,7 @@ use super::{Context, Download};
 use crate::action::{DeleteItem, Deleted, Expect, OpenMode, Opened};
 use crate::effects::Role;
 use crate::record::Record;
-use crate::resume::Known;
+use crate::resume::{Identity, Known, source_of};
 use crate::{
     ActionId, Algorithms, Digest, Digests, DownloadError, Durability, Fault, FaultKind, FileId, FileOp, FileStep,
     Instant, Lane, Notice, Resume, Stamp, StorePath, Warning,
@@ -37,6 +38,8 @@ pub(super) struct Partial {
     pub(super) is_untouched: bool,
     /// It was there before it was opened.
     was_there: bool,
+    /// A record of it was removed that may describe flushed bytes, and that is not flushed: it may come back.
+    is_removal_unflushed: bool,
     /// How long it is on the disk at most, as far as it is not known to be written in order.
     pub(super) disk_length: u64,
     /// Its first bytes, which are known to be written and to be those of `known`.
@@ -89,8 +92,6 @@ pub(super) enum RecordState {
 /// How far the taking back of bytes is.
 #[derive(Debug, Default)]
 pub(super) struct Rewind {
-    /// The record may describe flushed bytes, so that its removal has to be flushed, too.
-    flushes: bool,
     failed: Option<Fault>,
 }
 
@@ -173,6 +174,13 @@ impl Partial {
         self.checkpoint.unanswered > 0
     }
 
+    fn record_is_gone(&mut self, was_there: bool) {
+        self.is_removal_unflushed |= self.may_come_back() && (was_there || self.was_there);
+        self.record = RecordState::Absent;
+        self.checkpoint.durable = 0;
+        self.checkpoint.is_of_this_boot = true;
+    }
+
     fn forget_bytes(&mut self) {
         self.length = 0;
         self.known = Known::default();
@@ -224,7 +232,7 @@ impl Download {
             (StorePath::in_work_folder(&alloc::format!("{key:032x}.{random:016x}.part")), None)
         };
         let file = cx.effects.file();
-        self.partial = Some(alloc::boxed::Box::new(Partial {
+        self.partial = Some(Box::new(Partial {
             file,
             path: path.clone(),
             record_path: record_path.clone(),
@@ -233,6 +241,7 @@ impl Download {
             is_published: false,
             is_untouched: true,
             was_there: false,
+            is_removal_unflushed: false,
             disk_length: 0,
             length: 0,
             known: Known::default(),
@@ -287,10 +296,13 @@ impl Download {
         let Some(partial) = self.partial.as_deref_mut() else { return };
         partial.lock = match result.as_ref().map_err(Fault::kind) {
             Ok(length) => {
-                partial.disk_length = *length;
+                // Asked for again before the file gets its name, it says what is known.
+                if partial.is_untouched {
+                    partial.disk_length = *length;
+                }
                 Lock::Held
             }
-            Err(FaultKind::Busy | FaultKind::Changed | FaultKind::Unsupported) => Lock::Refused,
+            Err(FaultKind::Busy | FaultKind::Changed | FaultKind::WrongType | FaultKind::Unsupported) => Lock::Refused,
             Err(_) => Lock::Unknown,
         };
     }
@@ -303,7 +315,7 @@ impl Download {
         let Some(partial) = self.partial.as_deref_mut() else { return };
         if is_absent {
             partial.record = RecordState::Absent;
-            partial.rewind.flushes = partial.was_there && partial.record_path.is_some();
+            partial.is_removal_unflushed = partial.was_there && partial.record_path.is_some();
         }
     }
 
@@ -332,8 +344,14 @@ impl Download {
         partial.record = RecordState::Valid;
         partial.checkpoint.durable = record.durable;
         partial.checkpoint.is_of_this_boot = record.boot == cx.boot;
-        let identity = Some(crate::resume::Identity::Strong(record.validator));
-        partial.known = Known { identity, total: record.total };
+        let identity = Some(Identity::Strong(record.validator));
+        let source = match record.url.split_once('#') {
+            Some((_, source)) => source.into(),
+            None => source_of(&self.request.target.url),
+        };
+        partial.known = Known { identity, total: record.total, source };
+        // What is there already is no progress of this run.
+        self.attempts.begin_at(length);
         true
     }
 
@@ -355,14 +373,13 @@ impl Download {
             && partial.record != RecordState::Absent
             && let Some(path) = partial.record_path.clone()
         {
-            partial.rewind.flushes = partial.may_come_back();
             self.epoch += 1;
             let items = vec![DeleteItem { path, expect: Expect::File }];
             self.file_op_for(Role::Rewind, cx, |ticket| FileOp::Delete { ticket, items });
             return Rewound::Working;
         }
         let (file, length) = (partial.file, partial.length);
-        let flushed = core::mem::take(&mut partial.rewind.flushes).then(|| partial.record_path.clone()).flatten();
+        let flushed = partial.record_path.clone().filter(|_| partial.is_removal_unflushed);
         if flushed.is_none() && partial.disk_length <= length {
             return Rewound::Done;
         }
@@ -386,13 +403,22 @@ impl Download {
     pub(super) fn record_deleted(&mut self, result: Result<Vec<Deleted>, Fault>) {
         let Some(partial) = self.partial.as_deref_mut() else { return };
         match gone(result) {
-            Ok(was_there) => {
-                partial.record = RecordState::Absent;
-                partial.rewind.flushes &= was_there || partial.was_there;
-                partial.checkpoint.durable = 0;
-                partial.checkpoint.is_of_this_boot = true;
-            }
+            Ok(was_there) => partial.record_is_gone(was_there),
             Err(fault) => partial.rewind.failed = Some(fault),
+        }
+    }
+
+    /// The same while it is being published: one that stays is recognised as what it is.
+    pub(super) fn record_dropped(&mut self, result: &Result<Vec<Deleted>, Fault>) {
+        if let (Some(partial), Ok(was_there)) = (self.partial.as_deref_mut(), gone(result.clone())) {
+            partial.record_is_gone(was_there);
+        }
+    }
+
+    /// The names in the work folder were flushed.
+    pub(super) fn removal_flushed(&mut self) {
+        if let Some(partial) = self.partial.as_deref_mut() {
+            partial.is_removal_unflushed = false;
         }
     }
 
@@ -444,15 +470,22 @@ impl Download {
 
     /// Writes the record, in place and in one piece, behind a flush of what it says is flushed.
     fn checkpoint(&mut self, flushes: bool, cx: &mut Context<'_>) {
-        let url = self.request.target.url.as_str();
+        let url = &self.request.target.url;
         let Some(partial) = self.partial.as_deref_mut() else { return };
         let Some(path) = partial.record_path.clone() else { return };
+        // A validator counts for the resource that it came with.
+        let source = &partial.known.source;
+        let url: Box<str> = if *source == source_of(url) {
+            url.as_str().into()
+        } else {
+            alloc::format!("{url}#{source}").into()
+        };
         let Some(validator) = partial.known.identity.as_ref().and_then(|identity| identity.strong()).cloned() else {
             return;
         };
         let checkpoint = &mut partial.checkpoint;
         let durable = if flushes { partial.length } else { checkpoint.durable };
-        let record = Record { url: url.into(), validator, total: partial.known.total, boot: cx.boot, durable };
+        let record = Record { url, validator, total: partial.known.total, boot: cx.boot, durable };
         let Some(bytes) = record.encode() else {
             checkpoint.failed = true;
             return;
@@ -551,7 +584,9 @@ impl Download {
             | Then::Wait { .. }
             | Then::Follow { .. } => false,
         };
-        if partial.is_untouched && is_given_up && cx.config.resume == Resume::AcrossRuns && partial.disk_length > 0 {
+        let is_interrupted = matches!(then, Then::Finish(Outcome::Canceled));
+        let may_hold_bytes = partial.disk_length > 0 || (is_interrupted && partial.opening == Opening::Unknown);
+        if partial.is_untouched && is_given_up && cx.config.resume == Resume::AcrossRuns && may_hold_bytes {
             return Fate::Keep;
         }
         if partial.is_published || !partial.is_ours() || partial.opening != Opening::Open {
@@ -593,21 +628,19 @@ impl Download {
         let Partial { file, opening, lock, is_published, record, .. } = *partial;
         self.epoch += 1;
         let may_be_there = matches!(opening, Opening::Open | Opening::Unknown) && !is_published;
-        if may_be_there && !keeps && lock != Lock::Refused {
-            if matches!(lock, Lock::Asked | Lock::Unknown) && partial.record_path.is_some() {
+        // Nobody else knows a name of its own.
+        let is_ours = lock != Lock::Refused || partial.record_path.is_none();
+        if may_be_there && !keeps && is_ours {
+            if lock != Lock::None && partial.record_path.is_some() {
+                // Whatever was answered before: the name may lead elsewhere by now.
                 let path = partial.path.clone();
                 self.file_op_for(Role::Removal, cx, |ticket| FileOp::Lock { ticket, file, path });
             }
             // The record goes first, and for good: else it could come back beside the next unfinished file of that name.
-            let record_path = partial.record_path.filter(|_| record != RecordState::Absent);
-            if let Some(path) = record_path.clone() {
+            if let Some(path) = partial.record_path.clone().filter(|_| record != RecordState::Absent) {
                 self.remove(path, cx);
-                // That one stays is no reason to leave the other, but that somebody else has the lock is.
-                if lock == Lock::Held {
-                    self.epoch += 1;
-                }
             }
-            if let Some(path) = record_path.filter(|_| may_come_back) {
+            if let Some(path) = partial.record_path.filter(|_| may_come_back) {
                 self.file_op_for(Role::Removal, cx, |ticket| FileOp::SyncDir { ticket, path });
             }
             self.remove(partial.path, cx);

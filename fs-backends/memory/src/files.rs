@@ -168,6 +168,10 @@ impl Tree {
         if !is_name {
             return Err(Fault::new(FaultKind::Changed).with_detail("the name leads elsewhere"));
         }
+        if self.names(node) > 1 {
+            self.node_mut(node).lock = None;
+            return Err(Fault::new(FaultKind::WrongType).with_detail("the file has another name"));
+        }
         Ok(self.stat(node).length)
     }
 

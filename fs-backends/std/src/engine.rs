@@ -71,7 +71,7 @@ impl<R: Root> Engine<R> {
             self.root.try_lock(&first)?;
             match self.root.try_lock(&second) {
                 Ok(()) => Ok(false),
-                Err(fault) if fault.kind() == FaultKind::Busy => Ok(true),
+                Err(fault) if fault.kind() == FaultKind::Busy => Ok(!self.root.is_shared_among_hosts(&first)?),
                 Err(fault) => Err(fault),
             }
         };

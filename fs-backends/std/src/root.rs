@@ -27,6 +27,11 @@ pub(crate) trait Root: Sized + Send + Sync {
     fn write_all_at(&self, file: &File, offset: u64, data: &[Bytes]) -> Result<(), Fault>;
     /// Stamps as accessed now, and where that may be chosen as modified at `modified`.
     fn set_times(&self, file: &File, modified: Stamp) -> Result<(), Fault>;
+    /// Whether other machines may have the file system as well, so that a lock which keeps others of this one out need not
+    /// keep theirs out.
+    fn is_shared_among_hosts(&self, _file: &File) -> Result<bool, Fault> {
+        Ok(false)
+    }
     /// [`Busy`](dlmanager_core::FaultKind::Busy) where somebody else holds it.
     fn try_lock(&self, file: &File) -> Result<(), Fault>;
     fn unlock(&self, file: &File) -> Result<(), Fault>;

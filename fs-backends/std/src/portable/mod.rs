@@ -117,7 +117,11 @@ impl Root for PortableRoot {
             File::open(full).map_err(on_path)
         });
         match named {
-            Ok(named) => identity::is_same(&named, file),
+            Ok(named) if !identity::is_same(&named, file)? => Ok(false),
+            Ok(named) if identity::names(&named)? > 1 => {
+                Err(Fault::new(FaultKind::WrongType).with_detail("the file has another name"))
+            }
+            Ok(_) => Ok(true),
             Err(fault) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::WrongType) => Ok(false),
             Err(fault) => Err(fault),
         }

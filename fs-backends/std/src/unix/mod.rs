@@ -4,6 +4,7 @@ mod delete;
 mod open;
 mod publish;
 mod scan;
+mod shared;
 mod stubborn;
 mod tree;
 mod write;
@@ -98,6 +99,10 @@ impl Root for UnixRoot {
         .map_err(on_file)
     }
 
+    fn is_shared_among_hosts(&self, file: &File) -> Result<bool, Fault> {
+        shared::is_among_hosts(file)
+    }
+
     fn try_lock(&self, file: &File) -> Result<(), Fault> {
         retry(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)).map_err(on_file)
     }
@@ -109,7 +114,12 @@ impl Root for UnixRoot {
     fn is_name_of(&self, path: &StorePath, file: &File) -> Result<bool, Fault> {
         let open = retry(|| rustix::fs::fstat(file)).map_err(on_file)?;
         match self.tree.stat(path) {
-            Ok(named) => Ok((named.st_dev, named.st_ino) == (open.st_dev, open.st_ino)),
+            Ok(named) if (named.st_dev, named.st_ino) != (open.st_dev, open.st_ino) => Ok(false),
+            // A publication that died between its link and its unlink: what is written here would be written there.
+            Ok(named) if named.st_nlink > 1 => {
+                Err(Fault::new(FaultKind::WrongType).with_detail("the file has another name"))
+            }
+            Ok(_) => Ok(true),
             Err(errno) => match on_path(errno) {
                 // Its folder may be gone, or something else stand there.
                 fault if matches!(fault.kind(), FaultKind::NotFound | FaultKind::WrongType) => Ok(false),

@@ -1,6 +1,6 @@
 //! `Lock` and `Unlock`.
 
-use dlmanager_core::FaultKind::{Busy, Changed, Io};
+use dlmanager_core::FaultKind::{Busy, Changed, Io, WrongType};
 use dlmanager_core::OpenMode::{CreateOrExisting, Existing, Read};
 use dlmanager_core::{Deleted, Expect};
 
@@ -23,7 +23,21 @@ cases! {
     locks_of_two_files: "Locks of two files have nothing to do with each other",
     a_locked_file_can_be_worked_on: "A lock keeps nobody from reading, writing, renaming or deleting the file",
     the_length_under_the_lock: "Lock tells the length that the file has then, whatever it had when it was opened",
+    a_second_name: "A lock of a file that has a second name by then is WrongType, and nothing is locked",
     lock_of_nothing: "A lock of what is not open, or a scan, is Io",
+}
+
+fn a_second_name(bench: &Bench<'_>) {
+    bench.need_locks();
+    let (first, second) = (bench.fresh_id(), bench.fresh_id());
+    bench.put_file("a", b"0123");
+    for file in [first, second] {
+        bench.open_as(file, "a", Existing).unwrap();
+    }
+    bench.put("b", Thing::Link("a"));
+    assert_eq!(refused(bench.lock(first, "a")), WrongType);
+    assert_eq!(bench.delete_one("b", Expect::File), Deleted::Deleted);
+    assert_eq!(bench.lock(second, "a"), Ok(4));
 }
 
 fn the_length_under_the_lock(bench: &Bench<'_>) {

@@ -462,6 +462,14 @@ planted! {
         answer => answer,
     }) => one_holder_within_a_program, unlock_frees, probe_finds_what_locks_do;
 
+    locks_that_do_not_count_names: Bug::Instead(|this, action| match action.op {
+        FileOp::Lock { ticket, file, path } => match this.also_lock(file, &path) {
+            Err(FaultKind::WrongType) => ticket.done(Ok(0)),
+            result => ticket.done(result.map_err(Into::into)),
+        },
+        op => this.perform(op),
+    }) => a_second_name;
+
     locks_that_tell_no_length: Bug::After(|_, answer| match answer {
         Answer::Lock(Ok(_)) => Answer::Lock(Ok(0)),
         answer => answer,

@@ -347,6 +347,10 @@ impl Model {
 
     /// The core was told how a file action went.
     pub(crate) fn file_told(&mut self, lane: Lane, subject: &Subject, result: &FileResult) {
+        if let (Subject::Delete(items), Some(Reason::Fault(FaultKind::Skipped))) = (subject, result.reason()) {
+            // Something before it failed: the lock, or the removal of its record.
+            self.litter.extend(items.iter().map(|item| item.path.to_string()));
+        }
         if let (Subject::Lock(path), Some(reason)) = (subject, result.reason())
             && reason != Reason::Fault(FaultKind::Skipped)
         {
