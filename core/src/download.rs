@@ -722,6 +722,10 @@ impl Download {
 
     fn receive(&mut self, announced: Announced, cx: &mut Context<'_>) -> State {
         let offset = self.partial.as_deref().map_or(0, |partial| partial.length);
+        if let Some(partial) = self.partial.as_deref_mut() {
+            partial.content_encoding.clone_from(&announced.content_encoding);
+            partial.came_from = Some(self.hop.url.clone());
+        }
         self.begin_transfer(announced, offset, cx);
         self.ask(cx);
         State::Receiving
@@ -1040,17 +1044,19 @@ impl Download {
         }
         cx.queues.succeeded(&self.origin());
         let announced = self.transfer.take().map(|transfer| transfer.announced);
-        let digests =
-            self.partial.as_deref_mut().and_then(|partial| partial.hashing.digests.take()).unwrap_or_default();
+        let (digests, content_encoding, came_from) =
+            self.partial.as_deref_mut().map_or((None, None, None), |partial| {
+                (partial.hashing.digests.take(), partial.content_encoding.take(), partial.came_from.take())
+            });
+        let digests = digests.unwrap_or_default();
         let is_unverified = digests.iter().next().is_none();
         let complete = Complete {
             length,
-            url: self.hop.url.clone(),
+            url: came_from.unwrap_or_else(|| self.hop.url.clone()),
             requests: self.requests,
-            length_unverified: is_unverified
-                && announced.as_ref().is_some_and(|announced| announced.ends_with_connection),
+            length_unverified: is_unverified && announced.is_some_and(|announced| announced.ends_with_connection),
             digests,
-            content_encoding: announced.and_then(|announced| announced.content_encoding),
+            content_encoding,
         };
         self.drain(Then::Finish(Outcome::Complete(complete)), cx)
     }

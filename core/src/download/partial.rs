@@ -9,6 +9,8 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use url::Url;
+
 use super::{Context, Download};
 use crate::action::{DeleteItem, Deleted, Expect, OpenMode, Opened};
 use crate::effects::Role;
@@ -45,9 +47,12 @@ pub(super) struct Partial {
     /// Its first bytes, which are known to be written and to be those of `known`.
     pub(super) length: u64,
     pub(super) known: Known,
-    /// What the server said of the version: its digests and its time.
+    /// What the server said of the version: its digests, its time and its coding.
     pub(super) digests: Vec<Digest>,
     pub(super) modified: Option<Stamp>,
+    pub(super) content_encoding: Option<Box<str>>,
+    /// Where its last bytes came from, after redirects.
+    pub(super) came_from: Option<Url>,
     pub(super) record: RecordState,
     pub(super) rewind: Rewind,
     pub(super) checkpoint: Checkpoint,
@@ -186,6 +191,8 @@ impl Partial {
         self.known = Known::default();
         self.digests.clear();
         self.modified = None;
+        self.content_encoding = None;
+        self.came_from = None;
         self.hashing.forget();
     }
 }
@@ -247,6 +254,8 @@ impl Download {
             known: Known::default(),
             digests: Vec::new(),
             modified: None,
+            content_encoding: None,
+            came_from: None,
             record: if is_shared { RecordState::Unknown } else { RecordState::Absent },
             rewind: Rewind::default(),
             checkpoint: Checkpoint {

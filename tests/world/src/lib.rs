@@ -25,7 +25,8 @@ mod world;
 
 pub use choices::seeded_bytes;
 pub use crash::{
-    Case, Death, Ends, Nth, Scenario, TEMPOS, Validated, cases, cases_behind, crash, crash_beside, scenario, scenarios,
+    Case, Death, Ends, Nth, Scenario, TEMPOS, Validated, cases, cases_after_power, cases_behind, crash, crash_beside,
+    scenario, scenarios,
 };
 pub use eviction::{RuledFile, removed_by_the_rule};
 pub use hostile::{Hostile, hostile_body};

@@ -51,7 +51,11 @@ impl Setting {
             publishing_max: choices.one_of(&[64, 1, 2]),
             retries_max: if resumes { choices.one_of(&[5, 9]) } else { choices.one_of(&[2, 0, 1, 5]) },
             requests_max: if resumes { choices.one_of(&[100, 100, 8]) } else { choices.one_of(&[100, 1, 4]) },
-            backoff_min: choices.one_of(&[ms(500), ms(1), Duration::ZERO]),
+            backoff_min: if resumes {
+                choices.one_of(&[ms(1), Duration::ZERO])
+            } else {
+                choices.one_of(&[ms(500), ms(1), Duration::ZERO])
+            },
             backoff_max: choices.one_of(&[ms(30_000), ms(700)]),
             retry_after_max: choices.one_of(&[ms(20_000), ms(1)]),
             connect_timeout: ms(10_000),
@@ -78,9 +82,11 @@ impl Setting {
             limit,
         };
         let names = if config.limit.is_some() { NAMES_WITH_LIMIT } else { NAMES };
+        // Few at once, so that each gets on.
+        let names = if resumes { &names[..2] } else { names };
         Self {
             seed: u64::from(choices.byte()),
-            net_faults: if resumes { choices.one_of(&[20, 60, 8, 90]) } else { choices.one_of(&[0, 8, 32, 90]) },
+            net_faults: if resumes { choices.one_of(&[50, 30, 20, 80]) } else { choices.one_of(&[0, 8, 32, 90]) },
             file_faults: if resumes { choices.one_of(&[0, 2, 0, 8]) } else { choices.one_of(&[0, 8, 32, 90]) },
             resumes,
             drains_at_once: choices.happens(150),

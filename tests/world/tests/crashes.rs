@@ -3,7 +3,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use dlmanager_world::{Case, Report, Scenario, cases, cases_behind, crash, crash_beside, scenario, scenarios};
+use dlmanager_world::{
+    Case, Report, Scenario, cases, cases_after_power, cases_behind, crash, crash_beside, scenario, scenarios,
+};
 
 /// Of the cases in which it is not a program alone that dies once, the suite runs one in so many.
 const ONE_IN: usize = 10;
@@ -100,6 +102,17 @@ fn a_record_does_not_come_back_when_who_removed_it_died_before_the_flush() {
         let removed = |at: usize, words: &[&str]| at > 1 && words[at - 2] == "Delete";
         for history in 0..scenario.histories.len() {
             run(&scenario, cases_behind(&scenario, history, removed).into_iter());
+        }
+    }
+}
+
+#[test]
+fn what_lay_behind_the_durable_bytes_is_not_gone_on_from_when_the_next_run_dies() {
+    for name in ["a large file", "a large file, noted down only when it is flushed", "a date"] {
+        let scenario = scenario(name);
+        for history in 0..scenario.histories.len() {
+            let report = run(&scenario, cases_after_power(&scenario, history).into_iter());
+            assert_reached(&report, &["process died: bytes to go on from"]);
         }
     }
 }

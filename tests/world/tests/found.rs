@@ -9,7 +9,7 @@ use dlmanager_core::{
 use dlmanager_fs_memory::Failure;
 use dlmanager_scripted::{Reply, Resource, content};
 use dlmanager_world::World;
-use http::header::ETAG;
+use http::header::{CONTENT_ENCODING, ETAG};
 
 fn bounded(size_limit: u64, file_limit: u64, adopt: bool) -> Config {
     let limit = LimitConfig { size_limit, file_limit, pattern: Pattern::default(), adopt };
@@ -190,4 +190,19 @@ fn what_is_heard_late_of_a_file_that_is_compared_says_nothing_of_the_unfinished_
     world.run();
     assert_eq!(world.outcome(id), Some(&Outcome::Canceled));
     assert!(world.unfinished().is_empty(), "nothing came that could be kept: {:?}", world.unfinished());
+}
+
+#[test]
+fn a_file_that_was_whole_before_its_connection_broke_is_told_as_it_came() {
+    let mut world = World::new(Config::default());
+    let (url, moved) = ("http://origin.example/a", "http://mirror.example/a");
+    let file = Resource::new(content(1, 100)).header(ETAG, "\"v1\"").header(CONTENT_ENCODING, "gzip");
+    world.net.script(url, [Reply::redirect(moved)]);
+    world.net.script(moved, [file.whole().cut_at(100)]);
+    let id = world.download(url);
+    world.run();
+    world.assert_complete(id, "a", &content(1, 100));
+    assert_eq!(world.net.requests().len(), 2, "all of it was there");
+    let Some(Outcome::Complete(complete)) = world.outcome(id) else { panic!("it is complete") };
+    assert_eq!((complete.url.as_str(), complete.content_encoding.as_deref()), (moved, Some("gzip")));
 }

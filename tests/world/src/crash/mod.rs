@@ -252,6 +252,21 @@ pub fn cases_behind(scenario: &Scenario, history: usize, is_first: impl Fn(usize
     cases
 }
 
+/// The cases in which the power fails in the first run, and the program dies early in the second one.
+pub fn cases_after_power(scenario: &Scenario, history: usize) -> Vec<Case> {
+    let mut draw = Draw(2);
+    let mut cases = Vec::new();
+    let actions = count(scenario, history, 0).len();
+    for at in (1..=actions).step_by(3) {
+        for second in 8..40 {
+            let first = Death { fuse: Fuse { at, half: false }, power: Some(draw.next()) };
+            let second = Death { fuse: Fuse { at: second, half: false }, power: None };
+            cases.push(Case { profile: draw.profile(), tempo: 0, history, deaths: vec![first, second] });
+        }
+    }
+    cases
+}
+
 /// Draws for cases: SplitMix64.
 struct Draw(u64);
 

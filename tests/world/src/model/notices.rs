@@ -146,7 +146,9 @@ impl Model {
         let may_pass = match cause {
             DownloadError::Status { status } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
             DownloadError::Timeout(kind) => *kind != TimeoutKind::Whole,
-            DownloadError::Network(fault) => fault.kind() != FaultKind::Skipped,
+            DownloadError::Network(fault) => {
+                matches!(fault.kind(), FaultKind::Resolve | FaultKind::Connect | FaultKind::Reset | FaultKind::Aborted)
+            }
             DownloadError::Truncated { .. } | DownloadError::ChecksumMismatch { .. } => true,
             // The folder of the unfinished is another program's to remove once it is empty.
             DownloadError::File { step: FileStep::Create, fault } => {
@@ -228,9 +230,7 @@ impl Model {
         assert!(exchange.file().as_ref() == Some(file), "complete without a file: {download:?}");
         let sent = exchange.reply.as_ref().and_then(|reply| reply.repr_digest);
         assert!(sent.is_none_or(|expected| expected == sha256(file)), "another digest than the server's: {exchange:?}");
-        // All bytes came before the last exchange broke off: then the download is where it began again.
-        let ended_before = exchange.broken && self.asked[exchange.admission].url.ends_with(complete.url.path());
-        assert!(ended_before || complete.url.as_str() == exchange.uri.to_string(), "{complete:?} of {exchange:?}");
+        assert_eq!(complete.url.as_str(), exchange.uri.to_string());
         let reply = exchange.reply.as_ref();
         let verified = reply.is_some_and(|reply| {
             reply.announced.is_some()

@@ -114,7 +114,11 @@ impl Run<'_> {
 
     fn answer_net_badly(&mut self, action: NetAction) {
         let body = body_of(&action);
-        let (is_aborted, kind) = self.bad_luck();
+        let (is_aborted, mut kind) = self.bad_luck();
+        if self.model.setting.resumes && self.choices.happens(230) {
+            // What passes, and does not tell of an origin that is not there.
+            kind = FaultKind::Reset;
+        }
         let reason = if is_aborted { Reason::Aborted } else { Reason::Fault(kind) };
         let (word, told) = match action.op {
             NetOp::Fetch { .. } => ("Fetch", Told::NoHead(body, reason)),
@@ -148,7 +152,11 @@ impl Run<'_> {
                 (_, true) => self.choices.one_of(LONG),
                 (_, false) => self.choices.one_of(LENGTHS),
             };
-            let kind = self.choices.byte();
+            let mut kind = self.choices.byte();
+            if self.model.setting.resumes && self.choices.happens(200) {
+                // A strong ETag.
+                kind &= 3;
+            }
             self.resources.insert(admission, Resource::new(self.versions, length, kind));
         }
         self.resources.get_mut(&admission).expect("it was just made")

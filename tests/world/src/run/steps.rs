@@ -109,7 +109,8 @@ impl Run<'_> {
 
     fn admit(&mut self) {
         let name = self.choices.one_of(self.model.setting.names);
-        let host = self.choices.index(3);
+        // An origin allows few retries in a row.
+        let host = self.choices.index(if self.model.setting.resumes { 24 } else { 3 });
         let kind = self.choices.byte();
         let replaces = if self.model.setting.resumes { kind & 24 != 0 } else { kind & 24 == 24 };
         let again = Some(name).filter(|_| kind & 64 != 0).and_then(|name| self.model.asked_before(name));
