@@ -560,8 +560,7 @@ impl Download {
 
     /// All bytes are there: nothing is asked of the server.
     fn complete_already(&mut self, total: u64, cx: &mut Context<'_>) -> State {
-        let known =
-            self.partial.as_deref().map_or(Known::default(), |partial| partial.known.clone());
+        let known = self.partial.as_deref().map_or(Known::default(), |partial| partial.known.clone());
         let announced = Announced { length: Some(total), end: Some(total), known, ..Announced::default() };
         self.begin_transfer(announced, total, cx);
         self.received(cx)

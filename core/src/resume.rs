@@ -207,7 +207,9 @@ mod tests {
         let elsewhere = Asked { is_there: false, ..asked }.judge(&head(status, reply));
         let resumed = asked.judge(&head(status, reply));
         match resumed {
-            Resumed::Append { .. } => assert_eq!(elsewhere, Resumed::StartOver, "the same validator of another resource"),
+            Resumed::Append { .. } => {
+                assert_eq!(elsewhere, Resumed::StartOver, "the same validator of another resource");
+            }
             Resumed::AskWithoutIfRange => assert_eq!(elsewhere, Resumed::Whole),
             Resumed::Whole | Resumed::StartOver | Resumed::Other => assert_eq!(elsewhere, resumed),
         }

@@ -64,7 +64,7 @@ fn time_taken(config: Config, length: usize, pinned: usize) -> Duration {
 fn however_much_is_gathered_and_however_large_the_buffers_are_nothing_waits_for_a_timer() {
     for gather_bytes in [0, 1, 32 << 10, 256 << 10, 4 << 20, usize::MAX] {
         for held_bytes_max in [0, 1, 64 << 10, 1 << 20] {
-            for pinned in [0, 16 << 10, 256 << 10, 1 << 30] {
+            for pinned in [0, 16 << 10, 256 << 10, 1 << 30, usize::MAX] {
                 let config = Config { gather_bytes, held_bytes_max, ..Config::default() };
                 let taken = time_taken(config, 16 << 10, pinned);
                 assert_eq!(taken, Duration::ZERO, "gather {gather_bytes}, held {held_bytes_max}, pinned {pinned}");

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Action, BootId, Completion, Config, Event, FileOp, Instant, Manager, NetOp, Opened, Output, Probed, Record,
-    Request, Stamp, Validator,
+    Action, BootId, Completion, Config, Event, FaultKind, FileOp, Instant, Manager, NetOp, Notice, Opened, Outcome,
+    Output, Probed, Record, Request, Stamp, Validator,
 };
 
 const BOOT: Option<BootId> = Some(BootId([1; 16]));
@@ -67,6 +67,31 @@ fn asked(opened: u64, locked: u64) -> (Vec<String>, Option<String>) {
             Output::Wait(wait) => panic!("{wait:?}"),
         }
     }
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_no_broken_one() {
+    let mut manager = Manager::new(Config::default(), 1);
+    manager.download(Instant::ZERO, Request::new(URL).unwrap()).unwrap();
+    let mut asked = Vec::new();
+    let outcome = loop {
+        match manager.poll() {
+            Output::Action(Action::File(action)) => {
+                let completion = match action.op {
+                    FileOp::Read { ticket, .. } => ticket.done(Err(FaultKind::Io.into())),
+                    FileOp::Unlock { ticket, .. } => ticket.done(Ok(())),
+                    op => answer(op, 500, 500, &mut asked),
+                };
+                manager.handle(Instant::ZERO, Event::Completed(completion));
+                manager.check_invariants();
+            }
+            Output::Notice(Notice::Finished { outcome, .. }) => break outcome,
+            Output::Action(Action::Abort(_)) | Output::Notice(_) => {}
+            output => panic!("{output:?}"),
+        }
+    };
+    assert!(matches!(outcome, Outcome::Failed(error) if error.kind() == "file"));
+    assert_eq!(asked, [""; 0], "what an earlier run left stays for the next one");
 }
 
 #[test]

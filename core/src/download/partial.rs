@@ -484,11 +484,8 @@ impl Download {
         let Some(path) = partial.record_path.clone() else { return };
         // A validator counts for the resource that it came with.
         let source = &partial.known.source;
-        let url: Box<str> = if *source == source_of(url) {
-            url.as_str().into()
-        } else {
-            alloc::format!("{url}#{source}").into()
-        };
+        let url: Box<str> =
+            if *source == source_of(url) { url.as_str().into() } else { alloc::format!("{url}#{source}").into() };
         let Some(validator) = partial.known.identity.as_ref().and_then(|identity| identity.strong()).cloned() else {
             return;
         };

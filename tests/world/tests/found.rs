@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use dlmanager_core::{
     Algorithm, Config, Digest, DownloadError, Durability, Fault, FaultKind, FileOp, IfPresent, LimitConfig, Notice,
-    OWNER_MARK, OpenMode, Outcome, Pattern, Request, StorePath, Warning,
+    OWNER_MARK, OpenMode, Outcome, Pattern, Phase, Request, StorePath, Warning,
 };
 use dlmanager_fs_memory::Failure;
 use dlmanager_scripted::{Reply, Resource, content};
 use dlmanager_world::World;
-use http::header::{CONTENT_ENCODING, ETAG};
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG};
 
 fn bounded(size_limit: u64, file_limit: u64, adopt: bool) -> Config {
     let limit = LimitConfig { size_limit, file_limit, pattern: Pattern::default(), adopt };
@@ -205,4 +206,47 @@ fn a_file_that_was_whole_before_its_connection_broke_is_told_as_it_came() {
     assert_eq!(world.net.requests().len(), 2, "all of it was there");
     let Some(Outcome::Complete(complete)) = world.outcome(id) else { panic!("it is complete") };
     assert_eq!((complete.url.as_str(), complete.content_encoding.as_deref()), (moved, Some("gzip")));
+}
+
+#[test]
+fn what_somebody_else_puts_in_the_place_of_an_unfinished_file_is_neither_published_nor_removed() {
+    for cancels in [false, true] {
+        let mut world = World::new(Config::default());
+        world.net.script("http://h.example/file", [Reply::ok(content(1, 3_000)).pieces(1_000, Duration::from_secs(1))]);
+        let id = world.download("http://h.example/file");
+        world.run_to_phase(id, Phase::Receiving);
+        let [path] = &world.unfinished()[..] else { panic!("{:?}", world.unfinished()) };
+        world.directory.remove(path);
+        world.directory.put_file(path, b"a stranger's");
+        if cancels {
+            world.manager.cancel(world.now(), id).unwrap();
+        }
+        world.run();
+        match world.outcome(id) {
+            Some(Outcome::Canceled) => assert!(cancels),
+            Some(Outcome::Failed(error)) => assert!(!cancels && error.kind() == "file", "{error}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(world.visible(), [""; 0]);
+        world.assert_file(path, b"a stranger's");
+    }
+}
+
+/// A redirect that leads elsewhere leads to another resource, whatever its validator says.
+#[test]
+fn the_validator_of_another_resource_is_none() {
+    let etag = |version| Reply::ok(content(version, 60_000)).header(ETAG, "\"same\"");
+    let part = Reply::status(StatusCode::PARTIAL_CONTENT)
+        .body(content(2, 60_000).slice(40_000..))
+        .header(ETAG, "\"same\"")
+        .header(CONTENT_RANGE, "bytes 40000-59999/60000");
+    let mut world = World::new(Config::default());
+    world
+        .net
+        .script("http://h.example/latest", [Reply::redirect("/v1"), Reply::redirect("/v2"), Reply::redirect("/v2")]);
+    world.net.script("http://h.example/v1", [etag(1).cut_at(40_000)]);
+    world.net.script("http://h.example/v2", [part, etag(2)]);
+    let id = world.download("http://h.example/latest");
+    world.run();
+    world.assert_complete(id, "latest", &content(2, 60_000));
 }

@@ -201,7 +201,7 @@ impl Oracle<'_> {
             |path: &str| (!self.scenario.locks_work && is_alone(path)) || path == STRANGERS || is_orphan(path);
         let paths: Vec<String> = directory.list().into_keys().filter(|path| path != NAME).collect();
         let has_reason = paths.iter().any(|path| is_allowed(path));
-        match paths.iter().find(|path| !is_allowed(path) && !(has_reason && *path == WORK_FOLDER)) {
+        match paths.iter().find(|path| !(is_allowed(path) || has_reason && *path == WORK_FOLDER)) {
             Some(path) => Err(format!("{path} is left behind, of {paths:?}")),
             None if directory.open_handles() > 0 => Err("a file stays open".to_owned()),
             None => Ok(()),

@@ -161,5 +161,5 @@ pub(super) fn etag(version: u64) -> String {
 
 /// The date of a version.
 pub(super) fn date(version: u64) -> String {
-    format!("Mon, {:02} Jan 2024 00:00:00 GMT", version)
+    format!("Mon, {version:02} Jan 2024 00:00:00 GMT")
 }

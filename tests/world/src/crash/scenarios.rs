@@ -244,7 +244,7 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario {
             name: "the rename fails",
             faults: |directory| {
-                fails_once(directory, 1, fault(FaultKind::Io), |op| matches!(op, FileOp::Rename { .. }))
+                fails_once(directory, 1, fault(FaultKind::Io), |op| matches!(op, FileOp::Rename { .. }));
             },
             histories: &[SAME, CHANGED],
             ..plain()

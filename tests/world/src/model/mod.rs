@@ -240,7 +240,7 @@ impl Model {
     pub(crate) fn admitted(
         &mut self,
         now: Instant,
-        wanted: Wanted,
+        wanted: &Wanted,
         name: &str,
         phase_before: Option<Phase>,
         result: &Result<Admission, AdmitError>,
@@ -260,7 +260,7 @@ impl Model {
                 }
                 assert!(self.places.insert(*id, self.downloads.len()).is_none(), "{id:?} was used twice");
                 self.asked[admission].download = Some(self.downloads.len());
-                self.downloads.push(Watched::new(*id, name, &wanted, now));
+                self.downloads.push(Watched::new(*id, name, wanted, now));
             }
             Ok(Admission::Joined(id)) => {
                 let Some(newest) = newest.map(|at| &self.downloads[at]) else {

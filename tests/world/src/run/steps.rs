@@ -149,7 +149,7 @@ impl Run<'_> {
             Err(_) => "not admitted",
         });
         let wanted = Wanted { serial, asked, replaces, checksum };
-        self.model.admitted(self.now, wanted, name, phase, &result);
+        self.model.admitted(self.now, &wanted, name, phase, &result);
     }
 
     fn phases(&self) -> BTreeMap<DownloadId, Phase> {
