@@ -14,6 +14,19 @@ use crate::ticket::{Completion, Ticket, op};
 use crate::{ActionId, Algorithms, BodyId, Fault, FileId, Lane, Stamp, StorePath};
 
 /// Something for the driver to do.
+///
+/// ```
+/// use dlmanager_core::{Action, Completion, FaultKind};
+///
+/// // The least that a driver can do: it owes no answer to advice.
+/// fn refuse(action: Action) -> Option<Completion> {
+///     match action {
+///         Action::Net(action) => Some(action.fail(FaultKind::Unsupported.into())),
+///         Action::File(action) => Some(action.fail(FaultKind::Unsupported.into())),
+///         Action::Abort(_) => None,
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "an action that is never completed keeps its download from ending"]
 pub enum Action {
@@ -27,6 +40,14 @@ pub enum Action {
 }
 
 /// Something for the transport to do.
+///
+/// ```
+/// use dlmanager_core::{Completion, Fault, FaultKind, NetAction};
+///
+/// fn offline(action: NetAction) -> Completion {
+///     action.fail(Fault::new(FaultKind::Connect).with_detail("offline"))
+/// }
+/// ```
 #[derive(Debug)]
 pub struct NetAction {
     /// The order this action belongs to: one lane for each exchange.
@@ -36,6 +57,15 @@ pub struct NetAction {
 }
 
 /// The operations of a transport.
+///
+/// ```
+/// use dlmanager_core::{Completion, Head, NetOp};
+///
+/// // The ticket's type says what completes it: a head here, a chunk for `ReadBody`, nothing for `DropBody`.
+/// fn reply(op: NetOp, head: Head) -> Option<Completion> {
+///     if let NetOp::Fetch { ticket, .. } = op { Some(ticket.done(Ok(Box::new(head)))) } else { None }
+/// }
+/// ```
 #[derive(Debug)]
 pub enum NetOp {
     /// Send `request` and complete with the head of the reply, informational (1xx) heads left out.
@@ -75,6 +105,15 @@ pub enum NetOp {
 pub type FetchRequest = http::Request<()>;
 
 /// The head of a reply.
+///
+/// ```
+/// use dlmanager_core::Head;
+///
+/// let (parts, ()) = http::Response::builder().header("content-length", 5).body(())?.into_parts();
+/// let head = Head { version: parts.version, status: parts.status, headers: parts.headers };
+/// assert_eq!((head.status.as_u16(), &head.headers["content-length"]), (200, &"5".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Head {
     /// The protocol's version; from HTTP/2 on, the end of a body is always explicit.
@@ -86,6 +125,15 @@ pub struct Head {
 }
 
 /// A piece of a body.
+///
+/// ```
+/// use dlmanager_core::Chunk;
+///
+/// // A few bytes of a larger buffer keep all of it alive.
+/// let buffer = bytes::Bytes::from(vec![0; 16_384]);
+/// let chunk = Chunk { data: buffer.slice(..11), pinned: buffer.len(), last: false };
+/// assert!(chunk.pinned >= chunk.data.len());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Chunk {
     /// The bytes: at least one, at most as many as asked for. Empty only together with [`last`](Self::last).
@@ -97,6 +145,15 @@ pub struct Chunk {
 }
 
 /// Something for the file backend to do.
+///
+/// ```
+/// use dlmanager_core::{Completion, FaultKind, FileAction};
+///
+/// fn unless_skipped(action: FileAction, failed: &FileAction) -> Result<FileAction, Completion> {
+///     let behind = (action.lane, action.epoch) == (failed.lane, failed.epoch);
+///     if behind && !action.op.is_closer() { Err(action.fail(FaultKind::Skipped.into())) } else { Ok(action) }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct FileAction {
     /// The order this action belongs to.
@@ -109,6 +166,17 @@ pub struct FileAction {
 }
 
 /// The operations of a file backend. No operation follows a symlink within the directory.
+///
+/// ```
+/// use dlmanager_core::{Action, Config, FileOp, Instant, Manager, Output, Request};
+///
+/// let mut manager = Manager::new(Config::default(), 1);
+/// manager.download(Instant::ZERO, Request::new("https://example.org/a")?)?;
+/// let _started = manager.poll();
+/// let Output::Action(Action::File(first)) = manager.poll() else { unreachable!() };
+/// assert!(matches!(first.op, FileOp::MakeDir { path, .. } if path.as_str() == ".dlmanager"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub enum FileOp {
     /// Find out what the directory's file system and the machine can do. May make and remove a file at `path`.
@@ -294,6 +362,14 @@ pub enum FileOp {
 }
 
 /// What must be there when a file is opened.
+///
+/// ```
+/// use dlmanager_core::OpenMode;
+///
+/// let makes = |mode| matches!(mode, OpenMode::CreateNew | OpenMode::CreateOrExisting);
+/// let writes = |mode| mode != OpenMode::Read;
+/// assert!(writes(OpenMode::Existing) && !makes(OpenMode::Existing));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenMode {
     /// Nothing: the file is made, with mode 0666 less the umask. A name that is taken, by whatever, is
@@ -310,6 +386,13 @@ pub enum OpenMode {
 }
 
 /// A file that was opened.
+///
+/// ```
+/// use dlmanager_core::Opened;
+///
+/// let opened = Opened { created: true, length: 0 };
+/// assert_ne!(opened, Opened { created: false, length: 0 }); // one that was there, and empty
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opened {
     /// It was made by this.
@@ -319,6 +402,14 @@ pub struct Opened {
 }
 
 /// What the directory's file system and the machine can do.
+///
+/// ```
+/// use dlmanager_core::Probed;
+///
+/// // A backend may always say so: nothing is relied on then.
+/// let probed = Probed { boot: None, locks: false };
+/// assert!(probed.boot.is_none() && !probed.locks);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probed {
     /// What tells this start of the machine from all others, where that can be known: what a process wrote before it died
@@ -329,11 +420,29 @@ pub struct Probed {
 }
 
 /// A start of the machine: on Linux `/proc/sys/kernel/random/boot_id`.
+///
+/// ```
+/// use dlmanager_core::BootId;
+///
+/// let text = "6f0d7a0e-2b1c-4d5e-8f90-a1b2c3d4e5f6";
+/// let boot = BootId(u128::from_str_radix(&text.replace('-', ""), 16)?.to_be_bytes());
+/// assert_eq!(boot.0[..4], [0x6f, 0x0d, 0x7a, 0x0e]);
+/// # Ok::<(), std::num::ParseIntError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct BootId(pub [u8; 16]);
 
 /// What stands under a name.
+///
+/// ```
+/// use dlmanager_core::{Completion, FileStat, Ticket, op};
+///
+/// // That nothing stands there is an answer as well, and no fault.
+/// fn answer(ticket: Ticket<op::Stat>, found: Option<FileStat>) -> Completion {
+///     ticket.done(Ok(found))
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileStat {
     /// What it is; a symlink is not followed.
@@ -347,6 +456,14 @@ pub struct FileStat {
 }
 
 /// The kinds of things that stand under a name.
+///
+/// ```
+/// use dlmanager_core::{DownloadError, FileKind, FileName};
+///
+/// let error = DownloadError::NotAFile { name: FileName::new("a")?, kind: FileKind::Folder };
+/// assert_eq!(error.to_string(), "a is there already and is a folder, not a regular file");
+/// # Ok::<(), dlmanager_core::NameError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// A regular file.
@@ -360,6 +477,14 @@ pub enum FileKind {
 }
 
 /// Some entries of the directory.
+///
+/// ```
+/// use dlmanager_core::ScanBatch;
+///
+/// // All that a scan of an empty directory yields.
+/// let batch = ScanBatch { entries: Vec::new(), unnameable: 0, done: true };
+/// assert!(batch.done);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanBatch {
     /// The entries, in no particular order.
@@ -371,6 +496,15 @@ pub struct ScanBatch {
 }
 
 /// An entry of the directory.
+///
+/// ```
+/// use dlmanager_core::{FileKind, FileStat, ScanEntry, Stamp, StorePath};
+///
+/// let stamp = Stamp::from_nanos(0);
+/// let stat = FileStat { kind: FileKind::Symlink, length: 0, accessed: stamp, modified: stamp };
+/// let entry = StorePath::entry("link").map(|path| ScanEntry { path, stat });
+/// assert!(entry.is_some());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanEntry {
     /// Its name, one component.
@@ -380,6 +514,13 @@ pub struct ScanEntry {
 }
 
 /// A name to delete.
+///
+/// ```
+/// use dlmanager_core::{DeleteItem, Expect, StorePath};
+///
+/// let item = StorePath::entry("old.zip").map(|path| DeleteItem { path, expect: Expect::File });
+/// assert!(item.is_some_and(|item| item.path.as_str() == "old.zip"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteItem {
     /// The name.
@@ -389,6 +530,15 @@ pub struct DeleteItem {
 }
 
 /// What must stand under a name for it to be deleted.
+///
+/// ```
+/// use dlmanager_core::{Expect, FileStat};
+///
+/// // What a scan saw goes only if nobody has used or changed it since.
+/// fn as_seen(FileStat { length, accessed, modified, .. }: FileStat) -> Expect {
+///     Expect::Unchanged { length, accessed, modified }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
     /// Any file that is not a folder.
@@ -407,6 +557,13 @@ pub enum Expect {
 }
 
 /// What became of a name that was to be deleted.
+///
+/// ```
+/// use dlmanager_core::Deleted;
+///
+/// let is_gone = |deleted: &Deleted| matches!(deleted, Deleted::Deleted | Deleted::Gone);
+/// assert!(is_gone(&Deleted::Gone) && !is_gone(&Deleted::Busy));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deleted {
     /// It was deleted.

@@ -4,6 +4,15 @@ use alloc::string::String;
 use core::time::Duration;
 
 /// The settings of a [`Manager`](crate::Manager). `Config::default()` is what the program uses.
+///
+/// ```
+/// use core::time::Duration;
+/// use dlmanager_core::Config;
+///
+/// let config = Config { jobs: 4, timeout: Some(Duration::from_secs(3600)), ..Config::default() };
+/// assert_eq!((config.per_host, config.retries_max, config.redirects_max), (6, 5, 20));
+/// assert_eq!((config.file_bytes_max, Config::default().timeout), (None, None)); // no bound
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Greatest number of downloads that exchange bytes with servers at the same time; at least 1.
@@ -115,6 +124,14 @@ impl Default for Config {
 }
 
 /// What holds after a loss of power.
+///
+/// ```
+/// use dlmanager_core::{Config, Durability};
+///
+/// assert_eq!(Config::default().durability, Durability::Data);
+/// let cache = Config { durability: Durability::None, ..Config::default() }; // can be fetched again
+/// assert_eq!(cache.durability, Durability::None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
     /// Nothing is flushed.
@@ -127,6 +144,14 @@ pub enum Durability {
 }
 
 /// Which unfinished downloads are gone on with where they were, once the server has shown that its file is still the same.
+///
+/// ```
+/// use dlmanager_core::{Config, Resume};
+///
+/// assert_eq!(Config::default().resume, Resume::AcrossRuns);
+/// let tidy = Config { resume: Resume::WithinRun, ..Config::default() }; // leaves nothing unfinished behind
+/// assert_ne!(tidy.resume, Resume::default());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Resume {
     /// None: whatever was not finished is removed, and starts over.
@@ -139,6 +164,16 @@ pub enum Resume {
 }
 
 /// A bound for the directory: see [`PersistLimit`](crate::PersistLimit) for the rule.
+///
+/// ```
+/// use dlmanager_core::{Config, LimitConfig, Manager, Pattern};
+///
+/// let limit = LimitConfig { size_limit: 1 << 30, file_limit: 10, pattern: Pattern::new("*.zip"), adopt: false };
+/// let bounded = Config { limit: Some(limit.clone()), ..Config::default() };
+/// assert!(Manager::new(bounded, 1).limit().is_some());
+/// let unbounded = Config { limit: Some(LimitConfig { file_limit: 0, ..limit }), ..Config::default() };
+/// assert!(Manager::new(unbounded, 1).limit().is_none());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitConfig {
     /// The total size in bytes from which on files are evicted; 0 means no limit.

@@ -8,6 +8,14 @@ use core::str::FromStr;
 use sha2::Digest as _;
 
 /// A way to compute a digest.
+///
+/// ```
+/// use dlmanager_core::Algorithm;
+///
+/// assert_eq!((Algorithm::Sha256.name(), Algorithm::Sha256.bytes()), ("sha256", 32));
+/// let weak: Vec<Algorithm> = Algorithm::ALL.into_iter().filter(|algorithm| algorithm.is_weak()).collect();
+/// assert_eq!(weak, [Algorithm::Sha1, Algorithm::Md5]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Algorithm {
@@ -65,6 +73,14 @@ impl fmt::Display for Algorithm {
 }
 
 /// A set of algorithms.
+///
+/// ```
+/// use dlmanager_core::{Algorithm, Algorithms};
+///
+/// let both = Algorithms::NONE.with(Algorithm::Md5).with(Algorithm::Sha256);
+/// assert!(both.contains(Algorithm::Md5) && !both.contains(Algorithm::Sha1));
+/// assert!(both.iter().eq([Algorithm::Sha256, Algorithm::Md5])); // the strong ones first
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Algorithms(u8);
 
@@ -163,6 +179,14 @@ impl FromStr for Digest {
 }
 
 /// A text that is no digest.
+///
+/// ```
+/// use dlmanager_core::{Digest, DigestError};
+///
+/// let error: Option<DigestError> = "md5:d41d8".parse::<Digest>().err();
+/// let text = "\"md5:d41d8\" is not a digest: md5 has 32 hexadecimal digits, not 5";
+/// assert_eq!(error.map(|error| error.to_string()).as_deref(), Some(text));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a digest: {what}")]
 pub struct DigestError {
@@ -183,6 +207,16 @@ enum DigestRule {
 }
 
 /// The digests of one file, at most one for each algorithm.
+///
+/// ```
+/// use dlmanager_core::{Algorithm, Digest, Digests};
+///
+/// let digest: Digest = "md5:d41d8cd98f00b204e9800998ecf8427e".parse()?;
+/// let digests: Digests = [digest].into_iter().collect();
+/// assert_eq!(digests.get(Algorithm::Md5), Some(&digest));
+/// assert_eq!(digests.get(Algorithm::Sha256), None);
+/// # Ok::<(), dlmanager_core::DigestError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Digests(Vec<Digest>);
 

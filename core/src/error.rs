@@ -6,6 +6,17 @@ use alloc::string::String;
 use crate::{Digest, Fault, FaultKind, FileKind, FileName, NameError, UrlError};
 
 /// Why a download was not admitted: a misuse, known before anything is fetched.
+///
+/// ```
+/// use dlmanager_core::{AdmitError, Config, Instant, Manager, Request};
+///
+/// let mut manager = Manager::new(Config::default(), 1);
+/// let unnamed = manager.download(Instant::ZERO, Request::new("https://example.org/")?);
+/// assert!(matches!(unnamed, Err(AdmitError::Name(_))));
+/// manager.close(Instant::ZERO);
+/// assert_eq!(manager.download(Instant::ZERO, Request::new("https://example.org/a")?), Err(AdmitError::Closed));
+/// # Ok::<(), dlmanager_core::UrlError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdmitError {
@@ -36,6 +47,13 @@ pub enum AdmitError {
 }
 
 /// Why a directory cannot be bounded. Nothing in it was touched.
+///
+/// ```
+/// use dlmanager_core::DirectoryError;
+///
+/// let error = DirectoryError::NotOurs { example: "thesis.odt".into() };
+/// assert!(error.to_string().contains("\"thesis.odt\" for one"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectoryError {
@@ -54,6 +72,16 @@ pub enum DirectoryError {
 }
 
 /// Why a cancel had no effect.
+///
+/// ```
+/// use dlmanager_core::{CancelError, Config, Instant, Manager, Request};
+///
+/// let (mut here, mut there) = (Manager::new(Config::default(), 1), Manager::new(Config::default(), 2));
+/// let id = here.download(Instant::ZERO, Request::new("https://example.org/a")?)?.id();
+/// assert_eq!(there.cancel(Instant::ZERO, id), Err(CancelError::Unknown));
+/// assert_eq!(here.cancel(Instant::ZERO, id), Ok(()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CancelError {
@@ -69,6 +97,14 @@ pub enum CancelError {
 }
 
 /// Why a download failed.
+///
+/// ```
+/// use dlmanager_core::DownloadError;
+///
+/// let error = DownloadError::Status { status: 404 };
+/// assert_eq!(error.to_string(), "the server answered 404 (Not Found)"); // for people
+/// assert_eq!((error.kind(), error.status()), ("status", Some(404))); // for machines
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DownloadError {
@@ -234,6 +270,14 @@ impl DownloadError {
 }
 
 /// What took too long.
+///
+/// ```
+/// use dlmanager_core::{DownloadError, TimeoutKind};
+///
+/// let error = DownloadError::Timeout(TimeoutKind::Stall);
+/// assert!(error.is_timeout());
+/// assert_eq!(error.to_string(), "the body stalled");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TimeoutKind {
     /// Making the connection.
@@ -251,6 +295,14 @@ pub enum TimeoutKind {
 }
 
 /// A step of handling a download's files.
+///
+/// ```
+/// use dlmanager_core::{DownloadError, FaultKind, FileStep};
+///
+/// let error = DownloadError::File { step: FileStep::Write, fault: FaultKind::NoSpace.into() };
+/// assert_eq!(error.to_string(), "cannot write the file: no space left");
+/// assert!(error.is_no_space());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileStep {
     /// Looking whether the file is there.
@@ -291,6 +343,15 @@ impl FileStep {
 }
 
 /// Whether a file got its final name.
+///
+/// ```
+/// use dlmanager_core::{DownloadError, FaultKind, Published, TimeoutKind};
+///
+/// // The name stands, but flushing it failed: the file can be used, and may be gone after a loss of power.
+/// let error = DownloadError::Publish { fault: FaultKind::Io.into(), published: Published::Yes };
+/// assert_eq!(error.published(), Published::Yes);
+/// assert_eq!(DownloadError::Timeout(TimeoutKind::Whole).published(), Published::No);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     /// It did not.

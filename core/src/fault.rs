@@ -6,6 +6,14 @@ use core::fmt;
 /// Why an action failed, as the driver tells it: comparable, with no `io::Error` inside.
 ///
 /// The core decides by [`kind`](Self::kind) alone; the code and the detail are for the person who reads the message.
+///
+/// ```
+/// use dlmanager_core::{Fault, FaultKind};
+///
+/// let fault = Fault::new(FaultKind::NoSpace).with_detail("write").with_os_code(28);
+/// assert_eq!(fault.kind(), FaultKind::NoSpace);
+/// assert_eq!(fault.to_string(), "no space left: write (os error 28)");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Fault {
@@ -74,6 +82,14 @@ impl core::error::Error for Fault {}
 macro_rules! fault_kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         /// The classes of faults that the core tells apart.
+        ///
+        /// ```
+        /// use dlmanager_core::{Fault, FaultKind};
+        ///
+        /// assert_eq!(FaultKind::Resolve.text(), "the host name does not resolve");
+        /// assert_eq!(Fault::from(FaultKind::Busy), Fault::new(FaultKind::Busy));
+        /// assert!(FaultKind::ALL.contains(&FaultKind::Io));
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
         pub enum FaultKind {

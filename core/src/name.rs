@@ -173,6 +173,14 @@ impl core::str::FromStr for FileName {
 }
 
 /// A name that is not accepted, and the rule that it breaks.
+///
+/// ```
+/// use dlmanager_core::{FileName, NameRule};
+///
+/// let Err(error) = FileName::new("a//b") else { unreachable!() };
+/// assert_eq!((error.name(), error.rule()), ("a//b", NameRule::Empty));
+/// assert_eq!(error.to_string(), "the name \"a//b\" has an empty component");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the name {name:?} {rule}", rule = rule.text())]
 pub struct NameError {
@@ -197,6 +205,15 @@ impl NameError {
 }
 
 /// What is wrong with a name.
+///
+/// ```
+/// use dlmanager_core::{FileName, NameRule};
+///
+/// let broken = |name| FileName::new(name).err().map(|error| error.rule());
+/// assert_eq!(broken("../a"), Some(NameRule::Dots));
+/// assert_eq!(broken("a?"), Some(NameRule::Reserved));
+/// assert_eq!(broken(".bashrc"), None); // `Hidden` holds only for a name that was not given by the caller
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameRule {

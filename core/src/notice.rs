@@ -8,6 +8,20 @@ use url::Url;
 use crate::{Digests, DirectoryError, DownloadError, DownloadId, Fault, FileName, StorePath};
 
 /// News for the application, in the order in which things happened.
+///
+/// ```
+/// use dlmanager_core::{Config, Instant, Manager, Notice, Outcome, Output, Request};
+///
+/// let mut manager = Manager::new(Config::default(), 1);
+/// manager.download(Instant::ZERO, Request::new("https://example.org/a")?)?;
+/// manager.close(Instant::ZERO);
+/// loop {
+///     if let Output::Notice(Notice::Finished { outcome, .. }) = manager.poll() {
+///         break assert_eq!(outcome, Outcome::Canceled);
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
     /// A download was admitted.
@@ -98,6 +112,15 @@ pub enum Notice {
 }
 
 /// How far a download is.
+///
+/// ```
+/// use dlmanager_core::Progress;
+///
+/// // Without a total there is no percentage; of an empty file there is all.
+/// let percent = |Progress { received, total, .. }: Progress| Some((received * 100).checked_div(total?).unwrap_or(100));
+/// assert_eq!(percent(Progress { received: 512, total: Some(2048), ..Progress::default() }), Some(25));
+/// assert_eq!(percent(Progress { received: 512, ..Progress::default() }), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
     /// The bytes that count, received or kept from before.
@@ -113,6 +136,18 @@ pub struct Progress {
 }
 
 /// How a download ended.
+///
+/// ```
+/// use dlmanager_core::{DownloadError, Outcome};
+///
+/// // Whether a program can go on and use the file.
+/// let is_there = |outcome: &Outcome| match outcome {
+///     Outcome::Complete(_) | Outcome::Present { .. } => true,
+///     Outcome::Canceled | Outcome::Failed(_) => false,
+/// };
+/// assert!(is_there(&Outcome::Present { length: 5 }));
+/// assert!(!is_there(&Outcome::Failed(DownloadError::Status { status: 500 })));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The file was fetched, and is there under its final name.
@@ -129,6 +164,15 @@ pub enum Outcome {
 }
 
 /// What is known of a fetched file.
+///
+/// ```
+/// use dlmanager_core::Complete;
+///
+/// // What a careful program asks of a file for which it knows no checksum.
+/// fn is_as_announced(complete: &Complete) -> bool {
+///     !complete.length_unverified && complete.content_encoding.is_none()
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complete {
     /// Its length in bytes.
@@ -146,6 +190,14 @@ pub struct Complete {
 }
 
 /// Why a pass of eviction left the directory above its size limit.
+///
+/// ```
+/// use dlmanager_core::{Notice, Unmet};
+///
+/// let swept = Notice::Swept { files: 10, bytes: 5_000, unmet: Some(Unmet::FileLimit) };
+/// let is_met = matches!(swept, Notice::Swept { unmet: None, .. });
+/// assert!(!is_met); // ten files are kept, however large they are
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unmet {
     /// The number of files to keep does not allow to remove more.
@@ -157,6 +209,16 @@ pub enum Unmet {
 }
 
 /// Something that went wrong and ends no download.
+///
+/// ```
+/// use dlmanager_core::{FaultKind, Warning};
+///
+/// let text = |warning: &Warning| match warning {
+///     Warning::Litter { path, fault } => format!("{path} is left behind: {fault}"),
+///     other => format!("{other:?}"), // more may be added
+/// };
+/// assert!(text(&Warning::NotScanned(FaultKind::Io.into())).starts_with("NotScanned"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {

@@ -9,6 +9,14 @@ use http::HeaderValue;
 use url::Url;
 
 /// A server as HTTP tells them apart (RFC 9110 section 4.3.1): scheme, host and port. Credentials belong to one.
+///
+/// ```
+/// use dlmanager_core::Origin;
+///
+/// fn is_encrypted(origin: &Origin) -> bool {
+///     origin.as_str().starts_with("https://")
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin(Arc<str>);
 
@@ -30,6 +38,15 @@ impl fmt::Display for Origin {
 }
 
 /// A URL that cannot be fetched.
+///
+/// ```
+/// use dlmanager_core::{Request, UrlError};
+///
+/// assert!(matches!(Request::new("example.org/a"), Err(UrlError::Invalid { .. })));
+/// let Err(error) = Request::new("ftp://user:secret@example.org/a") else { unreachable!() };
+/// assert!(matches!(&error, UrlError::Scheme { scheme, .. } if scheme == "ftp"));
+/// assert!(!error.to_string().contains("secret"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {

@@ -15,6 +15,15 @@ pub const OWNER_MARK: &str = ".dlmanager/owner";
 ///
 /// Made by the core from validated names, or by a backend's scan from what stands in the directory: never empty, never
 /// absolute, without `.` and `..`. A clone costs a reference count.
+///
+/// ```
+/// use dlmanager_core::{FileName, StorePath};
+///
+/// let path = StorePath::from(&FileName::new("tools/tool.zip")?);
+/// assert_eq!((path.as_str(), path.file_name()), ("tools/tool.zip", "tool.zip"));
+/// assert!(path.components().eq(["tools", "tool.zip"]));
+/// # Ok::<(), dlmanager_core::NameError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StorePath(Arc<str>);
 

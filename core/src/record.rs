@@ -75,6 +75,14 @@ pub struct Record {
 
 /// What tells one version of a resource from every other, so that bytes of the two are never mixed (RFC 9110 section
 /// 8.8.1).
+///
+/// ```
+/// use dlmanager_core::Validator;
+///
+/// assert_eq!(Validator::Etag("\"5f2c-61b0\"".into()).as_str(), "\"5f2c-61b0\""); // with its quotes
+/// let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+/// assert_eq!(Validator::LastModified(date.into()).as_str(), date);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Validator {
     /// A strong ETag as sent, with its quotes.
@@ -93,6 +101,13 @@ impl Validator {
 }
 
 /// Bytes that are no record to go by.
+///
+/// ```
+/// use dlmanager_core::{Record, RecordError};
+///
+/// assert_eq!(Record::decode(b""), Err(RecordError::Broken));
+/// assert_eq!(Record::decode(b"dlm-rec\n\x02"), Err(RecordError::Version)); // this program knows format 1
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {

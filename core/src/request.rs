@@ -112,6 +112,15 @@ impl Request {
 }
 
 /// What to do where a file of that name is there already.
+///
+/// ```
+/// use dlmanager_core::{IfPresent, Request};
+///
+/// assert_eq!(IfPresent::default(), IfPresent::Skip);
+/// let newest = Request::new("https://example.org/nightly.zip")?.if_present(IfPresent::Replace);
+/// assert_eq!(newest.file_name()?.as_str(), "nightly.zip");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum IfPresent {
     /// Take it as it is.

@@ -53,6 +53,19 @@ impl<O: Op> fmt::Debug for Ticket<O> {
 }
 
 /// The answer to one action, on its way to the core.
+///
+/// ```
+/// use dlmanager_core::{Action, Config, Event, FaultKind, Instant, Manager, Output, Request};
+///
+/// let mut manager = Manager::new(Config::default(), 1);
+/// manager.download(Instant::ZERO, Request::new("https://example.org/a")?)?;
+/// let _started = manager.poll();
+/// let Output::Action(Action::File(action)) = manager.poll() else { unreachable!() };
+/// let completion = action.fail(FaultKind::ReadOnly.into());
+/// assert!(completion.is_failure()); // so what is behind it in its epoch is skipped
+/// manager.handle(Instant::ZERO, Event::Completed(completion));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "hand it to `Manager::handle` as `Event::Completed`"]
 #[derive(Debug)]
 pub struct Completion {
@@ -91,6 +104,15 @@ mod sealed {
 }
 
 /// An operation that a [`Ticket`] can stand for. Sealed: the core defines them all, in [`op`].
+///
+/// ```
+/// use dlmanager_core::{Completion, Fault, Op, Ticket};
+///
+/// // One function for all operations: the compiler holds each to its own answer.
+/// fn execute<O: Op>(ticket: Ticket<O>, run: impl FnOnce() -> Result<O::Out, Fault>) -> Completion {
+///     ticket.done(run())
+/// }
+/// ```
 pub trait Op: sealed::Sealed {
     /// What the operation yields when it works.
     type Out;

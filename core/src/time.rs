@@ -52,6 +52,14 @@ impl core::ops::Add<Duration> for Instant {
 /// A wall-clock time as the file system reports it: nanoseconds since 1970-01-01 UTC.
 ///
 /// It arrives as data only (file stamps); nothing in the core is timed by it.
+///
+/// ```
+/// use dlmanager_core::Stamp;
+///
+/// let before_1970 = Stamp::from_nanos(-1);
+/// assert!(before_1970 < Stamp::default());
+/// assert_eq!(Stamp::default().as_nanos(), 0);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Stamp(i64);
