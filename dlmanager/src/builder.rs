@@ -34,6 +34,23 @@ enum Choice {
 }
 
 /// The settings of a [`DownloadManager`], from [`DownloadManager::builder`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use dlmanager::{DownloadManager, PersistLimit};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// let manager = DownloadManager::builder(directory)
+///     .jobs(3)
+///     .timeout(Duration::from_secs(3600)) // for each download
+///     .persist_limit(PersistLimit::of_size(10 << 30)) // 10 GiB
+///     .open()?;
+/// assert_eq!(manager.limit_usage().map(|usage| usage.files), Some(0));
+/// # manager.close().wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "open it"]
 pub struct Builder {
     directory: PathBuf,

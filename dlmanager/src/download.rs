@@ -17,6 +17,21 @@ use crate::sync::{block_on, block_on_until};
 use crate::{Closed, Error};
 
 /// What a download is about.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// # std::fs::create_dir(directory.join("docs"))?;
+/// # std::fs::write(directory.join("docs/notes.txt"), "hello")?;
+/// let manager = dlmanager::DownloadManager::new(directory)?;
+/// let download = manager.request("https://example.org/7").name("docs/notes.txt").start()?;
+/// let subject = download.subject();
+/// assert_eq!(subject.url.as_str(), "https://example.org/7");
+/// assert_eq!(subject.name.as_str(), "docs/notes.txt");
+/// assert_eq!(subject.dest, directory.join("docs/notes.txt"));
+/// # manager.close().wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subject {
@@ -31,6 +46,19 @@ pub struct Subject {
 }
 
 /// A file that is there.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// // It is there from an earlier run, so nothing is fetched.
+/// std::fs::write(directory.join("notes.txt"), "hello")?;
+/// let manager = dlmanager::DownloadManager::new(directory)?;
+/// let file = manager.download("https://example.org/notes.txt")?.wait()?;
+/// assert_eq!((file.length, file.requests), (5, 0));
+/// assert_eq!(std::fs::read_to_string(&file.path)?, "hello");
+/// # manager.close().wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DownloadedFile {
@@ -63,6 +91,23 @@ impl DownloadedFile {
 }
 
 /// How a file got where it is.
+///
+/// ```
+/// use dlmanager::How;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// # std::fs::write(directory.join("notes.txt"), "hello")?;
+/// # let manager = dlmanager::DownloadManager::new(directory)?;
+/// let file = manager.download("https://example.org/notes.txt")?.wait()?;
+/// match file.how {
+///     How::Fetched => println!("fetched {} bytes in {} requests", file.length, file.requests),
+///     How::Present => println!("{} was there", file.path.display()),
+/// }
+/// # assert_eq!(file.how, How::Present);
+/// # manager.close().wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     /// It was fetched by this download.

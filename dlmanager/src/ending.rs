@@ -13,6 +13,17 @@ use crate::{ManagerGone, Swept, WaitError};
 
 /// The end of all downloads that were started before; from
 /// [`DownloadManager::all_done`](crate::DownloadManager::all_done).
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = dlmanager::DownloadManager::new("downloads")?;
+/// for name in ["a.zip", "b.zip"] {
+///     manager.download(format!("https://example.org/{name}"))?;
+/// }
+/// manager.all_done().await?; // or `manager.wait()?` without any async
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "await it, or call wait"]
 pub struct AllDone {
     shared: Arc<Shared>,
@@ -59,6 +70,21 @@ impl Drop for AllDone {
 
 /// The end of a pass of eviction; from [`DownloadManager::remove_old_files`](crate::DownloadManager::remove_old_files).
 /// It takes place whether this is waited for or not.
+///
+/// ```
+/// use dlmanager::{DownloadManager, PersistLimit};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// # std::fs::write(directory.join("a.log"), "0123456789")?;
+/// # std::fs::write(directory.join("b.log"), "0123456789")?;
+/// let limit = PersistLimit::new(10, 1); // from 10 bytes on, but 1 file is kept
+/// let manager = DownloadManager::builder(directory).persist_limit(limit).adopt(true).open()?;
+/// let swept = manager.remove_old_files().wait()?; // in async code: `.await?`
+/// assert_eq!(swept.usage.files, 1);
+/// # manager.close().wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Sweep {
     shared: Arc<Shared>,
     before: u64,
@@ -98,6 +124,18 @@ impl Drop for Sweep {
 
 /// The end of a manager; from [`DownloadManager::close`](crate::DownloadManager::close) and
 /// [`close_keeping`](crate::DownloadManager::close_keeping). It is closed whether this is waited for or not.
+///
+/// ```
+/// use dlmanager::{AdmitError, DownloadManager};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// let manager = DownloadManager::new(directory)?;
+/// manager.close().wait()?; // in async code: `.await?`
+/// let refused = manager.download("https://example.org/notes.txt").unwrap_err();
+/// assert_eq!(refused, AdmitError::Closed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Closed {
     shared: Arc<Shared>,
     key: Option<u64>,

@@ -9,6 +9,21 @@ use dlmanager_fs::CreateError;
 use crate::Subject;
 
 /// Why a download did not yield a file.
+///
+/// ```
+/// use dlmanager::{DownloadError, Error};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error {
+///         Error::Canceled => "it was canceled",
+///         Error::Failed(DownloadError::Status { status: 404 }) => "look for another URL",
+///         Error::Failed(error) if error.is_no_space() => "make room",
+///         _ => "try again later",
+///     }
+/// }
+///
+/// assert_eq!(advice(&DownloadError::Status { status: 404 }.into()), "look for another URL");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -41,11 +56,38 @@ impl Error {
 }
 
 /// The manager's loop ended although nobody closed the manager: its runtime was shut down, or a bug made it panic.
+///
+/// ```
+/// use dlmanager::{DownloadManager, ManagerGone};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// let runtime = tokio::runtime::Runtime::new()?;
+/// let opening = DownloadManager::builder(directory).open_on(runtime.handle().clone());
+/// let manager = runtime.block_on(opening)?;
+/// drop(runtime); // before the manager was closed
+/// assert_eq!(manager.close().wait(), Err(ManagerGone));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the manager's loop is gone")]
 pub struct ManagerGone;
 
 /// Why a manager could not be opened. Nothing in the directory was touched, except that it may have been made.
+///
+/// ```
+/// use dlmanager::{DownloadManager, OpenError};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// let path = directory.join("notes.txt");
+/// std::fs::write(&path, "hello")?;
+/// match DownloadManager::new(&path) {
+///     Err(OpenError::Directory(error)) => assert_eq!(error.path(), path), // it is a file
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -82,6 +124,18 @@ pub enum OpenError {
 }
 
 /// Why [`fetch`](crate::fetch) did not yield a file.
+///
+/// ```
+/// use dlmanager::{FetchError, fetch};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// let error = fetch("ftp://example.org/a.zip", directory.join("a.zip")).wait().unwrap_err();
+/// assert!(matches!(error, FetchError::Admit(_))); // only http and https are fetched
+/// let error = fetch("https://example.org/a.zip", "/").wait().unwrap_err();
+/// assert!(matches!(error, FetchError::NoName { .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -111,6 +165,19 @@ pub enum FetchError {
 }
 
 /// A download that failed, in a [`WaitError`].
+///
+/// ```no_run
+/// use dlmanager::{DownloadManager, Failure};
+///
+/// let manager = DownloadManager::new("downloads")?;
+/// manager.download("https://example.org/a.zip")?;
+/// if let Err(error) = manager.wait() {
+///     for Failure { download, error } in error.failures() {
+///         println!("{} is not at {}: {error}", download.url, download.dest.display());
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Failure {
     /// Which one: its URL, its name, where its file would be.
@@ -120,6 +187,18 @@ pub struct Failure {
 }
 
 /// Some of the downloads waited for failed. The display names the first and says how many more there are.
+///
+/// ```no_run
+/// let manager = dlmanager::DownloadManager::new("downloads")?;
+/// manager.download("https://example.org/a.zip")?;
+/// manager.download("https://example.org/b.zip")?;
+/// if let Err(error) = manager.wait() {
+///     for failure in error.failures() {
+///         manager.download(&failure.download.url)?; // once more
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct WaitError {
     pub(crate) failures: Vec<Failure>,

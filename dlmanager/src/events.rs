@@ -19,6 +19,23 @@ use crate::{Hook, Subject};
 const EVENTS_MAX: usize = 65_536;
 
 /// Something that happened.
+///
+/// ```
+/// use dlmanager::{Event, Notice, Outcome};
+///
+/// fn line(event: &Event) -> Option<String> {
+///     Some(match event {
+///         Event::Download { download, notice: Notice::Finished { outcome: Outcome::Failed(error), .. } } => {
+///             format!("{}: {error}", download.name)
+///         }
+///         Event::Directory { notice: Notice::Evicted { path, length } } => format!("{path} ({length} bytes) went"),
+///         Event::Missed { count } => format!("{count} events were missed"),
+///         _ => return None,
+///     })
+/// }
+///
+/// assert_eq!(line(&Event::Missed { count: 3 }).as_deref(), Some("3 events were missed"));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
@@ -66,6 +83,25 @@ pub enum Event {
 /// The events of a manager since it was asked for, from [`DownloadManager::events`](crate::DownloadManager::events):
 /// a [`Stream`], and an iterator that blocks (`for event in manager.events()`). It ends when the manager is closed and
 /// all is told, also by observers and hooks that panic. Dropping it ends it.
+///
+/// ```
+/// use dlmanager::{DownloadManager, Event, Notice};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// # std::fs::write(directory.join("notes.txt"), "hello")?;
+/// let manager = DownloadManager::new(directory)?;
+/// let mut events = manager.events(); // before the download is asked for, so that none is missed
+/// manager.download("https://example.org/notes.txt")?;
+/// while let Some(event) = events.recv() {
+///     if let Event::Download { download, notice: Notice::Finished { outcome, .. } } = event {
+///         println!("{}: {outcome:?}", download.name);
+///         break;
+///     }
+/// }
+/// # manager.close().wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Order
 ///
@@ -175,6 +211,21 @@ impl IntoIterator for Events {
 }
 
 /// The events of a manager, each waited for by blocking.
+///
+/// ```
+/// use dlmanager::{DownloadManager, Event, Notice};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// # std::fs::write(directory.join("notes.txt"), "hello")?;
+/// let manager = DownloadManager::new(directory)?;
+/// let events = manager.events().into_iter();
+/// manager.download("https://example.org/notes.txt")?.wait()?;
+/// manager.close().wait()?; // else the events would not end
+/// let ended = |event: &Event| matches!(event, Event::Download { notice: Notice::Finished { .. }, .. });
+/// assert_eq!(events.filter(ended).count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct IntoIter(Events);
 

@@ -38,6 +38,21 @@ pub fn fetch(url: impl Into<String>, path: impl AsRef<Path>) -> Fetch {
 
 /// A file about to be fetched, from [`fetch()`]: await it, or call [`wait`](Self::wait) or [`start`](Self::start).
 /// Dropping the future before its end cancels the download.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use dlmanager::{IfPresent, fetch};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let file = fetch("https://example.org/a.zip", "downloads/a.zip")
+///     .if_present(IfPresent::Replace)
+///     .timeout(Duration::from_secs(600))
+///     .progress(|progress| println!("{} bytes", progress.received))
+///     .await?; // or `wait()?` without any async
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "await it, or call wait or start"]
 pub struct Fetch {
     url: String,

@@ -16,6 +16,20 @@ use crate::sync::lock;
 use crate::{Download, DownloadedFile, Error, Event};
 
 /// One of a manager's hooks.
+///
+/// ```
+/// use dlmanager::{DownloadManager, Event, Hook};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// # std::fs::write(directory.join("notes.txt"), "hello")?;
+/// let manager = DownloadManager::builder(directory).on_finished(|_, _| panic!("a bug")).open()?;
+/// let mut events = manager.events().into_iter();
+/// manager.download("https://example.org/notes.txt")?.wait()?; // as if there were no hook
+/// manager.close().wait()?;
+/// assert!(events.any(|event| matches!(event, Event::HookPanicked { hook: Hook::Finished, .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hook {
     /// That of [`Builder::on_started`](crate::Builder::on_started).

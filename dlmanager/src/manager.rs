@@ -15,6 +15,21 @@ use crate::{AllDone, Builder, Closed, Download, Events, OpenError, RequestBuilde
 ///
 /// Clones share one manager. Dropping the last one cancels what runs and does not block; [`close`](Self::close) tells
 /// when nothing is half done.
+///
+/// ```
+/// use dlmanager::DownloadManager;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// # std::fs::write(directory.join("notes.txt"), "hello")?;
+/// let manager = DownloadManager::new(directory)?;
+/// let download = manager.download("https://example.org/notes.txt")?; // which is there already
+/// assert_eq!(download.dest(), manager.dest("notes.txt")?);
+/// manager.wait()?;
+/// assert!(manager.downloads().is_empty());
+/// manager.close().wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct DownloadManager {
     owner: Arc<Owner>,
@@ -174,6 +189,24 @@ impl Drop for Owner {
 }
 
 /// What a pass of eviction left.
+///
+/// ```
+/// use dlmanager::{PersistLimit, Unmet};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// # std::fs::write(directory.join("a.log"), "0123456789")?;
+/// # std::fs::write(directory.join("b.log"), "0123456789")?;
+/// let mut limit = PersistLimit::new(10, 2); // 2 files are kept, whatever their size
+/// limit.register_dir_content(directory, "*.log")?;
+/// let swept = limit.remove_old_files();
+/// assert_eq!((swept.usage.files, swept.usage.bytes), (2, 20));
+/// assert_eq!(swept.unmet, Some(Unmet::FileLimit));
+/// for (path, fault) in &swept.failures {
+///     println!("{} cannot be removed: {fault}", path.display());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Swept {
@@ -186,6 +219,18 @@ pub struct Swept {
 }
 
 /// What counts for a limit.
+///
+/// ```
+/// use dlmanager::{LimitUsage, PersistLimit};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// # std::fs::write(directory.join("notes.txt"), "hello")?;
+/// let mut limit = PersistLimit::of_size(1 << 20);
+/// limit.register_file(directory.join("notes.txt"))?;
+/// assert_eq!(limit.usage(), LimitUsage { files: 1, bytes: 5 });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LimitUsage {
     /// How many files.
@@ -195,6 +240,24 @@ pub struct LimitUsage {
 }
 
 /// A file that a limit would have removed.
+///
+/// ```
+/// use dlmanager::{DownloadManager, PersistLimit};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// # std::fs::write(directory.join("a.log"), "0123456789")?;
+/// # std::fs::write(directory.join("b.log"), "0123456789")?;
+/// let limit = PersistLimit::new(10, 1); // from 10 bytes on, but 1 file is kept
+/// let manager = DownloadManager::builder(directory).persist_limit(limit).adopt(true).open()?;
+/// for victim in manager.victims() {
+///     println!("{} ({} bytes) is to go", victim.path, victim.length);
+/// }
+/// manager.remove_old_files().wait()?;
+/// assert!(manager.victims().is_empty());
+/// # manager.close().wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Victim {

@@ -8,6 +8,16 @@ use crate::{OpenError, Runtime, Transport};
 
 /// What a manager's own thread runs on, and the transport that goes with it. Each is there with the feature of its
 /// name; both can be used in one program.
+///
+/// ```
+/// use dlmanager::{DownloadManager, IoRuntime};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// let manager = DownloadManager::builder(directory).runtime(IoRuntime::Tokio).open()?;
+/// # manager.close().wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IoRuntime {

@@ -12,6 +12,20 @@ use crate::shared::Shared;
 
 /// A download about to be asked for, from
 /// [`DownloadManager::request`](crate::DownloadManager::request).
+///
+/// ```no_run
+/// use dlmanager::{DownloadManager, HeaderName, HeaderValue, IfPresent};
+///
+/// let manager = DownloadManager::new("downloads")?;
+/// let download = manager
+///     .request("https://example.org/releases/7")
+///     .name("tools/tool-7.zip")
+///     .header(HeaderName::from_static("accept"), HeaderValue::from_static("application/zip"))
+///     .if_present(IfPresent::Replace)
+///     .start()?;
+/// println!("{} bytes", download.wait()?.length);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "start it"]
 pub struct RequestBuilder<'a> {
     shared: &'a Arc<Shared>,

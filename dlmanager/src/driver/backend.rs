@@ -8,6 +8,40 @@ use dlmanager_core::{ActionId, Completion, Event, FileAction, NetAction};
 /// Executes network actions. The loop alone calls it, and polls it as it polls a future.
 ///
 /// Where it panics, all actions that it has not answered are taken for aborted; it is called again for the next ones.
+///
+/// ```
+/// use std::task::Context;
+///
+/// use dlmanager::core::{ActionId, Event, NetAction, NetOp};
+/// use dlmanager::{DownloadManager, Fault, FaultKind, Transport};
+///
+/// /// For tests: there is no network.
+/// struct Offline(Vec<Event>);
+///
+/// impl Transport for Offline {
+///     fn start(&mut self, action: NetAction) {
+///         self.0.push(Event::Completed(match action.op {
+///             NetOp::Fetch { ticket, .. } => ticket.done(Err(Fault::new(FaultKind::Connect))),
+///             NetOp::ReadBody { ticket, .. } => ticket.done(Err(Fault::new(FaultKind::Reset))),
+///             NetOp::DropBody { ticket, .. } => ticket.done(Ok(())),
+///         }));
+///     }
+///
+///     fn abort(&mut self, _: ActionId) {} // all are answered already
+///
+///     fn poll(&mut self, _: &mut Context<'_>, events: &mut Vec<Event>) {
+///         events.append(&mut self.0);
+///     }
+/// }
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// let manager = DownloadManager::builder(directory).transport(Offline(Vec::new())).retries(0).open()?;
+/// let error = manager.download("https://example.org/notes.txt")?.wait().unwrap_err();
+/// assert_eq!(error.kind(), "network");
+/// # manager.close().wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Transport: Send + 'static {
     /// Begins an action. It may be answered by the next [`poll`](Self::poll), which always follows.
     fn start(&mut self, action: NetAction);
@@ -24,6 +58,34 @@ pub trait Transport: Send + 'static {
 /// another.
 ///
 /// Where it panics, the action is taken for aborted.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+///
+/// use dlmanager::core::{Completion, FileAction};
+/// use dlmanager::{Directory, DownloadManager, Store};
+///
+/// /// The real directory, and how much is asked of it.
+/// struct Counted(Directory, AtomicU64);
+///
+/// impl Store for Counted {
+///     fn execute(&self, action: FileAction) -> Completion {
+///         self.1.fetch_add(1, Relaxed);
+///         self.0.execute(action)
+///     }
+/// }
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path();
+/// # std::fs::write(directory.join("notes.txt"), "hello")?;
+/// let store = Arc::new(Counted(Directory::create(directory)?, AtomicU64::new(0)));
+/// let manager = DownloadManager::builder(directory).store(Arc::clone(&store)).open()?;
+/// manager.download("https://example.org/notes.txt")?.wait()?;
+/// assert!(store.1.load(Relaxed) > 0);
+/// # manager.close().wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Store: Send + Sync + 'static {
     /// Executes the action to its end; blocks meanwhile.
     fn execute(&self, action: FileAction) -> Completion;

@@ -17,9 +17,44 @@ use std::time::Instant;
 use crate::{IoRuntime, sync};
 
 /// The manager's loop, as a task to be spawned.
+///
+/// ```
+/// use dlmanager::Task;
+///
+/// /// A thread for the manager, with a name that the program has chosen.
+/// fn on_a_thread(task: Task) {
+///     let thread = std::thread::Builder::new().name("downloads".into());
+///     thread.spawn(move || smol::block_on(task)).expect("a thread can be started");
+/// }
+/// # fn check(builder: dlmanager::Builder) {
+/// let opening = builder.open_on(on_a_thread);
+/// # drop(opening);
+/// # }
+/// ```
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A future that ends at a point in time.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use dlmanager::{Runtime, Sleep, Task};
+///
+/// /// smol, with its own timers.
+/// struct Smol;
+///
+/// impl Runtime for Smol {
+///     fn spawn(&self, task: Task) {
+///         smol::spawn(task).detach();
+///     }
+///
+///     fn sleep_until(&self, deadline: Instant) -> Sleep {
+///         Box::pin(async move { drop(smol::Timer::at(deadline).await) })
+///     }
+/// }
+///
+/// smol::block_on(Smol.sleep_until(Instant::now()));
+/// ```
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What a manager needs of the program's own runtime: to spawn a task, and to wait for a point in time.

@@ -125,6 +125,15 @@ mod settings {
     use crate::{IoRuntime, OpenError, Runtime, TlsConfig, runtime};
 
     /// The settings of a [`SharedTransport`], from [`SharedTransport::builder`].
+    ///
+    /// ```
+    /// use dlmanager::{OpenError, SharedTransport};
+    ///
+    /// let transport = SharedTransport::builder().connections_per_host(2).open()?;
+    /// let none = SharedTransport::builder().connections_per_host(0).open();
+    /// assert!(matches!(none, Err(OpenError::Config(_))));
+    /// # Ok::<(), OpenError>(())
+    /// ```
     #[derive(Debug)]
     #[must_use = "open it"]
     pub struct SharedTransportBuilder {

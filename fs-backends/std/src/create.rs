@@ -10,6 +10,17 @@ use crate::fault;
 use crate::root::Root;
 
 /// Why a directory cannot be used.
+///
+/// ```
+/// use dlmanager_fs::{CreateError, Directory};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("notes.txt");
+/// std::fs::write(&path, "hello")?;
+/// let error = Directory::create(path.join("downloads")).unwrap_err();
+/// assert_eq!(error, CreateError::NotADirectory { path });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateError {

@@ -22,6 +22,18 @@ const ENTRIES_A_BATCH: usize = 1024;
 ///
 /// A clone is a second handle to the same directory and the same open files, and costs a reference count; any number of
 /// threads may use them at the same time.
+///
+/// ```
+/// use dlmanager_core::StorePath;
+/// use dlmanager_fs::Directory;
+///
+/// # let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("notes.txt"), "hello")?;
+/// let directory = Directory::open(folder.path())?;
+/// let name = StorePath::entry("notes.txt").expect("it is a valid name");
+/// assert_eq!(directory.stat(&name)?.map(|stat| stat.length), Some(5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Directory {
     shared: Arc<Shared>,

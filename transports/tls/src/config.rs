@@ -17,6 +17,15 @@ use crate::read::Source;
 use crate::verifier::Explaining;
 
 /// A TLS configuration. Clones share it, and its session tickets. The default trusts the system's CAs.
+///
+/// ```no_run
+/// use dlmanager_tls::TlsConfig;
+///
+/// let tls = TlsConfig::default();
+/// let config = tls.client_config()?; // for an adapter of rustls
+/// assert_eq!(config.alpn_protocols, [b"http/1.1"]);
+/// # Ok::<(), dlmanager_tls::LoadError>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct TlsConfig(Arc<Inner>);
 
@@ -106,6 +115,17 @@ impl Inner {
 }
 
 /// Builds a [`TlsConfig`]. What is given is looked at by [`build`](Self::build).
+///
+/// ```no_run
+/// use dlmanager_tls::TlsConfig;
+///
+/// let tls = TlsConfig::builder()
+///     .ca_file("/etc/company/ca.pem")
+///     .only_given_cas(true)
+///     .client_files("client.pem", "client.key")
+///     .build()?;
+/// # Ok::<(), dlmanager_tls::LoadError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct TlsConfigBuilder {

@@ -7,6 +7,14 @@ use std::path::{Path, PathBuf};
 use dlmanager_core::{Fault, FaultKind};
 
 /// Why a [`TlsConfig`](crate::TlsConfig) could not be made, and by what.
+///
+/// ```
+/// use dlmanager_tls::TlsConfig;
+///
+/// let error = TlsConfig::builder().ca_pem("no certificate").build().unwrap_err();
+/// assert_eq!(error.to_string(), "CA certificates: not PEM: no line begins with -----BEGIN");
+/// assert_eq!(error.path(), None); // it was not a file
+/// ```
 #[derive(Debug)]
 pub struct LoadError {
     part: Part,
@@ -15,6 +23,13 @@ pub struct LoadError {
 }
 
 /// A part of a configuration.
+///
+/// ```
+/// use dlmanager_tls::{Part, TlsConfig};
+///
+/// let error = TlsConfig::builder().client_pem("", "").build().unwrap_err();
+/// assert_eq!(error.part(), Part::ClientCertificate);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Part {
@@ -29,6 +44,17 @@ pub enum Part {
 }
 
 /// What is wrong with a part of a configuration.
+///
+/// ```
+/// use dlmanager_tls::{Cause, TlsConfig};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("ca.pem");
+/// let error = TlsConfig::builder().ca_file(&path).build().unwrap_err();
+/// assert!(matches!(error.cause(), Cause::Missing));
+/// assert_eq!(error.path(), Some(&*path));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
