@@ -89,6 +89,7 @@ mod gather;
 mod health;
 mod http_date;
 mod id;
+mod info;
 mod limit;
 mod manager;
 mod meter;
@@ -122,8 +123,9 @@ pub use error::{AdmitError, CancelError, DirectoryError, DownloadError, FileStep
 pub use event::{Admission, Event, Output, Wait, WakeReason};
 pub use fault::{Fault, FaultKind};
 pub use id::{ActionId, BodyId, DownloadId, FileId, Lane};
+pub use info::{DownloadInfo, Phase};
 pub use limit::PersistLimit;
-pub use manager::{DownloadInfo, Manager, Phase};
+pub use manager::Manager;
 pub use name::{FileName, NameError, NameRule};
 pub use notice::{Complete, Notice, Outcome, Progress, Unmet, Warning};
 pub use origin::{Origin, UrlError};

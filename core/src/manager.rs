@@ -6,18 +6,18 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use http::HeaderName;
-use url::Url;
 
 use crate::arena::{Arena, Key};
 use crate::download::{Context, Download, Input, State};
 use crate::effects::{Effects, Owner, Reply};
 use crate::evict::Evictor;
+use crate::info::DownloadInfo;
 use crate::queue::{Grant, Queues};
 use crate::rng::Rng;
 use crate::timers::Timers;
 use crate::{
     Admission, AdmitError, CancelError, Config, DeleteItem, DownloadId, Event, Expect, FileName, FileOp, Instant,
-    Notice, Origin, Outcome, Output, PersistLimit, Probed, Progress, Request, StorePath, Wait, WakeReason,
+    Notice, Origin, Outcome, Output, PersistLimit, Probed, Request, StorePath, Wait, WakeReason,
 };
 
 /// Many downloads into one directory, as one state machine.
@@ -28,6 +28,18 @@ use crate::{
 ///
 /// Nothing here performs IO, reads a clock, or draws a random number of its own: the same configuration, seed, commands
 /// and events yield the same outputs.
+///
+/// ```
+/// use dlmanager_core::{Admission, Config, Instant, Manager, Output, Request};
+///
+/// let mut manager = Manager::new(Config { jobs: 2, ..Config::default() }, 42);
+/// let request = Request::new("https://example.org/tool.zip")?;
+/// let Admission::Started(id) = manager.download(Instant::ZERO, request.clone())? else { panic!() };
+/// assert_eq!(manager.download(Instant::ZERO, request)?, Admission::Joined(id));
+/// assert!(!matches!(manager.poll(), Output::Wait(_))); // there is something to do
+/// manager.cancel(Instant::ZERO, id)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Manager {
     config: Config,
@@ -66,44 +78,6 @@ enum Cleanup {
     NotYet,
     Asked,
     Done,
-}
-
-/// Where a download is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Phase {
-    /// Waits for a slot, or for an earlier download of its name to be gone.
-    Queued,
-    /// Looks whether the file is there.
-    Checking,
-    /// Waits for the head of a reply, or for the body of a redirect to end.
-    Connecting,
-    /// Receives the body.
-    Receiving,
-    /// Has all bytes, and waits for them to be written and found right.
-    Verifying,
-    /// Gives the file its name: it can no longer be canceled.
-    Publishing,
-    /// Has ended, and waits for the eviction that it caused.
-    Evicting,
-    /// Waits for the time of its next attempt.
-    Waiting,
-    /// Gives back what it holds, then ends or goes on.
-    Draining,
-}
-
-/// A look at a live download.
-#[derive(Debug, Clone, Copy)]
-pub struct DownloadInfo<'a> {
-    /// Its identifier.
-    pub id: DownloadId,
-    /// The URL that it was admitted with, without user info.
-    pub url: &'a Url,
-    /// The name of its file; until the server has given one ([`Notice::Named`]), what it may be.
-    pub name: &'a FileName,
-    /// Where it is in its life.
-    pub phase: Phase,
-    /// How far it is.
-    pub progress: Progress,
 }
 
 /// Header fields on which the exchange itself depends, so that a request may not set them.
