@@ -22,8 +22,9 @@ pub use pair::crash_beside;
 pub use scenario::{Ends, Nth, Scenario, Validated};
 pub use scenarios::{scenario, scenarios};
 
-/// The length of a disk's blocks, so that the few bytes of a scenario are many of them.
-const BLOCK_BYTES: u64 = 16;
+/// The lengths of a disk's blocks: small ones, so that a record is torn, and such as hold a whole one, as those of real disks
+/// do. Either way the few bytes of a scenario are several of them.
+const BLOCK_BYTES: [u64; 2] = [16, 96];
 /// What another program has in the work folder.
 const STRANGERS: &str = ".dlmanager/00000000000000000000000000000000.0000000000000000.part";
 /// Where the file is.
@@ -36,6 +37,8 @@ pub(crate) const NAME: &str = "file";
 pub struct Case {
     /// The file system below the directory.
     pub profile: Profile,
+    /// The length of its blocks.
+    pub block_bytes: u64,
     /// What takes its time, so that the lanes of one download run beside each other in several ways.
     pub tempo: u8,
     /// Which of the scenario's histories the server follows.
@@ -58,7 +61,7 @@ pub const TEMPOS: u8 = 4;
 
 /// The file actions that a scenario's first run executes when nothing dies.
 fn count(scenario: &Scenario, history: usize, tempo: u8) -> Vec<&'static str> {
-    let directory = directory(scenario, Profile::Ext4, tempo);
+    let directory = directory(scenario, (Profile::Ext4, BLOCK_BYTES[0]), tempo);
     (scenario.faults)(&directory);
     let (world, _) = run(scenario, &directory, history, 0, None);
     world.executed().to_vec()
@@ -70,7 +73,7 @@ fn count(scenario: &Scenario, history: usize, tempo: u8) -> Vec<&'static str> {
 ///
 /// What is not as it was promised.
 pub fn crash(scenario: &Scenario, case: &Case, report: &mut Report) -> Result<(), String> {
-    let directory = directory(scenario, case.profile, case.tempo);
+    let directory = directory(scenario, (case.profile, case.block_bytes), case.tempo);
     let mut oracle =
         Oracle { scenario, served: BTreeSet::new(), complete: false, was_lost: false, flush_is_forgotten: false };
     let mut left = Left::default();
@@ -150,8 +153,8 @@ fn run(
     (world, outcome)
 }
 
-fn directory(scenario: &Scenario, profile: Profile, tempo: u8) -> MemoryDirectory {
-    let directory = MemoryDirectory::on_disk(profile, BLOCK_BYTES);
+fn directory(scenario: &Scenario, (profile, block_bytes): (Profile, u64), tempo: u8) -> MemoryDirectory {
+    let directory = MemoryDirectory::on_disk(profile, block_bytes);
     if let Some(bytes) = scenario.before {
         directory.put_file(NAME, bytes);
     }
@@ -207,7 +210,8 @@ pub fn cases(scenario: &Scenario, factor: usize) -> Vec<Case> {
                 for half in [false, true].into_iter().take(1 + usize::from(is(at - 1, &["Write"]))) {
                     let fuse = Fuse { at, half };
                     let mut case = |deaths: Vec<Death>, draw: &mut Draw| {
-                        cases.push(Case { profile: draw.profile(), tempo, history, deaths });
+                        let (profile, block_bytes) = draw.disk();
+                        cases.push(Case { profile, block_bytes, tempo, history, deaths });
                     };
                     if runs.len() <= 2 {
                         case(vec![Death { fuse, power: None }], &mut draw);
@@ -243,8 +247,8 @@ pub fn cases_behind(scenario: &Scenario, history: usize, is_first: impl Fn(usize
                     let first = Death { fuse: Fuse { at, half: false }, power: None };
                     let second =
                         Death { fuse: Fuse { at: second, half: draw.below(2) == 0 }, power: Some(draw.next()) };
-                    let profile = if seed == 0 { Profile::Ext4 } else { Profile::Posix };
-                    cases.push(Case { profile, tempo, history, deaths: vec![first, second] });
+                    let (profile, block_bytes) = if seed == 0 { draw.disk() } else { (Profile::Posix, BLOCK_BYTES[1]) };
+                    cases.push(Case { profile, block_bytes, tempo, history, deaths: vec![first, second] });
                 }
             }
         }
@@ -261,7 +265,8 @@ pub fn cases_after_power(scenario: &Scenario, history: usize) -> Vec<Case> {
         for second in 8..40 {
             let first = Death { fuse: Fuse { at, half: false }, power: Some(draw.next()) };
             let second = Death { fuse: Fuse { at: second, half: false }, power: None };
-            cases.push(Case { profile: draw.profile(), tempo: 0, history, deaths: vec![first, second] });
+            let (profile, block_bytes) = draw.disk();
+            cases.push(Case { profile, block_bytes, tempo: 0, history, deaths: vec![first, second] });
         }
     }
     cases
@@ -283,8 +288,9 @@ impl Draw {
         usize::try_from(self.next() >> 32).unwrap_or(0) % bound.max(1)
     }
 
-    fn profile(&mut self) -> Profile {
-        if self.below(2) == 0 { Profile::Posix } else { Profile::Ext4 }
+    fn disk(&mut self) -> (Profile, u64) {
+        let profile = [Profile::Posix, Profile::Ext4][self.below(2)];
+        (profile, BLOCK_BYTES[self.below(2)])
     }
 
     fn power(&mut self) -> Option<u64> {

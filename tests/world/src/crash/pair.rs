@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dlmanager_core::{Config, DownloadId, Durability, Notice, Outcome, Request};
-use dlmanager_fs_memory::{MemoryDirectory, Profile};
+use dlmanager_fs_memory::MemoryDirectory;
 
 use super::oracle::{Left, Oracle};
 use super::scenario::Scenario;
@@ -37,11 +37,11 @@ pub fn crash_beside(seed: u64, death: Option<usize>, report: &mut Report) -> Res
     let versions: &[&[&[u64]]] = if draw.below(2) == 0 { &[&[&[1], &[1]]] } else { &[&[&[1], &[2]]] };
     let scenario = Scenario { config, locks_work, histories: versions, ..Scenario::default() };
     let tempo = u8::try_from(draw.below(usize::from(TEMPOS))).unwrap_or(0);
-    let profile = [Profile::Posix, Profile::Ext4][draw.below(2)];
+    let disk = draw.disk();
     let later = Duration::from_millis(draw.below(120) as u64);
     let power = (death.is_some() && draw.below(3) == 0).then(|| draw.next());
 
-    let shared = directory(&scenario, profile, tempo);
+    let shared = directory(&scenario, disk, tempo);
     let served = versions[0].iter().flat_map(|run| run.iter().copied()).collect::<BTreeSet<u64>>();
     let mut oracle =
         Oracle { scenario: &scenario, served, complete: false, was_lost: false, flush_is_forgotten: false };
