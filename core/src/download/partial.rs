@@ -592,7 +592,9 @@ impl Download {
         };
         let is_interrupted = matches!(then, Then::Finish(Outcome::Canceled));
         let may_hold_bytes = partial.disk_length > 0 || (is_interrupted && partial.opening == Opening::Unknown);
-        if partial.is_untouched && is_given_up && cx.config.resume == Resume::AcrossRuns && may_hold_bytes {
+        let is_shared = partial.record_path.is_some();
+        if partial.is_untouched && is_given_up && cx.config.resume == Resume::AcrossRuns && is_shared && may_hold_bytes
+        {
             return Fate::Keep;
         }
         if partial.is_published || !partial.is_ours() || partial.opening != Opening::Open {

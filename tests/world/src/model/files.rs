@@ -351,6 +351,12 @@ impl Model {
             // Something before it failed: the lock, or the removal of its record.
             self.litter.extend(items.iter().map(|item| item.path.to_string()));
         }
+        if let (Subject::Open { path, .. }, Some(Reason::Aborted)) = (subject, result.reason())
+            && is_shared(path)
+        {
+            // It may hold what an earlier run left, so who is interrupted leaves it.
+            self.litter.insert(path.clone());
+        }
         if let (Subject::Lock(path), Some(reason)) = (subject, result.reason())
             && reason != Reason::Fault(FaultKind::Skipped)
         {
