@@ -518,7 +518,8 @@ impl Download {
     /// The unfinished file is ours. What does an earlier run's hold?
     fn claimed(&mut self, cx: &mut Context<'_>) -> State {
         let Some(partial) = self.partial.as_deref() else { return self.begin_claim(cx) };
-        let is_left = partial.disk_length > 0 && partial.record != RecordState::Absent;
+        // What was found wrong, and could not be removed, is not gone on with.
+        let is_left = partial.disk_length > 0 && partial.record != RecordState::Absent && !self.mismatched;
         if is_left && partial.is_untouched && cx.config.resume == crate::Resume::AcrossRuns {
             self.read_record(cx);
             return State::Checking(Checking::Reading(None));
