@@ -55,7 +55,7 @@ pub struct DownloadInfo<'a> {
     pub id: DownloadId,
     /// The URL that it was admitted with, without user info.
     pub url: &'a Url,
-    /// The name of its file; until the server has given one ([`Notice::Named`]), what it may be.
+    /// The name of its file; until the server has given one ([`Notice::Named`](crate::Notice::Named)), what it may be.
     pub name: &'a FileName,
     /// Where it is in its life.
     pub phase: Phase,
