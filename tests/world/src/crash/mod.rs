@@ -29,6 +29,8 @@ const BLOCK_BYTES: [u64; 2] = [16, 96];
 const STRANGERS: &str = ".dlmanager/00000000000000000000000000000000.0000000000000000.part";
 /// Where the file is.
 pub(crate) const URL: &str = "http://origin.example/file";
+/// Where another file is that is to have the same name.
+pub(crate) const OTHER_URL: &str = "http://mirror.example/file";
 /// Its name.
 pub(crate) const NAME: &str = "file";
 
@@ -136,7 +138,7 @@ fn run(
     let mut world = World::within(directory.clone(), scenario.config.clone(), number as u64 + 1);
     world.dies_at(fuse);
     scenario.serve(&mut world.net, history, number);
-    let request = Request::new(URL).expect("a URL");
+    let request = Request::new(scenario.url(history, number)).expect("a URL");
     let id = world.admit((scenario.request)(request)).id();
     if let Some(span) = scenario.cancel_after.filter(|_| number == 0) {
         world.run_for(span);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use dlmanager_core::{DownloadError, Durability, Outcome, Record, Resume, WORK_FOLDER};
 use dlmanager_fs_memory::MemoryDirectory;
 
-use super::scenario::{Ends, Scenario, date, etag};
-use super::{NAME, STRANGERS, URL};
+use super::scenario::{Ends, Scenario};
+use super::{NAME, STRANGERS};
 use crate::report::Report;
 use crate::world::World;
 
@@ -28,6 +28,8 @@ pub(super) struct Oracle<'a> {
 pub(super) struct Left {
     /// Something has the final name.
     pub(super) stands: bool,
+    /// It was the power that failed.
+    power: bool,
     /// The version that the record says the unfinished file is of.
     version: Option<u64>,
     /// How many of its bytes need not be fetched again.
@@ -89,7 +91,7 @@ impl Oracle<'_> {
         {
             return Err("it was reported complete, and is not there".to_owned());
         }
-        let mut left = Left { stands: directory.read(NAME).is_some(), ..Left::default() };
+        let mut left = Left { stands: directory.read(NAME).is_some(), power, ..Left::default() };
         let shared = |ending: &str| {
             let is_it = |path: &String| path.ends_with(ending) && path.matches('.').count() == 2;
             directory.list().into_keys().find(is_it).and_then(|path| directory.read(&path))
@@ -120,12 +122,11 @@ impl Oracle<'_> {
         directory: &MemoryDirectory,
         left: &mut Left,
     ) -> Result<(), String> {
-        let of = |version: &&u64| [etag(**version), date(**version)].contains(&record.validator.as_str().to_owned());
-        let Some(version) = self.served.iter().find(of).copied() else {
+        let Some(version) = self.scenario.recorded(record).filter(|version| self.served.contains(version)) else {
             return Err(format!("a record of a version that the server has not shown: {record:?}"));
         };
         let whole = self.scenario.bytes(version);
-        if *record.url != *URL || record.total.is_some_and(|total| total != whole.len() as u64) {
+        if record.total.is_some_and(|total| total != whole.len() as u64) {
             return Err(format!("a record that is wrong: {record:?}"));
         }
         left.version = Some(version);
@@ -195,8 +196,11 @@ impl Oracle<'_> {
     /// Only the file is there, and what nobody else may remove.
     fn check_nothing_left(&self, directory: &MemoryDirectory, left: &Left) -> Result<(), String> {
         let is_alone = |path: &str| path.matches('.').count() == 3 && path != STRANGERS;
-        // The file got its name and the removal of its record was lost: nobody looks for it until the name is free again.
-        let is_orphan = |path: &str| left.stands && left.length.is_none() && path.ends_with(".rec");
+        // The file got its name, and the removal of its record was lost, or that of an older folder with all that was in it.
+        // Nobody looks for that until the name is free again.
+        let is_orphan = |path: &str| {
+            left.stands && left.power && (path.ends_with(".rec") || (path.ends_with(".part") && left.version.is_none()))
+        };
         let is_allowed =
             |path: &str| (!self.scenario.locks_work && is_alone(path)) || path == STRANGERS || is_orphan(path);
         let paths: Vec<String> = directory.list().into_keys().filter(|path| path != NAME).collect();

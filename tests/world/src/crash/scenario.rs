@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dlmanager_core::{Config, Durability, Request};
+use dlmanager_core::{Config, Durability, Record, Request};
 use dlmanager_fs_memory::MemoryDirectory;
 use dlmanager_scripted::{Reply, Resource, ScriptedTransport, SeenRequest, content};
 use http::header::{DATE, ETAG, LAST_MODIFIED};
 
-use super::URL;
+use super::{OTHER_URL, URL};
 
 /// A download, with all that is the same in each of its runs.
 #[derive(Debug, Clone)]
@@ -71,6 +71,8 @@ pub enum Validated {
     Date,
     /// A `Last-Modified` of the moment.
     YoungDate,
+    /// The same strong ETag, each version from a URL of its own.
+    ByUrl,
     /// Nothing.
     Not,
 }
@@ -126,6 +128,25 @@ impl Scenario {
         versions.iter().copied().take(requests)
     }
 
+    /// Where a run asks.
+    pub(super) fn url(&self, history: usize, number: usize) -> &'static str {
+        let is_other = self.validated == Validated::ByUrl && self.versions(history, number)[0] != 1;
+        if is_other { OTHER_URL } else { URL }
+    }
+
+    /// The version that a record tells of, where there is one.
+    pub(super) fn recorded(&self, record: &Record) -> Option<u64> {
+        if self.validated == Validated::ByUrl {
+            return [(URL, 1), (OTHER_URL, 2)]
+                .into_iter()
+                .find(|(url, _)| *url == &*record.url)
+                .map(|(_, version)| version);
+        }
+        let is_it =
+            |version: &u64| [etag(*version), date(*version)].iter().any(|own| *own == record.validator.as_str());
+        (1..=3).find(is_it).filter(|_| *record.url == *URL)
+    }
+
     /// Whether a name that is given to a file in time survives.
     pub(super) fn is_durable(&self) -> bool {
         self.config.durability != Durability::None
@@ -135,6 +156,7 @@ impl Scenario {
         let file = Resource::new(self.bytes(version)).header(DATE, "Thu, 01 Jan 2026 00:00:00 GMT");
         match self.validated {
             Validated::Etag => file.header(ETAG, &etag(version)),
+            Validated::ByUrl => file.header(ETAG, &etag(0)),
             Validated::WeakEtag => file.header(ETAG, &format!("W/{}", etag(version))),
             Validated::Date => file.header(LAST_MODIFIED, &date(version)),
             Validated::YoungDate => file.header(LAST_MODIFIED, "Thu, 01 Jan 2026 00:00:00 GMT"),
@@ -147,7 +169,7 @@ impl Scenario {
         let versions = self.versions(history, number);
         let server = self.server;
         let files: Vec<Resource> = versions.iter().map(|version| self.resource(*version)).collect();
-        net.serve(URL, move |request, earlier| {
+        net.serve(self.url(history, number), move |request, earlier| {
             let file = files.get(earlier).or(files.last()).expect("a version");
             server(file, request, Nth { run: number, earlier }).pieces(10, Duration::from_millis(3))
         });
@@ -155,11 +177,11 @@ impl Scenario {
 }
 
 /// The strong ETag of a version.
-pub(super) fn etag(version: u64) -> String {
+fn etag(version: u64) -> String {
     format!("\"v{version}\"")
 }
 
 /// The date of a version.
-pub(super) fn date(version: u64) -> String {
+fn date(version: u64) -> String {
     format!("Mon, {version:02} Jan 2024 00:00:00 GMT")
 }

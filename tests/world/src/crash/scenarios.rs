@@ -189,6 +189,12 @@ pub fn scenarios() -> Vec<Scenario> {
             validated: Validated::Date,
             ..plain()
         },
+        Scenario {
+            name: "another URL with the same name and the same ETag",
+            validated: Validated::ByUrl,
+            histories: &[CHANGED, BACK_AGAIN],
+            ..plain()
+        },
         Scenario { name: "a date", validated: Validated::Date, server: cut_first, histories: ALL, ..plain() },
         Scenario {
             name: "a weak ETag",
