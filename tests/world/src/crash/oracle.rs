@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use dlmanager_core::{DownloadError, Durability, Outcome, Record, Resume, WORK_FOLDER};
 use dlmanager_fs_memory::MemoryDirectory;
+use http::header::{IF_RANGE, RANGE};
 
-use super::scenario::{Ends, Scenario};
+use super::scenario::{Ends, Scenario, Validated};
 use super::{NAME, STRANGERS};
 use crate::report::Report;
 use crate::world::World;
@@ -150,6 +151,20 @@ impl Oracle<'_> {
         }
     }
 
+    /// Checks that a program that went on with what was left has noted that it did: else a death of the program alone would
+    /// cost all that came since.
+    pub(super) fn check_boot(&self, world: &World, directory: &MemoryDirectory) -> Result<(), String> {
+        let writes = world.executed().iter().filter(|word| **word == "Write").count();
+        let record = directory.list().into_keys().find(|path| path.ends_with(".rec"));
+        let record = record.and_then(|path| Record::decode(&directory.read(&path)?).ok());
+        match record {
+            Some(record) if writes > 2 && record.boot != directory.boot() => {
+                Err(format!("{writes} writes, and a record of an earlier start of the machine: {record:?}"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Checks how the last run has ended.
     pub(super) fn check_end(
         &self,
@@ -178,9 +193,12 @@ impl Oracle<'_> {
         if world.net.requests().is_empty() && !left.stands {
             report.reached("ended without a request");
         }
-        let ranged = world.net.requests().iter().filter(|request| request.headers.contains_key(http::header::RANGE));
-        if ranged.count() > 0 {
+        if let Some(first) = world.net.requests().iter().find(|request| request.headers.contains_key(RANGE)) {
             report.reached("asked for the rest");
+            let is_strong = matches!(self.scenario.validated, Validated::Etag | Validated::Date | Validated::ByUrl);
+            if is_strong && !first.headers.contains_key(IF_RANGE) {
+                return Err(format!("asks for the rest of whatever is there: {first:?}"));
+            }
         }
         let same = left.version.filter(|kept| versions.iter().all(|version| version == kept));
         if let Some(version) = same.filter(|_| self.scenario.is_honest && !left.stands) {

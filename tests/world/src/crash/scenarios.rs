@@ -139,7 +139,6 @@ pub fn scenarios() -> Vec<Scenario> {
                 }
                 cut_first(file, request, nth)
             },
-            is_honest: false,
             histories: &[SAME, CHANGED, BACK_AGAIN, &[&[1], &[1, 2, 1]]],
             ..plain()
         },
