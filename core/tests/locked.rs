@@ -104,3 +104,40 @@ fn what_the_file_held_before_its_lock_was_ours_does_not_matter() {
     // Its holder removed what it held.
     assert_eq!(asked(500, 0), (vec!["delete".to_owned(), "truncate to 0".to_owned()], None));
 }
+
+#[test]
+fn a_record_whose_removal_is_not_flushed_when_it_is_canceled_is_flushed_before_its_file_goes() {
+    let mut manager = Manager::new(Config::default(), 1);
+    let Ok(admission) = manager.download(Instant::ZERO, Request::new(URL).unwrap()) else { panic!() };
+    let mut asked = Vec::new();
+    let mut is_canceled = false;
+    loop {
+        match manager.poll() {
+            Output::Action(Action::File(action)) => {
+                let completion = match action.op {
+                    // A record that another run left may say anything, and this one is of no use.
+                    FileOp::Read { ticket, .. } => ticket.done(Ok(Bytes::from_static(b"broken"))),
+                    FileOp::SyncDir { ticket, .. } if !is_canceled => {
+                        is_canceled = true;
+                        manager.cancel(Instant::ZERO, admission.id()).unwrap();
+                        Completion::aborted(ticket.id())
+                    }
+                    FileOp::SyncDir { ticket, .. } => {
+                        asked.push("flush".to_owned());
+                        ticket.done(Ok(()))
+                    }
+                    FileOp::Truncate { ticket, .. } => ticket.done(Err(FaultKind::Skipped.into())),
+                    FileOp::Unlock { ticket, .. } => ticket.done(Ok(())),
+                    op => answer(op, 500, 500, &mut asked),
+                };
+                manager.handle(Instant::ZERO, Event::Completed(completion));
+                manager.check_invariants();
+            }
+            Output::Notice(Notice::Finished { outcome, .. }) => break assert_eq!(outcome, Outcome::Canceled),
+            Output::Action(Action::Abort(_)) | Output::Notice(_) => {}
+            output => panic!("{output:?}"),
+        }
+    }
+    assert!(is_canceled);
+    assert_eq!(asked, ["delete", "flush", "delete"], "the record, for good, then the file");
+}

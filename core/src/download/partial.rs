@@ -169,10 +169,12 @@ impl Partial {
         self.hashing.algorithms.is_empty() || (self.hashing.digests.is_some() && self.hashing.hashed == length)
     }
 
-    /// Whether its record, once it is removed, would be there again after a loss of power, and be believed. One that another
-    /// run left may say anything.
+    /// Whether its record, removed or about to be, would be there again after a loss of power, and be believed. One that
+    /// another run left may say anything.
     pub(super) fn may_come_back(&self) -> bool {
-        self.record == RecordState::Unknown || (self.record == RecordState::Valid && self.checkpoint.durable > 0)
+        self.is_removal_unflushed
+            || self.record == RecordState::Unknown
+            || (self.record == RecordState::Valid && self.checkpoint.durable > 0)
     }
 
     pub(super) const fn is_noting(&self) -> bool {
