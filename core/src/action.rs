@@ -649,6 +649,31 @@ impl FileOp {
         each_file_op!(self, ticket => ticket.id())
     }
 
+    /// The open file or the running scan that it is about; that of `Open` is yet to be.
+    pub const fn file(&self) -> Option<FileId> {
+        match self {
+            Self::Scan { scan: file, .. }
+            | Self::Open { file, .. }
+            | Self::Read { file, .. }
+            | Self::Write { file, .. }
+            | Self::Truncate { file, .. }
+            | Self::SetTimes { file, .. }
+            | Self::Hash { file, .. }
+            | Self::Sync { file, .. }
+            | Self::Finish { file, .. }
+            | Self::Lock { file, .. }
+            | Self::Unlock { file, .. }
+            | Self::Close { file, .. } => Some(*file),
+            Self::Probe { .. }
+            | Self::MakeDir { .. }
+            | Self::Stat { .. }
+            | Self::Rename { .. }
+            | Self::SyncDir { .. }
+            | Self::Delete { .. }
+            | Self::Touch { .. } => None,
+        }
+    }
+
     /// Whether this releases something, and so is done whatever failed before it.
     pub const fn is_closer(&self) -> bool {
         matches!(self, Self::Unlock { .. } | Self::Close { .. })

@@ -188,16 +188,7 @@ impl Files {
     fn is_slow(&mut self, op: &FileOp) -> bool {
         match op {
             FileOp::Close { file, .. } => self.slow.remove(file),
-            FileOp::Read { file, .. }
-            | FileOp::Write { file, .. }
-            | FileOp::Truncate { file, .. }
-            | FileOp::SetTimes { file, .. }
-            | FileOp::Hash { file, .. }
-            | FileOp::Sync { file, .. }
-            | FileOp::Finish { file, .. }
-            | FileOp::Lock { file, .. }
-            | FileOp::Unlock { file, .. } => self.slow.contains(file),
-            _ => false,
+            op => op.file().is_some_and(|file| self.slow.contains(&file)),
         }
     }
 }

@@ -204,20 +204,10 @@ impl MemoryDirectory {
             | FileOp::Touch { path, .. }
             | FileOp::Rename { from: path, .. } => Some(path.clone()),
             FileOp::Delete { items, .. } => items.first().map(|item| item.path.clone()),
-            FileOp::Read { file, .. }
-            | FileOp::Write { file, .. }
-            | FileOp::Truncate { file, .. }
-            | FileOp::SetTimes { file, .. }
-            | FileOp::Hash { file, .. }
-            | FileOp::Sync { file, .. }
-            | FileOp::Finish { file, .. }
-            | FileOp::Lock { file, .. }
-            | FileOp::Unlock { file, .. }
-            | FileOp::Close { file, .. } => match self.tree().handles.get(&self.id(*file)) {
+            op => match self.tree().handles.get(&self.id(op.file()?)) {
                 Some(Handle::File(open)) => Some(open.path.clone()),
                 Some(Handle::Scan { .. }) | None => None,
             },
-            FileOp::Scan { .. } => None,
         }
     }
 
