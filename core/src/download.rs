@@ -137,7 +137,8 @@ pub(crate) struct Download {
     /// Where the next request goes.
     hop: Target,
     redirects: u32,
-    redirect_status: u16,
+    /// The status of the last reply that led to another request.
+    followed_status: u16,
     requests: u32,
     attempts: Attempts,
     whole_deadline: Option<Instant>,
@@ -364,9 +365,7 @@ impl Download {
                     return State::Checking(Checking::Reading(record));
                 }
                 match record {
-                    Some(Ok(record)) => {
-                        self.adopt(&record, cx);
-                    }
+                    Some(Ok(record)) => self.adopt(&record, cx),
                     Some(Err(fault)) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::WrongType) => {}
                     // That it cannot be read now does not make it wrong.
                     Some(Err(fault)) => return self.fail(DownloadError::File { step: FileStep::Look, fault }, cx),
@@ -571,7 +570,7 @@ impl Download {
         let requests_max = cx.config.requests_max;
         if self.requests >= requests_max.max(1) {
             // Only what follows a reply comes here: other attempts end before they wait for another.
-            let cause = Box::new(match self.redirect_status {
+            let cause = Box::new(match self.followed_status {
                 status @ 300..=399 => DownloadError::Status { status },
                 _ => DownloadError::BadReply("it does not go on where the file ends".into()),
             });
@@ -627,12 +626,12 @@ impl Download {
                 Err(error) => self.fail(error, cx),
             },
             Resumed::StartOver => {
-                self.redirect_status = head.status.as_u16();
+                self.followed_status = head.status.as_u16();
                 self.forget_bytes();
                 self.drain(Then::Follow { rewinds: true }, cx)
             }
             Resumed::AskWithoutIfRange => {
-                self.redirect_status = head.status.as_u16();
+                self.followed_status = head.status.as_u16();
                 self.if_range = false;
                 self.drain(Then::Follow { rewinds: false }, cx)
             }
@@ -643,7 +642,7 @@ impl Download {
                     self.rewinding(Box::new(announced), &Step::Granted, cx)
                 }
                 Ok(Verdict::Follow { target, body_length }) => {
-                    self.redirect_status = head.status.as_u16();
+                    self.followed_status = head.status.as_u16();
                     self.redirect(target, body_length, cx)
                 }
                 Err(error) => self.fail(error, cx),
@@ -893,7 +892,7 @@ impl Download {
         }
         if let Some(path) = record {
             let items = alloc::vec![DeleteItem { path: path.clone(), expect: Expect::File }];
-            self.file_op(cx, |ticket| FileOp::Delete { ticket, items });
+            self.file_op_for(Role::Rewind, cx, |ticket| FileOp::Delete { ticket, items });
             // Else it could come back beside the next unfinished file of that name.
             if may_come_back {
                 self.file_op_for(Role::Rewind, cx, |ticket| FileOp::SyncDir { ticket, path });

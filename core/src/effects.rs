@@ -39,6 +39,8 @@ pub(crate) enum Owner {
 pub(crate) enum Role {
     /// The exchange, the unfinished file's bytes, and its way to its name.
     Main,
+    /// A file that has the name already is compared with its checksum.
+    Compare,
     /// The record that an earlier run left is read.
     Reading,
     /// The bytes that the unfinished file holds are taken back.

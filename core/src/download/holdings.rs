@@ -20,8 +20,8 @@ use crate::resume::{Asked, source_of};
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
-    ActionId, Algorithms, BodyId, Config, Digests, DownloadError, DownloadId, Durability, Fault, FileId, FileName,
-    FileOp, FileStep, Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
+    ActionId, Algorithms, BodyId, Config, DownloadError, DownloadId, Durability, Fault, FileId, FileName, FileOp,
+    FileStep, Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
 };
 
 /// A file that is used is stamped as accessed unless it was within this time.
@@ -76,7 +76,7 @@ impl Download {
             unanswered: 0,
             doomed: None,
             redirects: 0,
-            redirect_status: 0,
+            followed_status: 0,
             requests: 0,
             attempts: Attempts::default(),
             whole_deadline: None,
@@ -108,7 +108,17 @@ impl Download {
     pub(super) fn note(&mut self, role: Role, action: ActionId, reply: Reply, cx: &mut Context<'_>) -> Step {
         self.unanswered -= 1;
         match role {
-            Role::Main => self.note_main(action, reply, cx),
+            Role::Main => self.note_main(action, reply),
+            Role::Compare => {
+                if let Reply::Hash(result) = reply {
+                    if let (Ok(_), Some(compared)) = (&result, &mut self.compared) {
+                        compared.hashed = compared.next;
+                    }
+                    return Step::File(File::Hashed(result));
+                }
+                let Reply::Open(Err(fault)) = reply else { return Step::File(File::Done) };
+                Step::File(File::Faulted(FileStep::Hash, fault))
+            }
             Role::Reading => {
                 if let Reply::Read(result) = reply {
                     return Step::File(File::Record(result));
@@ -117,20 +127,18 @@ impl Download {
                 Step::File(File::Record(Err(fault)))
             }
             Role::Rewind => {
-                if let Reply::Delete(result) = reply {
+                let fault = if let Reply::Delete(result) = reply {
+                    let fault = result.as_ref().err().cloned();
                     self.record_deleted(result);
+                    fault
                 } else if let Reply::Truncate(result) = reply {
-                    self.truncated(result);
+                    self.truncated(result).err()
                 } else if let Reply::SyncDir(result) = reply {
-                    match result {
-                        Ok(()) => self.removal_flushed(),
-                        Err(fault) => {
-                            self.rewind_faulted(fault.clone());
-                            return Step::File(File::Faulted(FileStep::Rewind, fault));
-                        }
-                    }
-                }
-                Step::File(File::Done)
+                    self.removal_flushed(result).err()
+                } else {
+                    None
+                };
+                fault.map_or(Step::File(File::Done), |fault| Step::File(File::Faulted(FileStep::Rewind, fault)))
             }
             Role::Checkpoint => {
                 if let Reply::Sync(result) | Reply::SyncDir(result) = reply {
@@ -155,7 +163,7 @@ impl Download {
         }
     }
 
-    fn note_main(&mut self, action: ActionId, reply: Reply, cx: &mut Context<'_>) -> Step {
+    fn note_main(&mut self, action: ActionId, reply: Reply) -> Step {
         let done = |step, result: Result<(), Fault>| match result {
             Ok(()) => Step::File(File::Done),
             Err(fault) => Step::File(File::Faulted(step, fault)),
@@ -181,9 +189,6 @@ impl Download {
             }
             Reply::Stat(result) => Step::File(File::Looked(action, result)),
             Reply::Open(result) => {
-                if self.compared.is_some() {
-                    return done(FileStep::Hash, result.map(drop));
-                }
                 self.opened(&result);
                 done(FileStep::Create, result.map(drop))
             }
@@ -202,42 +207,25 @@ impl Download {
                         partial.length = transfer.gather.written_to();
                     }
                 }
-                let _ = cx;
                 done(FileStep::Write, result)
             }
-            Reply::Hash(result) => self.hashed(result),
+            Reply::Hash(result) => match self.partial.as_deref_mut().map(|partial| partial.hashing.done(result)) {
+                Some(result) => done(FileStep::Hash, result),
+                None => Step::File(File::Done),
+            },
             Reply::SetTimes(result) => done(FileStep::Write, result),
             Reply::Sync(result) => done(FileStep::Flush, result),
             Reply::Finish(result) => done(FileStep::Verify, result),
             Reply::Rename(result) => Step::File(File::Renamed(result)),
             Reply::SyncDir(result) => Step::File(File::DirectorySynced(result)),
             Reply::Touch(result) => Step::File(File::Touched(result)),
-            // Of the record of a file that is about to be published.
-            Reply::Delete(result) => {
-                self.record_dropped(&result);
-                done(FileStep::Verify, result.map(drop))
-            }
             Reply::Close(Ok(()) | Err(_))
             | Reply::Unlock(Ok(()) | Err(_))
             | Reply::Probe(_)
             | Reply::Scan(_)
             | Reply::Read(_)
+            | Reply::Delete(_)
             | Reply::Truncate(_) => Step::File(File::Done),
-        }
-    }
-
-    fn hashed(&mut self, result: Result<Digests, Fault>) -> Step {
-        if let Some(compared) = &mut self.compared {
-            if result.is_ok() {
-                compared.hashed = compared.next;
-            }
-            return Step::File(File::Hashed(result));
-        }
-        let asked = self.partial.as_deref_mut().filter(|partial| partial.hashing.asked);
-        let Some(partial) = asked else { return Step::File(File::Done) };
-        match partial.hashing.done(result) {
-            Ok(()) => Step::File(File::Done),
-            Err(fault) => Step::File(File::Faulted(FileStep::Hash, fault)),
         }
     }
 
@@ -352,7 +340,7 @@ impl Download {
         self.epoch += 1;
         let (file, path) = (cx.effects.file(), StorePath::from(&self.name));
         self.compared = Some(Compared { file, hashed: 0, next: 0 });
-        self.file_op(cx, |ticket| FileOp::Open { ticket, file, path, mode: OpenMode::Read });
+        self.file_op_for(Role::Compare, cx, |ticket| FileOp::Open { ticket, file, path, mode: OpenMode::Read });
         self.compare_on(length, cx);
     }
 
@@ -362,12 +350,12 @@ impl Download {
         let algorithms = Algorithms::NONE.with(checksum.algorithm());
         compared.next = length.min(compared.hashed.saturating_add(HASH_BYTES_MAX));
         let (file, from, to) = (compared.file, compared.hashed, compared.next);
-        self.file_op(cx, |ticket| FileOp::Hash { ticket, file, algorithms, from, to });
+        self.file_op_for(Role::Compare, cx, |ticket| FileOp::Hash { ticket, file, algorithms, from, to });
     }
 
     pub(super) fn close_compared(&mut self, cx: &mut Context<'_>) {
         if let Some(Compared { file, .. }) = self.compared.take() {
-            self.file_op(cx, |ticket| FileOp::Close { ticket, file });
+            self.file_op_for(Role::Compare, cx, |ticket| FileOp::Close { ticket, file });
         }
     }
 

@@ -54,7 +54,8 @@ pub(super) struct Partial {
     /// Where its last bytes came from, after redirects.
     pub(super) came_from: Option<Url>,
     pub(super) record: RecordState,
-    pub(super) rewind: Rewind,
+    /// Why its bytes could not be taken back.
+    rewind_fault: Option<Fault>,
     pub(super) checkpoint: Checkpoint,
     pub(super) hashing: Hashing,
 }
@@ -92,12 +93,6 @@ pub(super) enum RecordState {
     Valid,
     /// Something, be it of other bytes.
     Unknown,
-}
-
-/// How far the taking back of bytes is.
-#[derive(Debug, Default)]
-pub(super) struct Rewind {
-    failed: Option<Fault>,
 }
 
 /// What was noted of the file, and what is being noted.
@@ -259,7 +254,7 @@ impl Download {
             content_encoding: None,
             came_from: None,
             record: if is_shared { RecordState::Unknown } else { RecordState::Absent },
-            rewind: Rewind::default(),
+            rewind_fault: None,
             checkpoint: Checkpoint {
                 lane: None,
                 epoch: 0,
@@ -288,9 +283,7 @@ impl Download {
     }
 
     pub(super) fn opened(&mut self, result: &Result<Opened, Fault>) {
-        // Another one's answer, that of a file which was compared, may come late.
-        let asked = self.partial.as_deref_mut().filter(|partial| partial.opening == Opening::Asked);
-        let Some(partial) = asked else { return };
+        let Some(partial) = self.partial.as_deref_mut() else { return };
         match result {
             Ok(opened) => {
                 partial.opening = Opening::Open;
@@ -345,12 +338,12 @@ impl Download {
         self.epoch += 1;
     }
 
-    /// Takes over what the record describes, as far as it can be trusted. Whether anything is.
-    pub(super) fn adopt(&mut self, record: &[u8], cx: &Context<'_>) -> bool {
-        let Some(partial) = self.partial.as_deref_mut() else { return false };
-        let Ok(record) = Record::decode(record) else { return false };
+    /// Takes over what the record describes, as far as it can be trusted.
+    pub(super) fn adopt(&mut self, record: &[u8], cx: &Context<'_>) {
+        let Some(partial) = self.partial.as_deref_mut() else { return };
+        let Ok(record) = Record::decode(record) else { return };
         let url = self.request.target.url.as_str();
-        let Some(length) = crate::resume::kept(&record, url, cx.boot, partial.disk_length) else { return false };
+        let Some(length) = crate::resume::kept(&record, url, cx.boot, partial.disk_length) else { return };
         partial.length = length;
         partial.record = RecordState::Valid;
         partial.checkpoint.durable = record.durable;
@@ -363,7 +356,6 @@ impl Download {
         partial.known = Known { identity, total: record.total, source };
         // What is there already is no progress of this run.
         self.attempts.begin_at(length);
-        true
     }
 
     // Taking back.
@@ -373,8 +365,7 @@ impl Download {
     pub(super) fn rewind(&mut self, cx: &mut Context<'_>) -> Rewound {
         let Some(partial) = self.partial.as_deref_mut() else { return Rewound::Done };
         partial.is_untouched = false;
-        let failed = partial.rewind.failed.take();
-        if let Some(fault) = failed {
+        if let Some(fault) = partial.rewind_fault.take() {
             return Rewound::Failed(DownloadError::File { step: FileStep::Rewind, fault });
         }
         if self.unanswered > 0 {
@@ -415,38 +406,29 @@ impl Download {
         let Some(partial) = self.partial.as_deref_mut() else { return };
         match gone(result) {
             Ok(was_there) => partial.record_is_gone(was_there),
-            Err(fault) => partial.rewind.failed = Some(fault),
-        }
-    }
-
-    /// The same while it is being published: one that stays is recognised as what it is.
-    pub(super) fn record_dropped(&mut self, result: &Result<Vec<Deleted>, Fault>) {
-        if let (Some(partial), Ok(was_there)) = (self.partial.as_deref_mut(), gone(result.clone())) {
-            partial.record_is_gone(was_there);
+            Err(fault) => partial.rewind_fault = Some(fault),
         }
     }
 
     /// The names in the work folder were flushed.
-    pub(super) fn removal_flushed(&mut self) {
-        if let Some(partial) = self.partial.as_deref_mut() {
-            partial.is_removal_unflushed = false;
-        }
+    pub(super) fn removal_flushed(&mut self, result: Result<(), Fault>) -> Result<(), Fault> {
+        self.rewound(result, |partial| partial.is_removal_unflushed = false)
     }
 
-    pub(super) fn truncated(&mut self, result: Result<(), Fault>) {
-        let Some(partial) = self.partial.as_deref_mut() else { return };
-        match result {
-            Ok(()) => partial.disk_length = partial.length,
-            Err(fault) => {
-                partial.rewind.failed.get_or_insert(fault);
+    pub(super) fn truncated(&mut self, result: Result<(), Fault>) -> Result<(), Fault> {
+        self.rewound(result, |partial| partial.disk_length = partial.length)
+    }
+
+    fn rewound(&mut self, result: Result<(), Fault>, note: impl FnOnce(&mut Partial)) -> Result<(), Fault> {
+        if let Some(partial) = self.partial.as_deref_mut() {
+            match &result {
+                Ok(()) => note(partial),
+                Err(fault) => {
+                    partial.rewind_fault.get_or_insert_with(|| fault.clone());
+                }
             }
         }
-    }
-
-    pub(super) fn rewind_faulted(&mut self, fault: Fault) {
-        if let Some(partial) = self.partial.as_deref_mut() {
-            partial.rewind.failed.get_or_insert(fault);
-        }
+        result
     }
 
     // Noting down.
@@ -565,7 +547,8 @@ impl Download {
             return;
         }
         let due = length.saturating_sub(hashing.hashed);
-        if if ends { due == 0 && hashing.digests.is_some() } else { due < HASH_BYTES_MIN } {
+        let is_enough = if ends { due > 0 || hashing.digests.is_none() } else { due >= HASH_BYTES_MIN };
+        if !is_enough {
             return;
         }
         let (algorithms, from) = (hashing.algorithms, hashing.hashed);
@@ -573,7 +556,7 @@ impl Download {
         hashing.asked = true;
         hashing.next = to;
         let lane = *hashing.lane.get_or_insert_with(|| cx.effects.lane());
-        // Nothing else is in this lane: each has an epoch of its own, as a failure ends the hashing.
+        // Nothing else is in this lane, and a failure ends the hashing.
         self.file_op_in((lane, 0), Role::Main, cx, |ticket| FileOp::Hash { ticket, file, algorithms, from, to });
     }
 
