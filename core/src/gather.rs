@@ -144,3 +144,47 @@ impl Batch {
         self.data.iter().map(|piece| piece.len() as u64).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_transport_says_of_pinned_memory_all_of_it_is_given_back() {
+        let action = |serial| ActionId { serial, slot: 0 };
+        for pinned in [0, 1 << 20, usize::MAX - 1, usize::MAX] {
+            let mut gather = Gather::default();
+            for serial in 1..=300 {
+                let data = Bytes::from_static(b"ab");
+                // The first is held as it should be.
+                let pinned = if serial == 1 { 40_000 } else { pinned };
+                gather.push(Instant::ZERO, Chunk { data, pinned, last: false });
+                let batch = gather.take();
+                gather.writing(action(serial), batch.offset, batch.pinned());
+            }
+            assert!(gather.held() >= 40_000);
+            for serial in 1..=300 {
+                gather.written(action(serial), Some(Vec::new()));
+            }
+            assert_eq!((gather.held(), gather.written_to()), (0, 600), "{pinned}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_ends_where_a_write_is_unanswered_or_failed() {
+        let action = |serial| ActionId { serial, slot: 0 };
+        let mut gather = Gather::from(100);
+        for serial in 1..=3 {
+            gather.push(Instant::ZERO, Chunk { data: Bytes::from_static(b"ab"), pinned: 2, last: false });
+            let batch = gather.take();
+            gather.writing(action(serial), batch.offset, batch.pinned());
+        }
+        assert_eq!((gather.written_to(), gather.coming_to()), (100, Some(106)));
+        gather.written(action(3), Some(Vec::new()));
+        assert_eq!(gather.written_to(), 100, "the answers may come in any order");
+        gather.written(action(1), Some(Vec::new()));
+        assert_eq!(gather.written_to(), 102);
+        gather.written(action(2), None);
+        assert_eq!((gather.written_to(), gather.coming_to()), (102, None));
+    }
+}

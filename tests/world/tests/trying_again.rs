@@ -6,6 +6,7 @@ use dlmanager_core::{Config, DownloadError, FaultKind, Instant, Notice, TimeoutK
 use dlmanager_scripted::{Reply, content};
 use dlmanager_world::World;
 use http::StatusCode;
+use http::header::RETRY_AFTER;
 
 const URL: &str = "http://h.example/file";
 const SECOND: Duration = Duration::from_secs(1);
@@ -218,4 +219,27 @@ fn the_stall_of_a_driver_is_not_the_stall_of_a_server() {
     world.stop_driving(SECOND * 600);
     world.run();
     world.assert_complete(id, "file", &content(1, 100_000));
+}
+
+#[test]
+fn a_wait_that_a_server_asks_for_is_kept_by_all_of_its_origin_and_nobody_comes_at_its_very_end() {
+    let mut world = World::new(Config { per_host: 1, ..Config::default() });
+    let refused = Reply::status(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, "60");
+    world.net.script(URL, [refused, whole()]);
+    world.net.otherwise(whole());
+    let ids =
+        [URL, "http://h.example/a", "http://h.example/b", "http://other.example/c"].map(|url| world.download(url));
+    world.run();
+    for (id, name) in ids.into_iter().zip(["file", "a", "b", "c"]) {
+        world.assert_complete(id, name, &content(1, 100_000));
+    }
+    let mut at: Vec<(String, Duration)> =
+        world.net.requests().iter().map(|seen| (seen.uri.to_string(), seen.at.since(Instant::ZERO))).collect();
+    let waited: Vec<_> = at.split_off(1).into_iter().filter(|(uri, _)| uri.contains("//h.")).collect();
+    assert_eq!(waited.len(), 3);
+    for (uri, at) in &waited {
+        assert!(*at > 60 * SECOND && *at <= 66 * SECOND, "{uri} at {at:?}");
+    }
+    let other = world.net.requests().iter().find(|seen| seen.uri.host() == Some("other.example")).unwrap();
+    assert_eq!(other.at, Instant::ZERO, "another origin waits for nothing");
 }
