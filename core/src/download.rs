@@ -569,8 +569,10 @@ impl Download {
     fn connect(&mut self, cx: &mut Context<'_>) -> State {
         let requests_max = cx.config.requests_max;
         if self.requests >= requests_max.max(1) {
-            // Only what follows a reply comes here: other attempts end before they wait for another.
+            // Only what follows a reply, or a file that took the name for a moment, comes here: other attempts end before they
+            // wait for another.
             let cause = Box::new(match self.followed_status {
+                0 => DownloadError::Publish { fault: Fault::new(FaultKind::Exists), published: Published::No },
                 status @ 300..=399 => DownloadError::Status { status },
                 _ => DownloadError::BadReply("it does not go on where the file ends".into()),
             });
@@ -937,6 +939,7 @@ impl Download {
             Round::Taken => match publishing.there.take() {
                 // It is looked at as if it had been there from the first, so that it is held to the checksum, too.
                 Some(Ok(Some(stat))) if stat.kind == FileKind::Regular && self.request.checksum.is_some() => {
+                    self.followed_status = 0;
                     self.drain(Then::Wait { until: cx.now }, cx)
                 }
                 Some(Ok(Some(stat))) if stat.kind == FileKind::Regular => {

@@ -53,8 +53,10 @@
 //!    type; where one is lost, to a panic say, [`Completion::aborted`] stands in.
 //! 2. Actions of one [`Lane`] run in the order in which they were polled. There is no order between lanes.
 //! 3. When a file action fails, those behind it in the same lane and epoch are not tried but answered with
-//!    [`FaultKind::Skipped`], [closers](FileOp::is_closer) excepted. The failure is forgotten once its completion was
-//!    handed in and nothing polled earlier remains. `DropBody` overtakes its lane.
+//!    [`FaultKind::Skipped`], [closers](FileOp::is_closer) excepted. That holds for all that was polled before its
+//!    completion was handed in, and for what comes up to the next [`Output::Wait`], as the core may have queued that before
+//!    it knew. Later the failure can be forgotten: the core does not go on in an epoch of which it knows that something
+//!    failed there. `DropBody` overtakes its lane.
 //! 4. No file action is answered before its system call has ended, aborted or not.
 //! 5. After the completions of a turn, one [`Event::Tick`]: timers fire in it alone.
 //!

@@ -331,6 +331,7 @@ impl Download {
         self.epoch += 1;
         let path = StorePath::from(&self.name);
         self.file_op(cx, |ticket| FileOp::Touch { ticket, path, unless_within: TOUCH_GRANULARITY });
+        self.epoch += 1;
     }
 
     // The file that has the name already, compared with its checksum.
@@ -356,6 +357,8 @@ impl Download {
     pub(super) fn close_compared(&mut self, cx: &mut Context<'_>) {
         if let Some(Compared { file, .. }) = self.compared.take() {
             self.file_op_for(Role::Compare, cx, |ticket| FileOp::Close { ticket, file });
+            // Whatever failed while it was compared is of no matter to what comes next.
+            self.epoch += 1;
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A light action of a lane with nothing before it runs on the loop's thread. Anything else is queued in its lane, whose
 //! batch a worker runs as a whole; what is polled meanwhile is the lane's next batch. Answers are collected right before a
-//! turn, so that each is fed to the core before another action is polled: whatever is queued when a failure is collected
-//! was polled without the core's knowing of it.
+//! turn, so that each is fed to the core before another action is polled. What is polled in that turn may have been queued
+//! in the core before it knew of a failure: a failure is forgotten after the turn that it was fed in.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,6 +36,8 @@ pub(super) struct Files {
     lanes: BTreeMap<Lane, LaneAtWork>,
     /// The lanes and epochs in which something failed on the loop's thread since answers were collected last.
     failed: Vec<(Lane, u32)>,
+    /// Those of the failures that were collected last.
+    collected: Vec<(Lane, u32)>,
     /// The files whose writes took too long for the loop's thread.
     slow: BTreeSet<FileId>,
     /// Answers to be collected.
@@ -48,8 +50,8 @@ pub(super) struct Files {
 struct LaneAtWork {
     /// What was polled since its batch left.
     queue: Vec<FileAction>,
-    /// The epochs in which something failed that the core may not have known of.
-    failed: Vec<u32>,
+    /// The epochs of what waited and was aborted.
+    aborted: Vec<u32>,
 }
 
 /// A lane's actions on their way to a worker, and its answers on their way back.
@@ -69,6 +71,7 @@ impl Files {
             inbox: Arc::default(),
             lanes: BTreeMap::new(),
             failed: Vec::new(),
+            collected: Vec::new(),
             slow: BTreeSet::new(),
             answers: Vec::new(),
             leaving: Vec::new(),
@@ -87,14 +90,14 @@ impl Files {
             let closer = action.op.is_closer();
             // Asked of every action, as the end of a slow file is seen here wherever it runs.
             let slow = self.is_slow(&action.op);
-            if let Some(at_work) = self.lanes.get_mut(&lane) {
-                if at_work.failed.contains(&epoch) && !closer {
+            if !closer && [&self.failed, &self.collected].iter().any(|failed| failed.contains(&(lane, epoch))) {
+                self.answers.push(skipped(action));
+            } else if let Some(at_work) = self.lanes.get_mut(&lane) {
+                if at_work.aborted.contains(&epoch) && !closer {
                     self.answers.push(skipped(action));
                 } else {
                     at_work.queue.push(action);
                 }
-            } else if !closer && self.failed.contains(&(lane, epoch)) {
-                self.answers.push(skipped(action));
             } else if let Some(batch) = self.leaving.iter_mut().find(|batch| batch.lane == lane) {
                 batch.actions.push_back(action);
             } else if workers_only || heavy.contains(&lane) || slow {
@@ -112,6 +115,8 @@ impl Files {
 
     /// Appends the answers that are there.
     pub(super) fn collect(&mut self, context: &Context<'_>, events: &mut Vec<Event>) {
+        self.collected.clear();
+        self.collected.append(&mut self.failed);
         if !self.lanes.is_empty() {
             for batch in self.inbox.take(context.waker().clone()) {
                 self.answers.extend(batch.answers);
@@ -119,7 +124,6 @@ impl Files {
             }
             self.hand_over();
         }
-        self.failed.clear();
         events.extend(self.answers.drain(..).map(Event::Completed));
     }
 
@@ -130,7 +134,7 @@ impl Files {
             if !at_work.queue[index].op.is_closer() {
                 let epoch = at_work.queue[index].epoch;
                 skip(&mut at_work.queue, index, |action| action.epoch == epoch, &mut self.answers);
-                at_work.failed.push(epoch);
+                at_work.aborted.push(epoch);
             }
             return;
         }
@@ -140,7 +144,8 @@ impl Files {
     fn go_on(&mut self, lane: Lane, failed: Vec<u32>) {
         let Some(mut at_work) = self.lanes.remove(&lane) else { return };
         skip(&mut at_work.queue, 0, |action| failed.contains(&action.epoch), &mut self.answers);
-        at_work.failed = failed;
+        at_work.aborted.clear();
+        self.collected.extend(failed.into_iter().map(|epoch| (lane, epoch)));
         if at_work.queue.is_empty() {
             return;
         }

@@ -1,12 +1,13 @@
 //! The order in which a driver runs file actions, and what it skips.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use dlmanager_core::{ActionId, Completion, FaultKind, FileAction, Lane};
 
 /// The lanes of a driver's file actions, by the rules of the contract: actions of a lane run in order; behind a failed
-/// one the rest of its epoch is skipped, closers excepted; a failure is forgotten once the core was told of it and
-/// nothing that was polled before that remains.
+/// one the rest of its epoch is skipped, closers excepted; a failure is forgotten once the core was told of it, all its
+/// outputs were taken, and nothing that was polled before that remains. What the core had queued when it was told is
+/// therefore skipped as well; and it never goes on in an epoch of which it knows that something failed there.
 #[derive(Debug, Default)]
 pub(crate) struct FileLanes {
     lanes: BTreeMap<Lane, LaneState>,
@@ -16,13 +17,17 @@ pub(crate) struct FileLanes {
 struct LaneState {
     waiting: VecDeque<FileAction>,
     failures: Vec<Failure>,
+    /// The epochs of failures that are forgotten.
+    ended: BTreeSet<u32>,
 }
 
 #[derive(Debug)]
 struct Failure {
     id: ActionId,
     epoch: u32,
-    /// Once the core was told: how many actions wait that were polled before that.
+    /// The core was told.
+    is_told: bool,
+    /// Once all outputs were taken after that: how many actions wait that were polled before.
     polled_before: Option<usize>,
 }
 
@@ -37,7 +42,10 @@ pub(crate) enum Turn {
 
 impl FileLanes {
     pub(crate) fn push(&mut self, action: FileAction) {
-        self.lanes.entry(action.lane).or_default().waiting.push_back(action);
+        let state = self.lanes.entry(action.lane).or_default();
+        let is_ended = state.ended.contains(&action.epoch) && !action.op.is_closer();
+        assert!(!is_ended, "the core goes on in an epoch of which it knows that something failed: {action:?}");
+        state.waiting.push_back(action);
     }
 
     /// The lanes in which something waits.
@@ -69,7 +77,7 @@ impl FileLanes {
     /// Notes how an action went.
     pub(crate) fn executed(&mut self, lane: Lane, epoch: u32, completion: &Completion) {
         if completion.is_failure() {
-            let failure = Failure { id: completion.id(), epoch, polled_before: None };
+            let failure = Failure { id: completion.id(), epoch, is_told: false, polled_before: None };
             self.lanes.entry(lane).or_default().failures.push(failure);
         }
     }
@@ -77,19 +85,29 @@ impl FileLanes {
     /// Notes that the core was told of an answer.
     pub(crate) fn told(&mut self, id: ActionId) {
         for state in self.lanes.values_mut() {
-            let waiting = state.waiting.len();
             for failure in state.failures.iter_mut().filter(|failure| failure.id == id) {
-                failure.polled_before = Some(waiting);
+                failure.is_told = true;
+            }
+        }
+    }
+
+    /// Notes that all outputs of the core were taken.
+    pub(crate) fn drained(&mut self) {
+        for state in self.lanes.values_mut() {
+            let waiting = state.waiting.len();
+            for failure in state.failures.iter_mut().filter(|failure| failure.is_told) {
+                failure.polled_before.get_or_insert(waiting);
             }
             state.forget();
         }
-        self.lanes.retain(|_, state| !state.waiting.is_empty() || !state.failures.is_empty());
     }
 }
 
 impl LaneState {
     fn forget(&mut self) {
-        self.failures.retain(|failure| failure.polled_before != Some(0));
+        for failure in self.failures.extract_if(.., |failure| failure.polled_before == Some(0)) {
+            self.ended.insert(failure.epoch);
+        }
     }
 }
 
@@ -148,8 +166,11 @@ mod tests {
         let (_, failed) = next(&mut lanes, false);
         lanes.told(failed);
         lanes.push(sync(&mut tickets, 1));
+        lanes.drained();
         assert!(!next(&mut lanes, true).0, "polled before the core was told");
-        assert!(next(&mut lanes, true).0, "polled after, and nothing from before remains");
+        assert!(!next(&mut lanes, true).0, "queued before the core was told, perhaps");
+        lanes.push(sync(&mut tickets, 2));
+        assert!(next(&mut lanes, true).0, "another epoch");
     }
 
     #[test]
@@ -160,7 +181,8 @@ mod tests {
         lanes.push(sync(&mut tickets, 1));
         assert!(!next(&mut lanes, true).0);
         lanes.told(failed);
-        lanes.push(sync(&mut tickets, 1));
+        lanes.drained();
+        lanes.push(sync(&mut tickets, 2));
         assert!(next(&mut lanes, true).0);
     }
 }

@@ -275,6 +275,7 @@ impl World {
                 Output::Action(Action::Abort(id)) => self.net.abort(self.now, id),
                 Output::Notice(notice) => self.notices.push((self.now, notice)),
                 Output::Wait(wait) => {
+                    self.lanes.drained();
                     self.start_files();
                     return wait;
                 }

@@ -162,6 +162,15 @@ const EXPECTED: &[&str] = &[
     "retrying after checksum-mismatch",
 ];
 
+/// Seeds that have found something: a write that the core had queued before it was told that the one before it had failed;
+/// a file that took the name for a moment, after the last request; an epoch gone on in after a failed look or stamp.
+#[test]
+fn seeds_that_once_failed() {
+    for seed in [1_067_873, 1_015_063, 66, 156, 218, 37_426] {
+        run(&data(seed));
+    }
+}
+
 #[test]
 fn the_same_decisions_give_the_same_run() {
     for seed in 0..60 {

@@ -254,6 +254,7 @@ impl<'a> Run<'a> {
     }
 
     fn drained(&mut self) {
+        self.lanes.drained();
         self.manager.check_invariants();
         self.model.drained();
         self.model.check_list(&self.manager, &mut self.report);
