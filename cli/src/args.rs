@@ -136,6 +136,10 @@ pub(crate) struct GetArgs {
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
+    /// Show and note URLs without their queries, which may hold secrets
+    #[arg(long)]
+    pub(crate) redact_queries: bool,
+
     /// Take a file's name from the server (Content-Disposition) where it gives one and none is given here
     #[arg(long)]
     pub(crate) content_disposition: bool,

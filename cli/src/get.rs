@@ -99,6 +99,7 @@ fn builder(args: &GetArgs, tls: TlsConfig) -> Builder {
             args::Transport::Smol => IoRuntime::Smol,
         })
         .tls(tls)
+        .redact_queries(args.redact_queries)
         .adopt(args.limit.adopt);
     if let Some(timeout) = args.timeout {
         builder = builder.timeout(timeout);

@@ -19,13 +19,15 @@ pub(crate) struct Job {
     /// `None` where the server is to give it.
     pub(crate) name: Option<FileName>,
     pub(crate) checksum: Option<Digest>,
+    /// As it is shown where it has no name.
+    shown: String,
 }
 
 impl fmt::Display for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
             Some(name) => name.fmt(f),
-            None => f.write_str(&self.url),
+            None => f.write_str(&self.shown),
         }
     }
 }
@@ -44,7 +46,7 @@ pub(crate) fn plan(args: &GetArgs) -> Result<Vec<Job>, Misuse> {
         wishes.extend(input::read(path)?);
     }
     check_headers(&args.headers)?;
-    let mut jobs = check_wishes(&wishes, args.content_disposition)?;
+    let mut jobs = check_wishes(&wishes, args)?;
     // Where there is one, there is one URL.
     if let (Some(checksum), [job]) = (args.checksum, &mut jobs[..]) {
         job.checksum = Some(checksum);
@@ -74,12 +76,12 @@ fn check_headers(headers: &[(HeaderName, HeaderValue)]) -> Result<(), Misuse> {
     }
 }
 
-fn check_wishes(wishes: &[Wish], named_by_server: bool) -> Result<Vec<Job>, Misuse> {
+fn check_wishes(wishes: &[Wish], args: &GetArgs) -> Result<Vec<Job>, Misuse> {
     let mut jobs: Vec<Job> = Vec::new();
     let mut problems = Vec::new();
     let mut places: BTreeMap<Known, Taken<'_>> = BTreeMap::new();
     for wish in wishes {
-        let Checked { url, name, checksum } = match check_wish(wish, named_by_server) {
+        let Checked { url, name, checksum } = match check_wish(wish, args) {
             Ok(checked) => checked,
             Err(problem) => {
                 problems.push(format!("{}{problem}", wish.place));
@@ -88,16 +90,18 @@ fn check_wishes(wishes: &[Wish], named_by_server: bool) -> Result<Vec<Job>, Misu
         };
         let known = name.clone().map_or_else(|| Known::Url(url.clone()), Known::Name);
         let Some(Taken { url: earlier, place, job }) = places.get_mut(&known) else {
+            let shown = shown(url.as_str(), args);
             places.insert(known, Taken { url, place: &wish.place, job: jobs.len() });
-            jobs.push(Job { url: wish.url.clone(), name, checksum });
+            jobs.push(Job { url: wish.url.clone(), name, checksum, shown });
             continue;
         };
         let Some(job) = jobs.get_mut(*job).filter(|_| *earlier == url) else {
             problems.push(format!(
-                "{}the name {:?} is taken already, {}for {earlier}: give one of them another name",
+                "{}the name {:?} is taken already, {}for {}: give one of them another name",
                 wish.place,
                 known.as_str(),
-                from(place)
+                from(place),
+                shown(earlier.as_str(), args)
             ));
             continue;
         };
@@ -173,9 +177,9 @@ struct Checked {
     checksum: Option<Digest>,
 }
 
-fn check_wish(wish: &Wish, named_by_server: bool) -> Result<Checked, String> {
+fn check_wish(wish: &Wish, args: &GetArgs) -> Result<Checked, String> {
     let checksum = wish.checksum.as_deref().map(values::digest).transpose().map_err(|error| error.to_string())?;
-    let mut request = Request::new(&wish.url).map_err(|error| url_problem(&error))?;
+    let mut request = Request::new(&wish.url).map_err(|error| url_problem(error, args))?;
     if let Some(name) = &wish.name {
         let name = FileName::new(name).map_err(|error| match error.rule() {
             NameRule::Empty => format!("{error}: a name is relative to --dir, its parts separated by single slashes"),
@@ -184,21 +188,32 @@ fn check_wish(wish: &Wish, named_by_server: bool) -> Result<Checked, String> {
         request = request.name(name);
     }
     let url = request.url().clone();
-    if named_by_server && wish.name.is_none() {
+    if args.content_disposition && wish.name.is_none() {
         return Ok(Checked { url, name: None, checksum });
     }
     let name = request.file_name().map_err(|error| {
         let advice = if wish.place == Place::Argument { "--output NAME" } else { "a name after the URL" };
-        format!("{url}: {error} (with {advice})")
+        format!("{}: {error} (with {advice})", shown(url.as_str(), args))
     })?;
     Ok(Checked { url, name: Some(name), checksum })
 }
 
-fn url_problem(error: &UrlError) -> String {
-    let hint = match error {
+/// A URL as it is shown.
+fn shown(url: &str, args: &GetArgs) -> String {
+    match url.split_once('?') {
+        Some((before, _)) if args.redact_queries => format!("{before}?redacted"),
+        _ => url.into(),
+    }
+}
+
+fn url_problem(mut error: UrlError, args: &GetArgs) -> String {
+    if let UrlError::Invalid { url, .. } | UrlError::Scheme { url, .. } = &mut error {
+        *url = shown(url, args);
+    }
+    let hint = match &error {
         UrlError::Invalid { url, .. } if !url.contains("://") => ": it has to begin with http://",
         UrlError::Scheme { scheme, .. } if scheme.contains('.') || scheme == "localhost" => ": is 'http://' missing?",
         _ => "",
     };
-    format!("{}{hint}", AdmitError::from(error.clone()))
+    format!("{}{hint}", AdmitError::from(error))
 }

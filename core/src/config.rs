@@ -3,6 +3,10 @@
 use alloc::string::String;
 use core::time::Duration;
 
+use url::Url;
+
+use crate::origin::{hashed, redacted};
+
 /// The settings of a [`Manager`](crate::Manager). `Config::default()` is what the program uses.
 ///
 /// ```
@@ -52,6 +56,10 @@ pub struct Config {
     pub redirect_body_bytes_max: u64,
     /// Follow redirects from `https` to `http`.
     pub allow_downgrade: bool,
+    /// Queries of URLs may hold secrets, as those of signed ones do: what is told and noted of a URL (notices, outcomes, errors,
+    /// [`DownloadInfo`](crate::DownloadInfo), the record beside an unfinished file) has `redacted` in the place of its query. What
+    /// is sent is the same.
+    pub redact_queries: bool,
     /// The longest file that is fetched, announced or received, in bytes.
     pub file_bytes_max: Option<u64>,
     /// The value of `User-Agent`, where a request does not set its own.
@@ -86,6 +94,18 @@ pub struct Config {
     pub limit: Option<LimitConfig>,
 }
 
+impl Config {
+    /// A URL as it is told to people.
+    pub(crate) fn shown(&self, url: &Url) -> Url {
+        if self.redact_queries { redacted(url) } else { url.clone() }
+    }
+
+    /// A URL as it is noted beside an unfinished file, to know it again.
+    pub(crate) fn noted(&self, url: &Url) -> Url {
+        if self.redact_queries { hashed(url) } else { url.clone() }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -105,6 +125,7 @@ impl Default for Config {
             redirects_max: 20,
             redirect_body_bytes_max: 16 * 1024,
             allow_downgrade: false,
+            redact_queries: false,
             file_bytes_max: None,
             user_agent: concat!("dlmanager/", env!("CARGO_PKG_VERSION")).into(),
             gather_bytes: 32 * 1024,

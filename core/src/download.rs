@@ -40,6 +40,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
+use url::Url;
 
 use crate::action::{Chunk, DeleteItem, Expect, FileKind, FileStat, Head};
 use crate::arena::Key;
@@ -134,6 +135,8 @@ pub(crate) struct Download {
 
     /// The origin that it waits for was found dead: it looks whether the file is there, and no further.
     doomed: Option<DownloadError>,
+    /// Its URL without the query, where that is not to be shown.
+    pub(crate) shown: Option<Box<Url>>,
     /// Where the next request goes.
     hop: Target,
     redirects: u32,
@@ -679,7 +682,7 @@ impl Download {
             return self.fail(DownloadError::TooManyRedirects { redirects_max }, cx);
         }
         self.redirects += 1;
-        cx.effects.notice(Notice::Redirected { id: self.id, to: target.url.clone() });
+        cx.effects.notice(Notice::Redirected { id: self.id, to: cx.config.shown(&target.url) });
         self.hop = target;
         let left = cx.config.redirect_body_bytes_max;
         if body_length.is_some_and(|length| length > left) || left == 0 {
@@ -1054,7 +1057,7 @@ impl Download {
         let is_unverified = digests.iter().next().is_none();
         let complete = Complete {
             length,
-            url: came_from.unwrap_or_else(|| self.hop.url.clone()),
+            url: cx.config.shown(&came_from.unwrap_or_else(|| self.hop.url.clone())),
             requests: self.requests,
             length_unverified: is_unverified && announced.is_some_and(|announced| announced.ends_with_connection),
             digests,

@@ -338,6 +338,11 @@ impl Manager {
             let id = DownloadId { serial: key.serial, slot: key.slot, nonce };
             Download::new(id, key, name, request, rng.fork(key.serial), effects)
         });
+        if self.config.redact_queries
+            && let Some(download) = self.downloads.get_mut(key)
+        {
+            download.shown = Some(Box::new(self.config.shown(download.request.url())));
+        }
         self.effects.notice(Notice::Started { id: self.id_of(key) });
         key
     }
@@ -664,7 +669,7 @@ impl Manager {
 fn info(download: &Download) -> DownloadInfo<'_> {
     DownloadInfo {
         id: download.id,
-        url: download.request.url(),
+        url: download.shown.as_deref().unwrap_or_else(|| download.request.url()),
         name: &download.name,
         phase: download.phase(),
         progress: download.progress(),

@@ -68,6 +68,18 @@ pub enum UrlError {
     },
 }
 
+impl UrlError {
+    /// In words, without what a query holds where it is not to be shown.
+    pub(crate) fn cause(&self, redact_queries: bool) -> String {
+        let mut error = self.clone();
+        if redact_queries {
+            let (Self::Invalid { url, .. } | Self::Scheme { url, .. }) = &mut error;
+            *url = without_query(url);
+        }
+        error.to_string()
+    }
+}
+
 /// A URL to fetch, with the user info taken out of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
@@ -118,6 +130,36 @@ pub(crate) fn without_user_info(text: &str) -> String {
     }
 }
 
+/// What stands for a query that is not shown.
+const REDACTED: &str = "redacted";
+
+/// A URL without what its query holds, for people.
+pub(crate) fn redacted(url: &Url) -> Url {
+    let mut url = url.clone();
+    if url.query().is_some() {
+        url.set_query(Some(REDACTED));
+    }
+    url
+}
+
+/// The text of a URL that may not be one, without what its query holds, for people.
+pub(crate) fn without_query(text: &str) -> String {
+    match text.split_once('?') {
+        Some((before, _)) => alloc::format!("{before}?{REDACTED}"),
+        None => text.into(),
+    }
+}
+
+/// A URL that tells resources apart and does not show its query: 128 bits of the BLAKE3 hash of that stand there instead.
+pub(crate) fn hashed(url: &Url) -> Url {
+    let mut hashed = url.clone();
+    if let Some(query) = url.query() {
+        let hash = blake3::hash(query.as_bytes()).to_hex();
+        hashed.set_query(Some(&alloc::format!("{REDACTED}={}", hash.get(..32).unwrap_or_default())));
+    }
+    hashed
+}
+
 /// The URL as the `http` crate holds it; `None` where that crate does not accept it.
 pub(crate) fn uri(url: &Url) -> Option<http::Uri> {
     url.as_str().parse().ok()
@@ -145,4 +187,28 @@ fn basic_authorization(url: &Url) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(alloc::format!("Basic {encoded}")).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn what_is_shown_of_a_url_has_no_query_and_what_is_noted_tells_queries_apart() {
+        let (first, second) = (parse("https://example.org/a?sig=90b7"), parse("https://example.org/a?sig=90b8"));
+        assert_eq!(redacted(&first).as_str(), "https://example.org/a?redacted");
+        assert_eq!(redacted(&first), redacted(&second));
+        assert_ne!(hashed(&first), hashed(&second));
+        assert_eq!(hashed(&first), hashed(&first.clone()));
+        assert_eq!(hashed(&first).as_str().len(), "https://example.org/a?redacted=".len() + 32);
+        for url in ["https://example.org/a", "https://example.org/"].map(parse) {
+            assert_eq!((redacted(&url), hashed(&url)), (url.clone(), url));
+        }
+        assert_eq!(without_query("/a?b?c"), "/a?redacted");
+        assert_eq!(without_query("//h/a"), "//h/a");
+    }
 }

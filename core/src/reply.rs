@@ -1,7 +1,7 @@
 //! What the head of a reply means (RFC 9110, RFC 9112): a body to take, a place to go to, or an error.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -9,7 +9,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING
 use http::{HeaderMap, HeaderName, StatusCode, Version};
 use url::Url;
 
-use crate::origin::{Target, without_user_info};
+use crate::origin::{Target, without_query, without_user_info};
 use crate::resume::{Identity, Known, source_of};
 use crate::{Config, Digest, DownloadError, Head, Stamp, digest_fields, disposition, retry_after, version};
 
@@ -185,9 +185,10 @@ fn follow(head: &Head, url: &Url, config: &Config) -> Result<Verdict, DownloadEr
     }
     let text = core::str::from_utf8(location.as_bytes())
         .map_err(|_| DownloadError::BadReply("a redirect whose Location is not text".into()))?;
-    let refuse =
-        |cause: &str| DownloadError::BadRedirect { location: without_user_info(text).into(), cause: cause.into() };
-    let target = Target::join(url, text).map_err(|error| refuse(&error.to_string()))?;
+    let shown = without_user_info(text);
+    let shown = if config.redact_queries { without_query(&shown) } else { shown };
+    let refuse = |cause: &str| DownloadError::BadRedirect { location: shown.as_str().into(), cause: cause.into() };
+    let target = Target::join(url, text).map_err(|error| refuse(&error.cause(config.redact_queries)))?;
     if url.scheme() == "https" && target.url.scheme() == "http" && !config.allow_downgrade {
         return Err(refuse("it leads from https to http"));
     }
@@ -315,7 +316,7 @@ mod tests {
     #[test]
     fn redirects() {
         let target = |location: &'static str| match judged(302, &[("location", location)]) {
-            Ok(Verdict::Follow { target, .. }) => target.url.to_string(),
+            Ok(Verdict::Follow { target, .. }) => target.url.into(),
             other => alloc::format!("{other:?}"),
         };
         assert_eq!(target("c"), "https://example.org/a/c");
@@ -325,6 +326,14 @@ mod tests {
         for location in ["http://example.org/", "ftp://example.org/", "file:///etc/passwd", "https://", "data:,x"] {
             let refused = judged(302, &[("location", location)]);
             assert!(matches!(refused, Err(DownloadError::BadRedirect { .. })), "{location}: {refused:?}");
+        }
+        let (url, config) = (Url::parse("https://h/").unwrap(), Config { redact_queries: true, ..Config::default() });
+        for location in ["http://example.org/?secret", "ftp://example.org/?secret", "https://?secret"] {
+            let text = match judge(&head(302, &[("location", location)]), &url, &config) {
+                Err(error @ DownloadError::BadRedirect { .. }) => alloc::format!("{error} {error:?}"),
+                other => panic!("{location}: {other:?}"),
+            };
+            assert!(text.contains("?redacted") && !text.contains("secret"), "{text}");
         }
         assert!(matches!(judged(302, &[]), Err(DownloadError::BadReply(_))));
         assert!(matches!(judged(302, &[("location", "/a"), ("location", "/b")]), Err(DownloadError::BadReply(_))));

@@ -191,6 +191,22 @@ impl Builder {
         self
     }
 
+    /// Whether what is told and noted of a URL, on events, in outcomes, errors and what stands beside an unfinished file, leaves
+    /// out its query, as that of a signed URL is a secret; not so unless set. What is sent is the same.
+    ///
+    /// ```no_run
+    /// use dlmanager::DownloadManager;
+    ///
+    /// let manager = DownloadManager::builder("downloads").redact_queries(true).open()?;
+    /// let download = manager.download("https://example.org/tool.tar.xz?signature=90b7")?;
+    /// assert_eq!(download.url().as_str(), "https://example.org/tool.tar.xz?redacted");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn redact_queries(mut self, redact: bool) -> Self {
+        self.config.redact_queries = redact;
+        self
+    }
+
     /// The longest time that a server's `Retry-After` is obeyed; 5 minutes unless set.
     pub fn retry_after_max(mut self, longest: Duration) -> Self {
         self.config.retry_after_max = longest;

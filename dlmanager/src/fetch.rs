@@ -143,6 +143,12 @@ impl Fetch {
         self.with(|builder| builder.resume(resume))
     }
 
+    /// Whether what is told and noted of a URL leaves out its query; not so unless set. See
+    /// [`Builder::redact_queries`](crate::Builder::redact_queries).
+    pub fn redact_queries(self, redact: bool) -> Self {
+        self.with(|builder| builder.redact_queries(redact))
+    }
+
     /// The longest time that a server's `Retry-After` is obeyed; 5 minutes unless set.
     pub fn retry_after_max(self, longest: Duration) -> Self {
         self.with(|builder| builder.retry_after_max(longest))

@@ -104,7 +104,7 @@ impl Shared {
         observer: Option<Observer>,
         alone: Option<PathBuf>,
     ) -> Result<Arc<Record>, AdmitError> {
-        let (url, expected) = (request.url().clone(), request.expected());
+        let expected = request.expected();
         let is_alone = alone.is_some();
         let now = self.now();
         let mut state = self.lock();
@@ -124,8 +124,8 @@ impl Shared {
         };
         let record = joined.unwrap_or_else(|| {
             // Where the server is to name it, what it may be called.
-            let name = match state.core.info(id) {
-                Some(info) => info.name.clone(),
+            let (url, name) = match state.core.info(id) {
+                Some(info) => (info.url.clone(), info.name.clone()),
                 None => unreachable!("admitted in this step"),
             };
             let dest = alone.unwrap_or_else(|| self.directory.join(name.as_str()));

@@ -19,5 +19,6 @@ mod misuse;
 mod proxies;
 #[cfg(unix)]
 mod rights;
+mod secrets;
 mod support;
 mod transports;

@@ -68,6 +68,7 @@ impl Download {
             key,
             name,
             is_named: !request.is_named_by_server(),
+            shown: None,
             hop: request.target.clone(),
             request,
             state: State::Queued,

@@ -342,8 +342,8 @@ impl Download {
     pub(super) fn adopt(&mut self, record: &[u8], cx: &Context<'_>) {
         let Some(partial) = self.partial.as_deref_mut() else { return };
         let Ok(record) = Record::decode(record) else { return };
-        let url = self.request.target.url.as_str();
-        let Some(length) = crate::resume::kept(&record, url, cx.boot, partial.disk_length) else { return };
+        let url = cx.config.noted(&self.request.target.url);
+        let Some(length) = crate::resume::kept(&record, url.as_str(), cx.boot, partial.disk_length) else { return };
         partial.length = length;
         partial.record = RecordState::Valid;
         partial.checkpoint.durable = record.durable;
@@ -468,8 +468,9 @@ impl Download {
         let Some(path) = partial.record_path.clone() else { return };
         // A validator counts for the resource that it came with.
         let source = &partial.known.source;
+        let noted = cx.config.noted(url);
         let url: Box<str> =
-            if *source == source_of(url) { url.as_str().into() } else { alloc::format!("{url}#{source}").into() };
+            if *source == source_of(url) { noted.as_str().into() } else { alloc::format!("{noted}#{source}").into() };
         let Some(validator) = partial.known.identity.as_ref().and_then(|identity| identity.strong()).cloned() else {
             return;
         };

@@ -66,6 +66,7 @@ impl Setting {
             redirects_max: choices.one_of(&[20, 0, 1]),
             redirect_body_bytes_max: choices.one_of(&[16, 0]),
             allow_downgrade: choices.happens(64),
+            redact_queries: false,
             file_bytes_max: if resumes { None } else { choices.one_of(&[None, None, Some(60)]) },
             user_agent: "world".into(),
             gather_bytes: choices.one_of(&[16, 1, 64, 4096]),

@@ -157,10 +157,11 @@ impl Model {
             && self.is_described(path, directory) == Some(true)
     }
 
-    /// Whether an unfinished file is the beginning of the version that its record tells of; `None` where there are not both.
+    /// Whether an unfinished file is the beginning of the version that its record tells of; `None` where there are not both, or
+    /// nothing to go on with: a record whose removal failed stays until the next unfinished file has its first bytes.
     fn is_described(&self, path: &str, directory: &MemoryDirectory) -> Option<bool> {
         let base = path.trim_end_matches(".part").trim_end_matches(".rec");
-        let bytes = directory.read(&format!("{base}.part"))?;
+        let bytes = directory.read(&format!("{base}.part")).filter(|bytes| !bytes.is_empty())?;
         let record = Record::decode(&directory.read(&format!("{base}.rec"))?).ok()?;
         let is_of_it = |reply: &ServedReply| {
             let mut own = [&reply.etag, &reply.last_modified].into_iter().flatten();
