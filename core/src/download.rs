@@ -156,6 +156,8 @@ pub(crate) struct Download {
     mismatched: bool,
     /// Since when somebody else has the name's lock.
     locked_since: Option<Instant>,
+    /// It is waited for the lock: whether that is free is found out without opening the file for writing.
+    only_looks: bool,
     /// It has an unfinished file that no other process knows of.
     stands_alone: bool,
     /// How often the unfinished file was made or found in this attempt.
@@ -472,6 +474,11 @@ impl Download {
         if let Some((step, fault)) = claim.failed {
             return self.not_claimed(step, fault, cx);
         }
+        if core::mem::take(&mut self.only_looks) {
+            // Who had it is gone, and what it left is gone on with.
+            self.release(true, cx);
+            return self.begin_claim(cx);
+        }
         self.record_looked_for(matches!(claim.record_there, Some(Ok(None)) | None));
         self.locked_since = None;
         match claim.there {
@@ -483,8 +490,14 @@ impl Download {
 
     /// The unfinished file is not ours.
     fn not_claimed(&mut self, step: FileStep, fault: Fault, cx: &mut Context<'_>) -> State {
+        let only_looks = core::mem::take(&mut self.only_looks);
         match (step, fault.kind()) {
             (FileStep::Lock, FaultKind::Busy) => return self.locked_out(cx),
+            // Who had it has published or removed it: is there a file of the name now?
+            (FileStep::Create, FaultKind::NotFound) if only_looks => {
+                self.release(true, cx);
+                return self.look(cx);
+            }
             // It was published or removed at the same moment.
             (FileStep::Lock, FaultKind::Changed) if self.claims < CLAIMS_MAX => {}
             // What stands there is nobody's unfinished file, or the file system changed its mind about locks.
@@ -512,6 +525,7 @@ impl Download {
             self.release(false, cx);
             return self.begin_claim(cx);
         }
+        self.only_looks = true;
         let until = cx.now + (LOCK_POLL_MIN + self.rng.up_to(LOCK_POLL_JITTER));
         self.claims = 0;
         self.drain(Then::Wait { until: until.min(deadline) }, cx)

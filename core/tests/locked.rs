@@ -141,3 +141,63 @@ fn a_record_whose_removal_is_not_flushed_when_it_is_canceled_is_flushed_before_i
     assert!(is_canceled);
     assert_eq!(asked, ["delete", "flush", "delete"], "the record, for good, then the file");
 }
+
+/// What is opened and looked at while somebody else has the lock, given up as `free` says: the word of what each `Open` and
+/// `Lock` is answered with, in order.
+fn while_it_is_locked(answers: &[Result<(), FaultKind>]) -> Vec<String> {
+    let mut manager = Manager::new(Config::default(), 1);
+    let mut now = Instant::ZERO;
+    manager.download(now, Request::new(URL).unwrap()).unwrap();
+    let (mut told, mut answers) = (Vec::new(), answers.iter().copied());
+    loop {
+        match manager.poll() {
+            Output::Action(Action::File(action)) => {
+                let completion = match action.op {
+                    FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
+                    FileOp::Probe { ticket, .. } => ticket.done(Ok(Probed { boot: BOOT, locks: true })),
+                    FileOp::Stat { ticket, path } => {
+                        if path.as_str() == "file" {
+                            told.push("looks".to_owned());
+                        }
+                        ticket.done(Ok(None))
+                    }
+                    FileOp::Open { ticket, mode, .. } => {
+                        told.push(format!("{mode:?}"));
+                        let Some(answer) = answers.next() else { return told };
+                        ticket.done(answer.map(|()| Opened { created: false, length: 0 }).map_err(Into::into))
+                    }
+                    FileOp::Lock { ticket, .. } => {
+                        let Some(answer) = answers.next() else { return told };
+                        told.push(format!("{answer:?}"));
+                        ticket.done(answer.map(|()| 0).map_err(Into::into))
+                    }
+                    FileOp::Unlock { ticket, .. } => ticket.done(Ok(())),
+                    FileOp::Close { ticket, .. } => ticket.done(Ok(())),
+                    other => panic!("{other:?}"),
+                };
+                manager.handle(now, Event::Completed(completion));
+                manager.check_invariants();
+            }
+            Output::Wait(wait) => {
+                now = wait.until.unwrap();
+                manager.handle(now, Event::Tick);
+            }
+            Output::Action(Action::Net(action)) => panic!("{action:?}"),
+            Output::Action(Action::Abort(_)) | Output::Notice(_) => {}
+        }
+    }
+}
+
+#[test]
+fn who_waits_for_a_lock_does_not_open_the_file_for_writing_until_it_is_free() {
+    let busy = Err(FaultKind::Busy);
+    let told = while_it_is_locked(&[Ok(()), busy, Ok(()), busy, Ok(()), Ok(())]);
+    let first = ["looks", "CreateOrExisting", "Err(Busy)", "looks"];
+    let second = ["looks", "Read", "Err(Busy)", "looks"];
+    let third = ["looks", "Read", "Ok(())", "looks"];
+    assert_eq!(told, [&first[..], &second, &third, &["CreateOrExisting"]].concat());
+
+    // Published or removed: the name is looked at before another one is made.
+    let told = while_it_is_locked(&[Ok(()), busy, Err(FaultKind::NotFound), Err(FaultKind::Skipped)]);
+    assert_eq!(told[4..], ["looks", "Read", "Err(Skipped)", "looks", "looks", "CreateOrExisting"]);
+}

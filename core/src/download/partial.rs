@@ -269,7 +269,12 @@ impl Download {
             },
             hashing: Hashing::default(),
         }));
-        let mode = if is_shared { OpenMode::CreateOrExisting } else { OpenMode::CreateNew };
+        let mode = match is_shared {
+            // One that is open for writing could not be run (ETXTBSY), should it get its name just now.
+            true if self.only_looks => OpenMode::Read,
+            true => OpenMode::CreateOrExisting,
+            false => OpenMode::CreateNew,
+        };
         let locked_as = path.clone();
         self.file_op(cx, |ticket| FileOp::Open { ticket, file, path, mode });
         if cx.locks {
