@@ -156,6 +156,8 @@ pub(crate) struct Download {
     mismatched: bool,
     /// Since when somebody else has the name's lock.
     locked_since: Option<Instant>,
+    /// The file system has changed its mind about locks.
+    lacks_locks: bool,
     /// It is waited for the lock: whether that is free is found out without opening the file for writing.
     only_looks: bool,
     /// It has an unfinished file that no other process knows of.
@@ -500,12 +502,15 @@ impl Download {
             }
             // It was published or removed at the same moment.
             (FileStep::Lock, FaultKind::Changed) if self.claims < CLAIMS_MAX => {}
-            // What stands there is nobody's unfinished file, or the file system changed its mind about locks.
-            (FileStep::Create, FaultKind::WrongType | FaultKind::Denied)
-            | (FileStep::Lock, FaultKind::WrongType | FaultKind::Unsupported)
+            // What stands there is nobody's unfinished file.
+            (FileStep::Create, FaultKind::WrongType | FaultKind::Denied) | (FileStep::Lock, FaultKind::WrongType)
                 if !self.stands_alone =>
             {
                 self.stands_alone = true;
+            }
+            (FileStep::Lock, FaultKind::Unsupported) => {
+                self.stands_alone = true;
+                self.lacks_locks = true;
             }
             _ => return self.fail(DownloadError::File { step, fault }, cx),
         }
@@ -525,7 +530,7 @@ impl Download {
             self.release(false, cx);
             return self.begin_claim(cx);
         }
-        self.only_looks = true;
+        self.only_looks = !self.stands_alone;
         let until = cx.now + (LOCK_POLL_MIN + self.rng.up_to(LOCK_POLL_JITTER));
         self.claims = 0;
         self.drain(Then::Wait { until: until.min(deadline) }, cx)

@@ -201,3 +201,38 @@ fn who_waits_for_a_lock_does_not_open_the_file_for_writing_until_it_is_free() {
     let told = while_it_is_locked(&[Ok(()), busy, Err(FaultKind::NotFound), Err(FaultKind::Skipped)]);
     assert_eq!(told[4..], ["looks", "Read", "Err(Skipped)", "looks", "looks", "CreateOrExisting"]);
 }
+
+#[test]
+fn where_locks_stop_working_the_file_is_fetched_under_a_name_of_its_own_without_one() {
+    let mut manager = Manager::new(Config::default(), 1);
+    manager.download(Instant::ZERO, Request::new(URL).unwrap()).unwrap();
+    let mut told = Vec::new();
+    loop {
+        match manager.poll() {
+            Output::Action(Action::File(action)) => {
+                let completion = match action.op {
+                    FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
+                    FileOp::Probe { ticket, .. } => ticket.done(Ok(Probed { boot: BOOT, locks: true })),
+                    FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
+                    FileOp::Open { ticket, mode, path, .. } => {
+                        told.push(format!("{mode:?} of {} parts", path.as_str().split('.').count()));
+                        ticket.done(Ok(Opened { created: true, length: 0 }))
+                    }
+                    FileOp::Lock { ticket, .. } => {
+                        told.push("lock".to_owned());
+                        ticket.done(Err(FaultKind::Unsupported.into()))
+                    }
+                    FileOp::Unlock { ticket, .. } => ticket.done(Ok(())),
+                    FileOp::Close { ticket, .. } => ticket.done(Ok(())),
+                    other => panic!("{other:?}"),
+                };
+                manager.handle(Instant::ZERO, Event::Completed(completion));
+                manager.check_invariants();
+            }
+            Output::Action(Action::Net(_)) => break,
+            Output::Action(Action::Abort(_)) | Output::Notice(_) => {}
+            Output::Wait(wait) => panic!("{wait:?} {told:?}"),
+        }
+    }
+    assert_eq!(told, ["CreateOrExisting of 3 parts", "lock", "CreateNew of 4 parts"]);
+}

@@ -87,6 +87,7 @@ impl Download {
             retry_after: None,
             mismatched: false,
             locked_since: None,
+            lacks_locks: false,
             only_looks: false,
             stands_alone: false,
             claims: 0,

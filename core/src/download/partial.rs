@@ -227,7 +227,8 @@ impl Download {
         let folder = StorePath::work_folder();
         self.making_work_folder = Some(self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path: folder }));
         let key = self.name.key();
-        let is_shared = cx.locks && !self.stands_alone;
+        let locks = cx.locks && !self.lacks_locks;
+        let is_shared = locks && !self.stands_alone;
         let (path, record_path) = if is_shared {
             let record = StorePath::in_work_folder(&alloc::format!("{key:032x}.rec"));
             (StorePath::in_work_folder(&alloc::format!("{key:032x}.part")), Some(record))
@@ -241,7 +242,7 @@ impl Download {
             path: path.clone(),
             record_path: record_path.clone(),
             opening: Opening::Asked,
-            lock: if cx.locks { Lock::Asked } else { Lock::None },
+            lock: if locks { Lock::Asked } else { Lock::None },
             is_published: false,
             is_untouched: true,
             was_there: false,
@@ -277,7 +278,7 @@ impl Download {
         };
         let locked_as = path.clone();
         self.file_op(cx, |ticket| FileOp::Open { ticket, file, path, mode });
-        if cx.locks {
+        if locks {
             self.file_op(cx, |ticket| FileOp::Lock { ticket, file, path: locked_as });
         }
         let path = record_path?;
