@@ -1,6 +1,7 @@
 //! What dlmanager costs, measured beside others. `README.md` beside this says how to read the figures.
 
 mod compare;
+mod counts;
 
 use clap::{Parser, Subcommand};
 
@@ -16,6 +17,13 @@ struct Arguments {
 enum Command {
     /// Fetches the same files by several programs in turn, and prints one table (the default).
     Compare(compare::Options),
+    /// Counts the core's instructions under callgrind, and compares them with the kept figures.
+    Counts(counts::Arguments),
+    /// Measures the core by the clock.
+    Speed,
+    /// Does a piece of work in the core.
+    #[command(hide = true)]
+    Work(counts::WorkArguments),
     /// Runs a program and prints what it has used.
     #[command(hide = true)]
     Measure(compare::measure::Arguments),
@@ -27,6 +35,12 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command.unwrap_or_else(|| Command::Compare(compare::Options::parse_from(["compare"]))) {
         Command::Compare(options) => compare::run(&options),
+        Command::Counts(arguments) => counts::run(&arguments),
+        Command::Speed => {
+            counts::speed();
+            Ok(())
+        }
+        Command::Work(arguments) => counts::work(&arguments),
         Command::Measure(arguments) => compare::measure::run(&arguments),
         Command::Raw(arguments) => compare::raw::run(&arguments),
     }
