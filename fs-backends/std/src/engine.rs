@@ -136,11 +136,8 @@ impl<R: Root> Engine<R> {
     fn lock(&self, id: FileId, path: &StorePath) -> Result<u64, Fault> {
         let open = self.handles.file(id)?;
         open.lock(&self.root, || {
-            if self.root.is_name_of(path, &open.file)? {
-                open.length()
-            } else {
-                Err(Fault::new(FaultKind::Changed).with_detail("the name leads elsewhere"))
-            }
+            let length = self.root.length_under(path, &open.file)?;
+            length.ok_or_else(|| Fault::new(FaultKind::Changed).with_detail("the name leads elsewhere"))
         })
     }
 

@@ -35,8 +35,8 @@ pub(crate) trait Root: Sized + Send + Sync {
     /// [`Busy`](dlmanager_core::FaultKind::Busy) where somebody else holds it.
     fn try_lock(&self, file: &File) -> Result<(), Fault>;
     fn unlock(&self, file: &File) -> Result<(), Fault>;
-    /// Whether that is a name of the file.
-    fn is_name_of(&self, path: &StorePath, file: &File) -> Result<bool, Fault>;
+    /// The file's length, where that is a name of it.
+    fn length_under(&self, path: &StorePath, file: &File) -> Result<Option<u64>, Fault>;
     fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault>;
     fn sync_dir(&self, path: &StorePath) -> Result<(), Fault>;
     fn delete(&self, item: &DeleteItem) -> Deleted;

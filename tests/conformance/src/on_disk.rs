@@ -168,12 +168,18 @@ fn walk(folder: &Path, prefix: &str, see: &mut dyn FnMut(&str, &Path)) {
     }
 }
 
-/// How many of this process's descriptors lead to a folder or below, where the system tells.
+/// How many of this process's descriptors lead to a folder or below, where the system tells; but one that leads to the work
+/// folder, which may be kept.
 fn handles_below(folder: &Path) -> Option<usize> {
     let descriptors = fs::read_dir("/proc/self/fd").ok()?;
     // Some were closed meanwhile, the one of this very listing among them.
     let targets = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-    Some(targets.filter(|target| target.starts_with(folder)).count())
+    let work_folder = folder.join(dlmanager_core::WORK_FOLDER);
+    // So the system tells of one that was removed.
+    let removed = PathBuf::from(format!("{} (deleted)", work_folder.display()));
+    let below = targets.filter(|target| target.starts_with(folder));
+    let (kept, others): (Vec<_>, Vec<_>) = below.partition(|target| [&work_folder, &removed].contains(&target));
+    Some(others.len() + kept.len().saturating_sub(1))
 }
 
 #[cfg(unix)]

@@ -111,18 +111,18 @@ impl Root for PortableRoot {
         file.unlock().map_err(on_lock)
     }
 
-    fn is_name_of(&self, path: &StorePath, file: &File) -> Result<bool, Fault> {
+    fn length_under(&self, path: &StorePath, file: &File) -> Result<Option<u64>, Fault> {
         let named = self.place(path).and_then(|full| {
             expect_kind(&full.symlink_metadata().map_err(on_path)?, FileKind::Regular)?;
             File::open(full).map_err(on_path)
         });
         match named {
-            Ok(named) if !identity::is_same(&named, file)? => Ok(false),
+            Ok(named) if !identity::is_same(&named, file)? => Ok(None),
             Ok(named) if identity::names(&named)? > 1 => {
                 Err(Fault::new(FaultKind::WrongType).with_detail("the file has another name"))
             }
-            Ok(_) => Ok(true),
-            Err(fault) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::WrongType) => Ok(false),
+            Ok(named) => Ok(Some(named.metadata().map_err(on_file)?.len())),
+            Err(fault) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::WrongType) => Ok(None),
             Err(fault) => Err(fault),
         }
     }

@@ -48,7 +48,7 @@ impl Root for UnixRoot {
     fn open(path: &Path) -> Result<Self, Fault> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = retry(|| rustix::fs::open(path, flags, Mode::empty())).map_err(on_path)?;
-        Ok(Self { tree: Tree { root, kernel: Kernel::default() } })
+        Ok(Self { tree: Tree::new(root, Kernel::default()) })
     }
 
     fn check_writable(&self) -> Result<(), Fault> {
@@ -111,18 +111,18 @@ impl Root for UnixRoot {
         retry(|| rustix::fs::flock(file, FlockOperation::Unlock)).map_err(on_file)
     }
 
-    fn is_name_of(&self, path: &StorePath, file: &File) -> Result<bool, Fault> {
+    fn length_under(&self, path: &StorePath, file: &File) -> Result<Option<u64>, Fault> {
         let open = retry(|| rustix::fs::fstat(file)).map_err(on_file)?;
         match self.tree.stat(path) {
-            Ok(named) if (named.st_dev, named.st_ino) != (open.st_dev, open.st_ino) => Ok(false),
+            Ok(named) if (named.st_dev, named.st_ino) != (open.st_dev, open.st_ino) => Ok(None),
             // A publication that died between its link and its unlink: what is written here would be written there.
             Ok(named) if named.st_nlink > 1 => {
                 Err(Fault::new(FaultKind::WrongType).with_detail("the file has another name"))
             }
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(Some(u64::try_from(open.st_size).unwrap_or(0))),
             Err(errno) => match on_path(errno) {
                 // Its folder may be gone, or something else stand there.
-                fault if matches!(fault.kind(), FaultKind::NotFound | FaultKind::WrongType) => Ok(false),
+                fault if matches!(fault.kind(), FaultKind::NotFound | FaultKind::WrongType) => Ok(None),
                 fault => Err(fault),
             },
         }

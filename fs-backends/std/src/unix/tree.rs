@@ -4,11 +4,15 @@
 //! it, else component by component with `O_NOFOLLOW`; what is done to a name is then done relative to the descriptor of
 //! its folder, by calls that do not follow the name itself. Renaming a folder away in the meantime changes nothing: the
 //! descriptor stays with it.
+//!
+//! The work folder's descriptor is kept, as every file is made in it: from when the folder was asked for, which looks
+//! whether the name still leads to it, and until something is not found in it, which is when it may have been removed.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dlmanager_core::StorePath;
+use dlmanager_core::{StorePath, WORK_FOLDER};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timestamps};
 use rustix::io::{Errno, Result};
 
@@ -47,6 +51,13 @@ impl Default for Kernel {
 pub(super) struct Tree {
     pub(super) root: OwnedFd,
     pub(super) kernel: Kernel,
+    work_folder: Mutex<Option<Arc<Kept>>>,
+}
+
+/// A folder whose descriptor is kept, and so its inode.
+struct Kept {
+    folder: OwnedFd,
+    inode: (u64, u64),
 }
 
 /// A name in an open folder.
@@ -58,33 +69,99 @@ pub(super) struct Place<'a> {
 enum Folder<'a> {
     Root(BorrowedFd<'a>),
     Below(OwnedFd),
+    /// The work folder, whose descriptor is kept.
+    Work(Arc<Kept>),
 }
 
 impl Tree {
+    pub(super) fn new(root: OwnedFd, kernel: Kernel) -> Self {
+        Self { root, kernel, work_folder: Mutex::default() }
+    }
+
     /// Where a path lies: its folder, opened, and its last component.
     pub(super) fn place<'a>(&'a self, path: &'a StorePath) -> Result<Place<'a>> {
         check(path)?;
         match path.as_str().rsplit_once('/') {
             None => Ok(Place { folder: Folder::Root(self.root.as_fd()), name: path.as_str() }),
-            Some((folder, name)) => Ok(Place { folder: Folder::Below(self.open_folder(folder, FOLDER)?), name }),
+            Some((folder, name)) => {
+                let kept = if folder == WORK_FOLDER { self.lock_work_folder().clone() } else { None };
+                let folder = match kept {
+                    Some(kept) => Folder::Work(kept),
+                    None => Folder::Below(self.open_folder(folder, FOLDER)?),
+                };
+                Ok(Place { folder, name })
+            }
         }
     }
 
     pub(super) fn stat(&self, path: &StorePath) -> Result<Stat> {
-        self.place(path)?.stat()
+        // As a path its lifetime would have to be one.
+        #[expect(clippy::redundant_closure_for_method_calls)]
+        self.at(path, |place| place.stat())
+    }
+
+    /// Does something to a name; where nothing is found in the folder that is kept, in the one that its name leads to
+    /// now.
+    fn at<T>(&self, path: &StorePath, mut act: impl FnMut(&Place<'_>) -> Result<T>) -> Result<T> {
+        let place = self.place(path)?;
+        match act(&place) {
+            Err(Errno::NOENT) if self.was_removed(&place) => act(&self.place(path)?),
+            result => result,
+        }
+    }
+
+    /// Whether a name was looked for in a folder that is there no more. It is not kept any longer then.
+    pub(super) fn was_removed(&self, place: &Place<'_>) -> bool {
+        let Folder::Work(folder) = &place.folder else { return false };
+        // An error says nothing of that.
+        let is_removed = retry(|| rustix::fs::fstat(&folder.folder)).is_ok_and(|stat| stat.st_nlink == 0);
+        if is_removed {
+            self.lock_work_folder().take_if(|kept| Arc::ptr_eq(kept, folder));
+        }
+        is_removed
+    }
+
+    /// Opens the work folder.
+    fn open_work_folder(&self) -> Result<Kept> {
+        let folder = self.open_folder(WORK_FOLDER, FOLDER)?;
+        let inode = inode(&retry(|| rustix::fs::fstat(&folder))?);
+        Ok(Kept { folder, inode })
+    }
+
+    /// Makes the work folder, and keeps its descriptor from now on.
+    fn make_work_folder(&self) -> Result<()> {
+        let kept = self.lock_work_folder().clone();
+        if let Some(kept) = kept
+            && retry(|| rustix::fs::statat(&self.root, WORK_FOLDER, AtFlags::SYMLINK_NOFOLLOW))
+                .is_ok_and(|stat| inode(&stat) == kept.inode)
+        {
+            return Ok(());
+        }
+        make_folder(&Folder::Root(self.root.as_fd()), WORK_FOLDER)?;
+        // Whoever needs it says why it cannot be opened.
+        let opened = self.open_work_folder().ok().map(Arc::new);
+        let before = std::mem::replace(&mut *self.lock_work_folder(), opened);
+        drop(before);
+        Ok(())
+    }
+
+    fn lock_work_folder(&self) -> MutexGuard<'_, Option<Arc<Kept>>> {
+        self.work_folder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens what stands under a name, if it is no symlink.
     pub(super) fn open(&self, path: &StorePath, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
         check(path)?;
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let is_in_kept_folder =
+            matches!(path.as_str().rsplit_once('/'), Some((WORK_FOLDER, _))) && self.lock_work_folder().is_some();
         if path.as_str().contains('/')
+            && !is_in_kept_folder
             && let Some(opened) = self.open_beneath(path.as_str(), flags, mode)
         {
             return opened;
         }
-        let place = self.place(path)?;
-        retry(|| rustix::fs::openat(&place.folder, place.name, flags, mode))
+        self.at(path, |place| retry(|| rustix::fs::openat(&place.folder, place.name, flags, mode)))
     }
 
     /// Opens the folder that holds a path, such that it can be flushed or its mode be changed.
@@ -102,6 +179,9 @@ impl Tree {
     /// Makes a folder and its parents.
     pub(super) fn make_folders(&self, path: &StorePath) -> Result<()> {
         check(path)?;
+        if path.as_str() == WORK_FOLDER {
+            return self.make_work_folder();
+        }
         let mut components = path.components().peekable();
         let mut parent = Folder::Root(self.root.as_fd());
         while let Some(name) = components.next() {
@@ -127,7 +207,7 @@ impl Tree {
         }
         match folder {
             Folder::Below(folder) => Ok(folder),
-            Folder::Root(_) => Err(Errno::INVAL),
+            Folder::Root(_) | Folder::Work(_) => Err(Errno::INVAL),
         }
     }
 
@@ -201,8 +281,14 @@ impl AsFd for Folder<'_> {
         match self {
             Self::Root(folder) => *folder,
             Self::Below(folder) => folder.as_fd(),
+            Self::Work(kept) => kept.folder.as_fd(),
         }
     }
+}
+
+#[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the types differ from system to system")]
+fn inode(stat: &Stat) -> (u64, u64) {
+    (stat.st_dev as u64, u64::from(stat.st_ino))
 }
 
 /// Refuses what could lead out of the directory by its text alone. The core makes no such path.
@@ -244,4 +330,66 @@ fn enter_or_make(parent: &Folder<'_>, name: &str) -> Result<OwnedFd> {
 
 fn mkdir(parent: &Folder<'_>, name: &str) -> Result<()> {
     retry(|| rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o777)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use dlmanager_core::testing::path;
+    use dlmanager_core::{FaultKind, OpenMode};
+
+    use crate::create::create;
+    use crate::root::Root;
+    use crate::unix::UnixRoot;
+
+    /// A directory whose work folder is kept, with a file in it.
+    fn kept() -> (tempfile::TempDir, UnixRoot) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = create::<UnixRoot>(folder.path()).unwrap();
+        root.make_dir(&path(".dlmanager")).unwrap();
+        root.open_file(&path(".dlmanager/first"), OpenMode::CreateNew).unwrap();
+        assert!(root.tree.lock_work_folder().is_some());
+        (folder, root)
+    }
+
+    #[test]
+    fn a_work_folder_that_was_removed_and_made_anew_is_found() {
+        let (folder, root) = kept();
+        let work = folder.path().join(".dlmanager");
+        fs::remove_dir_all(&work).unwrap();
+        let missing = root.open_file(&path(".dlmanager/second"), OpenMode::CreateNew).unwrap_err();
+        assert_eq!(missing.kind(), FaultKind::NotFound);
+        assert_eq!(root.stat(&path(".dlmanager/first")), Ok(None));
+        root.make_dir(&path(".dlmanager")).unwrap();
+        for name in ["created", "stat"] {
+            let file = path(&format!(".dlmanager/{name}"));
+            fs::remove_dir_all(&work).unwrap();
+            fs::create_dir(&work).unwrap();
+            if name == "created" {
+                root.open_file(&file, OpenMode::CreateNew).unwrap();
+                assert!(work.join(name).exists(), "it is made in the new folder");
+            } else {
+                fs::write(work.join(name), b"four").unwrap();
+                assert_eq!(root.stat(&file).unwrap().map(|stat| stat.length), Some(4));
+            }
+            root.make_dir(&path(".dlmanager")).unwrap();
+        }
+    }
+
+    #[test]
+    fn once_the_work_folder_is_asked_for_its_name_decides_which_one_it_is() {
+        let (folder, root) = kept();
+        let work = folder.path().join(".dlmanager");
+        fs::rename(&work, folder.path().join("away")).unwrap();
+        fs::create_dir(&work).unwrap();
+        root.make_dir(&path(".dlmanager")).unwrap();
+        root.open_file(&path(".dlmanager/second"), OpenMode::CreateNew).unwrap();
+        assert!(work.join("second").exists() && !folder.path().join("away/second").exists());
+        // And what is none is not followed.
+        fs::rename(&work, folder.path().join("away too")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("away"), &work).unwrap();
+        assert_eq!(root.make_dir(&path(".dlmanager")).unwrap_err().kind(), FaultKind::WrongType);
+        assert!(!folder.path().join("away/third").exists());
+    }
 }
