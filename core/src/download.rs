@@ -35,11 +35,12 @@
 //! `unanswered == 0` is the only way out of `Draining`. The unfinished file may be held while it waits: `partial.rs`.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use url::Url;
 
 use crate::action::{Chunk, DeleteItem, Expect, FileKind, FileStat, Head};
@@ -52,6 +53,7 @@ use crate::origin::{Origin, Target};
 use crate::queue::{Place, Queues};
 use crate::reply::{self, Announced, Verdict};
 use crate::resume::{Known, Resumed};
+use crate::rivals::Rivals;
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
@@ -114,7 +116,9 @@ pub(crate) struct Context<'a> {
     /// The start of the machine.
     pub(crate) boot: Option<BootId>,
     /// The names of live downloads.
-    pub(crate) names: &'a BTreeMap<FileName, VecDeque<Key>>,
+    pub(crate) names: &'a BTreeMap<FileName, Rivals>,
+    /// The value of `User-Agent`.
+    pub(crate) user_agent: Option<&'a HeaderValue>,
     /// The directory has a limit that is enforced.
     pub(crate) bounded: bool,
 }
@@ -458,10 +462,10 @@ impl Download {
     fn begin_claim(&mut self, cx: &mut Context<'_>) -> State {
         self.claims += 1;
         let look = self.claim(cx);
-        State::Checking(Checking::Claiming(Claim { look, ..Claim::default() }))
+        State::Checking(Checking::Claiming(Box::new(Claim { look, ..Claim::default() })))
     }
 
-    fn claiming(&mut self, mut claim: Claim, news: File, cx: &mut Context<'_>) -> State {
+    fn claiming(&mut self, mut claim: Box<Claim>, news: File, cx: &mut Context<'_>) -> State {
         if let File::Looked(action, result) = news {
             let place = if claim.look == Some(action) { &mut claim.there } else { &mut claim.record_there };
             *place = Some(result);
@@ -603,7 +607,7 @@ impl Download {
         self.requests += 1;
         self.claims = 0;
         let asks_for_rest = self.asked().is_some();
-        let request = Box::new(self.build_request(cx.config));
+        let request = Box::new(self.build_request(cx.user_agent));
         let (id, lane) = (cx.effects.body(), cx.effects.lane());
         let fetch = self.net(cx, lane, |ticket| NetOp::Fetch { ticket, body: id, request });
         self.body = Some(Body { id, lane, fetch, asks_for_rest });
@@ -747,7 +751,7 @@ impl Download {
         let offset = self.partial.as_deref().map_or(0, |partial| partial.length);
         if let Some(partial) = self.partial.as_deref_mut() {
             partial.content_encoding.clone_from(&announced.content_encoding);
-            partial.came_from = Some(self.hop.url.clone());
+            partial.came_from = Some(self.hop.clone());
         }
         self.begin_transfer(announced, offset, cx);
         self.ask(cx);
@@ -926,10 +930,10 @@ impl Download {
             self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path });
         }
         self.rename(cx);
-        State::Publishing(Publishing::default())
+        State::Publishing(Box::default())
     }
 
-    fn publishing(&mut self, mut publishing: Publishing, step: Step, cx: &mut Context<'_>) -> State {
+    fn publishing(&mut self, mut publishing: Box<Publishing>, step: Step, cx: &mut Context<'_>) -> State {
         match step {
             Step::File(File::Renamed(result)) => publishing.renamed = Some(result),
             Step::File(File::DirectorySynced(Err(fault))) if fault.kind() != FaultKind::Skipped => {
@@ -955,7 +959,7 @@ impl Download {
     }
 
     /// All answers of a round of publishing are there.
-    fn conclude(&mut self, mut publishing: Publishing, cx: &mut Context<'_>) -> State {
+    fn conclude(&mut self, mut publishing: Box<Publishing>, cx: &mut Context<'_>) -> State {
         match core::mem::take(&mut publishing.round) {
             Round::Chain => self.conclude_chain(publishing, cx),
             Round::Taken => match publishing.there.take() {
@@ -966,7 +970,8 @@ impl Download {
                 }
                 Some(Ok(Some(stat))) if stat.kind == FileKind::Regular => {
                     self.touch(cx);
-                    State::Publishing(Publishing { round: Round::Touching(stat), ..publishing })
+                    publishing.round = Round::Touching(stat);
+                    State::Publishing(publishing)
                 }
                 Some(Ok(Some(stat))) => {
                     self.fail(DownloadError::NotAFile { name: self.name.clone(), kind: stat.kind }, cx)
@@ -983,7 +988,7 @@ impl Download {
     }
 
     /// The name that was taken is free again.
-    fn rename_again(&mut self, mut publishing: Publishing, cx: &mut Context<'_>) -> State {
+    fn rename_again(&mut self, mut publishing: Box<Publishing>, cx: &mut Context<'_>) -> State {
         publishing.renames += 1;
         if publishing.renames > RENAMES_MAX {
             return self.unpublished(Fault::new(FaultKind::Exists), Published::No, cx);
@@ -993,7 +998,7 @@ impl Download {
         State::Publishing(publishing)
     }
 
-    fn conclude_chain(&mut self, mut publishing: Publishing, cx: &mut Context<'_>) -> State {
+    fn conclude_chain(&mut self, mut publishing: Box<Publishing>, cx: &mut Context<'_>) -> State {
         let fault = match publishing.renamed.take() {
             Some(Ok(())) => return self.published(publishing, cx),
             Some(Err(fault)) => fault,
@@ -1008,7 +1013,8 @@ impl Download {
         publishing.there = None;
         if fault.kind() == FaultKind::Exists && !self.clobbers() {
             self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
-            return State::Publishing(Publishing { round: Round::Taken, ..publishing });
+            publishing.round = Round::Taken;
+            return State::Publishing(publishing);
         }
         self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
         // Either look stands for itself.
@@ -1018,11 +1024,12 @@ impl Download {
             .as_deref()
             .map(|partial| partial.path.clone())
             .map(|path| self.file_op(cx, |ticket| FileOp::Stat { ticket, path }));
-        State::Publishing(Publishing { round: Round::Doubt(fault), ..publishing })
+        publishing.round = Round::Doubt(fault);
+        State::Publishing(publishing)
     }
 
     /// Was the rename done? It was if the unfinished file is gone and one of its length has the name.
-    fn resolve(&mut self, mut publishing: Publishing, fault: Fault, cx: &mut Context<'_>) -> State {
+    fn resolve(&mut self, mut publishing: Box<Publishing>, fault: Fault, cx: &mut Context<'_>) -> State {
         let length = self.transfer.as_deref().map_or(0, |transfer| transfer.meter.received());
         let (there, partial) = (publishing.there.take(), publishing.partial_there.take());
         match (there, partial) {
@@ -1049,7 +1056,7 @@ impl Download {
         }
     }
 
-    fn published(&mut self, publishing: Publishing, cx: &mut Context<'_>) -> State {
+    fn published(&mut self, publishing: Box<Publishing>, cx: &mut Context<'_>) -> State {
         self.has_its_name();
         let length = self.transfer.as_deref().map_or(0, |transfer| transfer.meter.received());
         if cx.bounded {
@@ -1076,13 +1083,13 @@ impl Download {
         let is_unverified = digests.iter().next().is_none();
         let complete = Complete {
             length,
-            url: cx.config.shown(&came_from.unwrap_or_else(|| self.hop.url.clone())),
+            url: cx.config.shown(&came_from.as_ref().unwrap_or(&self.hop).url),
             requests: self.requests,
             length_unverified: is_unverified && announced.is_some_and(|announced| announced.ends_with_connection),
             digests,
             content_encoding,
         };
-        self.drain(Then::Finish(Outcome::Complete(complete)), cx)
+        self.drain(Then::Finish(Outcome::Complete(Box::new(complete))), cx)
     }
 
     fn has_its_name(&mut self) {

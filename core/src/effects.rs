@@ -15,11 +15,12 @@ use crate::{
 use alloc::boxed::Box;
 
 /// The queue of outputs, the ledger of unanswered actions, and the source of identifiers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Effects {
     outputs: VecDeque<Output>,
     unanswered: Arena<Unanswered>,
     serials: u64,
+    work_folder: StorePath,
     /// The work folder was asked for at least once, so it may be there.
     pub(crate) work_folder_asked: bool,
     /// What downloads learned of files, for the limit.
@@ -119,7 +120,25 @@ replies! {
     Close(()),
 }
 
+impl Default for Effects {
+    fn default() -> Self {
+        Self {
+            outputs: VecDeque::new(),
+            unanswered: Arena::default(),
+            serials: 0,
+            work_folder: StorePath::work_folder(),
+            work_folder_asked: false,
+            seen: Vec::new(),
+        }
+    }
+}
+
 impl Effects {
+    /// The path of the work folder, made once.
+    pub(crate) fn work_folder(&self) -> StorePath {
+        self.work_folder.clone()
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }

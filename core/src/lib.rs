@@ -106,6 +106,7 @@ mod reply;
 mod request;
 mod resume;
 mod retry_after;
+mod rivals;
 mod rng;
 mod stall;
 #[cfg(feature = "testing")]

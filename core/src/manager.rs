@@ -1,11 +1,12 @@
 //! The manager: many downloads, who may go on, and when.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use crate::arena::{Arena, Key};
 use crate::download::{Context, Download, Input, State};
@@ -13,6 +14,7 @@ use crate::effects::{Effects, Owner, Reply};
 use crate::evict::Evictor;
 use crate::info::DownloadInfo;
 use crate::queue::{Grant, Queues};
+use crate::rivals::Rivals;
 use crate::rng::Rng;
 use crate::timers::Timers;
 use crate::{
@@ -49,7 +51,9 @@ pub struct Manager {
     closed: bool,
     downloads: Arena<Download>,
     /// The downloads of each name, in the order of their admission: only the first one is under way.
-    names: BTreeMap<FileName, VecDeque<Key>>,
+    names: BTreeMap<FileName, Rivals>,
+    /// The value of `User-Agent`, made once.
+    user_agent: Option<HeaderValue>,
     /// Those whose file the server is yet to name, by their URL.
     unnamed: BTreeMap<Box<str>, Key>,
     /// Downloads that stand in no line yet, because a file of their name is being deleted.
@@ -112,6 +116,7 @@ impl Manager {
         Self {
             evictor: bound.map(|limit| Evictor::new(limit, config.durability, rng.next_u64(), &mut effects)),
             queues: Queues::new(config.jobs, config.per_host),
+            user_agent: HeaderValue::from_str(&config.user_agent).ok(),
             config,
             nonce,
             rng,
@@ -152,8 +157,8 @@ impl Manager {
         }
         let name = request.file_name()?;
         let rivals = self.names.get(&name);
-        let joinable = |key: &Key| {
-            let download = self.downloads.get(*key)?;
+        let joinable = |key: Key| {
+            let download = self.downloads.get(key)?;
             download.ending().is_none().then_some(download.id)
         };
         if let Some(id) = rivals.and_then(|rivals| rivals.iter().rev().find_map(joinable)) {
@@ -324,10 +329,12 @@ impl Manager {
 
     fn admit(&mut self, name: FileName, request: Request) -> DownloadId {
         let key = self.insert(name.clone(), request);
-        let rivals = self.names.entry(name).or_default();
-        rivals.push_back(key);
-        if rivals.len() == 1 {
-            self.enqueue(key);
+        match self.names.entry(name) {
+            Entry::Occupied(mut rivals) => rivals.get_mut().push(key),
+            Entry::Vacant(place) => {
+                place.insert(Rivals::of(key));
+                self.enqueue(key);
+            }
         }
         self.id_of(key)
     }
@@ -401,12 +408,13 @@ impl Manager {
             Probe::NotYet | Probe::Asked => (false, None),
         };
         let was_named = download.is_named;
-        let names = &self.names;
-        let mut context = Context { now: self.now, config, effects, queues, locks, boot, names, bounded };
+        let (names, user_agent) = (&self.names, self.user_agent.as_ref());
+        let now = self.now;
+        let mut context = Context { now, config, effects, queues, locks, boot, names, user_agent, bounded };
         let released = download.on(input, &mut context);
         if !was_named && download.is_named {
             // The name was found to be free in this very step.
-            self.names.insert(download.name.clone(), VecDeque::from([key]));
+            self.names.insert(download.name.clone(), Rivals::of(key));
             let url = download.request.url().as_str();
             if self.unnamed.get(url) == Some(&key) {
                 self.unnamed.remove(url);
@@ -473,12 +481,11 @@ impl Manager {
             self.unnamed.remove(url);
         }
         let Some(rivals) = self.names.get_mut(&download.name).filter(|_| download.is_named) else { return };
-        rivals.retain(|rival| *rival != key);
-        match rivals.front() {
-            Some(&next) => self.enqueue(next),
-            None => {
-                self.names.remove(&download.name);
-            }
+        if rivals.remove(key) {
+            let next = rivals.first();
+            self.enqueue(next);
+        } else {
+            self.names.remove(&download.name);
         }
     }
 
@@ -544,7 +551,7 @@ impl Manager {
         self.probe = Probe::Asked;
         self.effects.work_folder_asked = true;
         let lane = self.effects.lane();
-        let folder = StorePath::work_folder();
+        let folder = self.effects.work_folder();
         self.effects.file_op(Owner::Manager, (lane, 0), |ticket| FileOp::MakeDir { ticket, path: folder });
         let random = self.rng.next_u64();
         let path = StorePath::in_work_folder(&alloc::format!("probe.{random:016x}.part"));
@@ -641,8 +648,8 @@ impl Manager {
                 );
             }
             let rivals = self.names.get(&download.name).filter(|_| download.is_named);
-            let first = rivals.is_none_or(|rivals| rivals.front() == Some(&key));
-            assert!(rivals.is_none_or(|rivals| rivals.contains(&key)), "a name knows its downloads");
+            let first = rivals.is_none_or(|rivals| rivals.first() == key);
+            assert!(rivals.is_none_or(|rivals| rivals.iter().any(|rival| rival == key)), "a name knows its downloads");
             let under_way = !matches!(download.state, State::Queued | State::Evicting(_));
             assert!(first || !under_way, "only the first download of a name is under way");
             let queued = matches!(download.state, State::Queued);
@@ -657,7 +664,7 @@ impl Manager {
         }
         let publishing = self.downloads.iter().filter(|(_, download)| is_publishing(download)).count();
         assert_eq!(publishing, self.publishing, "those that publish are counted");
-        let names: usize = self.names.values().map(VecDeque::len).sum();
+        let names: usize = self.names.values().map(Rivals::len).sum();
         let named = self.downloads.iter().filter(|(_, download)| download.is_named).count();
         assert_eq!(names, named, "each live download has its name");
         if let Some(evictor) = &self.evictor {

@@ -151,7 +151,7 @@ pub struct Progress {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The file was fetched, and is there under its final name.
-    Complete(Complete),
+    Complete(Box<Complete>),
     /// A file of that name was there already, or appeared meanwhile; it was left as it is.
     Present {
         /// Its length in bytes.

@@ -3,10 +3,11 @@
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
+use core::ops::Deref;
 
 use base64::Engine;
 use http::HeaderValue;
-use url::Url;
+use url::{Position, Url};
 
 /// A server as HTTP tells them apart (RFC 9110 section 4.3.1): scheme, host and port. Credentials belong to one.
 ///
@@ -21,8 +22,15 @@ use url::Url;
 pub struct Origin(Arc<str>);
 
 impl Origin {
+    /// The origin of a URL without user info, whose scheme is http or https. The URL's text has no port that is the
+    /// scheme's own, so that all up to the path is what tells origins apart.
     pub(crate) fn of(url: &Url) -> Self {
-        Self(url.origin().ascii_serialization().into())
+        Self(url[..Position::BeforePath].into())
+    }
+
+    /// The value of `Host` (RFC 9110 section 7.2): the port only where it is not the scheme's own.
+    fn host(&self) -> &str {
+        self.0.split_once("//").map_or("", |(_, host)| host)
     }
 
     /// As text: `https://example.org`, the port given only where it is not the scheme's own.
@@ -80,10 +88,15 @@ impl UrlError {
     }
 }
 
-/// A URL to fetch, with the user info taken out of it.
+/// A URL to fetch, with the user info taken out of it. A clone costs a reference count.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub(crate) struct Target(Arc<Parts>);
+
+/// What a target is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
     pub(crate) url: Url,
+    pub(crate) origin: Origin,
     /// What the user info asks to send as `Authorization`.
     pub(crate) authorization: Option<HeaderValue>,
 }
@@ -115,7 +128,16 @@ impl Target {
         if uri(&url).is_none() {
             return Err(UrlError::Invalid { url: url.into(), cause: "it cannot be put into a request".into() });
         }
-        Ok(Self { url, authorization })
+        let origin = Origin::of(&url);
+        Ok(Self(Arc::new(Parts { url, origin, authorization })))
+    }
+}
+
+impl Deref for Target {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 
@@ -165,14 +187,9 @@ pub(crate) fn uri(url: &Url) -> Option<http::Uri> {
     url.as_str().parse().ok()
 }
 
-/// The value of `Host` (RFC 9110 section 7.2): the port only where it is not the scheme's own.
-pub(crate) fn host_header(url: &Url) -> Option<HeaderValue> {
-    let host = url.host_str()?;
-    let value = match url.port() {
-        Some(port) => HeaderValue::from_str(&alloc::format!("{host}:{port}")),
-        None => HeaderValue::from_str(host),
-    };
-    value.ok()
+/// The value of `Host`.
+pub(crate) fn host_header(origin: &Origin) -> Option<HeaderValue> {
+    HeaderValue::from_str(origin.host()).ok()
 }
 
 /// User info as the Basic scheme (RFC 7617).
@@ -210,5 +227,28 @@ mod tests {
         }
         assert_eq!(without_query("/a?b?c"), "/a?redacted");
         assert_eq!(without_query("//h/a"), "//h/a");
+    }
+
+    #[test]
+    fn an_origin_is_what_the_standard_makes_of_the_url() {
+        for text in [
+            "http://example.org",
+            "http://example.org:80/a",
+            "https://example.org:443?x",
+            "http://example.org:443/",
+            "https://EXAMPLE.org:8443/a/b?c#d",
+            "http://user:secret@example.org:8080/a",
+            "http://user@example.org",
+            "http://[::1]:80/",
+            "http://[2001:DB8::1]:8080/a",
+            "http://127.1/a",
+            "https://b\u{fc}cher.example/",
+            "http:example.org\\a",
+        ] {
+            let target = Target::parse(text).unwrap();
+            assert_eq!(target.origin.as_str(), target.url.origin().ascii_serialization(), "{text}");
+            let port = target.url.port().map(|port| alloc::format!(":{port}")).unwrap_or_default();
+            assert_eq!(target.origin.host(), alloc::format!("{}{port}", target.url.host_str().unwrap()), "{text}");
+        }
     }
 }

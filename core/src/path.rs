@@ -1,5 +1,6 @@
 //! Paths within the manager's directory.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
@@ -58,6 +59,27 @@ impl StorePath {
         Self(alloc::format!("{WORK_FOLDER}/{name}").into())
     }
 
+    /// A file in the work folder that stands for a name: `KEY.part`, `KEY.RANDOM.part`, `KEY.rec`, its numbers in
+    /// hexadecimal.
+    pub(crate) fn of_key(key: u128, random: Option<u64>, end: &str) -> Self {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut text = String::with_capacity(WORK_FOLDER.len() + 2 + 32 + 16 + end.len());
+        text.push_str(WORK_FOLDER);
+        let mut push = |before: char, number: &[u8]| {
+            text.push(before);
+            for byte in number {
+                text.push(char::from(HEX[usize::from(byte >> 4)]));
+                text.push(char::from(HEX[usize::from(byte & 15)]));
+            }
+        };
+        push('/', &key.to_be_bytes());
+        if let Some(random) = random {
+            push('.', &random.to_be_bytes());
+        }
+        text.push_str(end);
+        Self(text.into())
+    }
+
     /// The folder that this path lies in, where that is not the directory itself.
     pub(crate) fn parent(&self) -> Option<Self> {
         self.0.rsplit_once('/').map(|(parent, _)| Self(parent.into()))
@@ -88,5 +110,22 @@ impl From<&FileName> for StorePath {
 impl fmt::Display for StorePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_for_a_name_is_hexadecimal_and_of_one_length() {
+        for (key, random) in
+            [(0, 0), (0x0123_4567_89ab_cdef_0011_2233_4455_6677, 0xfedc_ba98_7654_3210), (u128::MAX, 1)]
+        {
+            let path = StorePath::of_key(key, None, ".part");
+            assert_eq!(path.as_str(), alloc::format!(".dlmanager/{key:032x}.part"));
+            let path = StorePath::of_key(key, Some(random), ".part");
+            assert_eq!(path.as_str(), alloc::format!(".dlmanager/{key:032x}.{random:016x}.part"));
+        }
     }
 }

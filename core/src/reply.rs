@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn redirects() {
         let target = |location: &'static str| match judged(302, &[("location", location)]) {
-            Ok(Verdict::Follow { target, .. }) => target.url.into(),
+            Ok(Verdict::Follow { target, .. }) => target.url.clone().into(),
             other => alloc::format!("{other:?}"),
         };
         assert_eq!(target("c"), "https://example.org/a/c");

@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 
 use http::header::{CONTENT_LENGTH, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use url::Url;
+use url::{Position, Url};
 
 use crate::content_range::{self, ContentRange};
 use crate::record::{Record, Validator};
@@ -64,7 +64,7 @@ pub(crate) struct Known {
 /// What tells a resource that a redirect may lead to: its origin and path. What stands in the query is often a signature
 /// that differs each time.
 pub(crate) fn source_of(url: &Url) -> Box<str> {
-    alloc::format!("{}{}", url.origin().ascii_serialization(), url.path()).into()
+    url[..Position::AfterPath].into()
 }
 
 impl Known {

@@ -14,14 +14,14 @@ use crate::backoff::Attempts;
 use crate::effects::{Effects, Kinded, Owner, Reply, Role};
 use crate::gather::Gather;
 use crate::meter::Meter;
-use crate::origin::{self, Origin};
+use crate::origin;
 use crate::reply::Announced;
 use crate::resume::{Asked, source_of};
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
-    ActionId, Algorithms, BodyId, Config, DownloadError, DownloadId, Durability, Fault, FileId, FileName, FileOp,
-    FileStep, Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
+    ActionId, Algorithms, BodyId, DownloadError, DownloadId, Durability, Fault, FileId, FileName, FileOp, FileStep,
+    Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
 };
 
 /// A file that is used is stamped as accessed unless it was within this time.
@@ -447,15 +447,15 @@ impl Download {
     }
 
     /// Each hop's header fields are made anew: what the caller gave goes to the first URL's origin only.
-    pub(super) fn build_request(&self, config: &Config) -> FetchRequest {
+    pub(super) fn build_request(&self, user_agent: Option<&HeaderValue>) -> FetchRequest {
         let url = &self.hop.url;
         let mut headers = HeaderMap::new();
-        if let Ok(user_agent) = HeaderValue::from_str(&config.user_agent) {
-            headers.insert(USER_AGENT, user_agent);
+        if let Some(user_agent) = user_agent {
+            headers.insert(USER_AGENT, user_agent.clone());
         }
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let first = &self.request.target;
-        let at_home = Origin::of(url) == Origin::of(&first.url);
+        let at_home = self.hop.origin == first.origin;
         let own = first.authorization.as_ref().filter(|_| at_home);
         if let Some(authorization) = self.hop.authorization.as_ref().or(own) {
             headers.insert(AUTHORIZATION, authorization.clone());
@@ -468,7 +468,7 @@ impl Download {
         if let Some(asked) = self.asked() {
             asked.fields(&mut headers);
         }
-        if let Some(host) = origin::host_header(url) {
+        if let Some(host) = origin::host_header(&self.hop.origin) {
             headers.insert(HOST, host);
         }
         let mut request = FetchRequest::new(());

@@ -9,11 +9,10 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use url::Url;
-
 use super::{Context, Download};
 use crate::action::{DeleteItem, Deleted, Expect, OpenMode, Opened};
 use crate::effects::Role;
+use crate::origin::Target;
 use crate::record::Record;
 use crate::resume::{Identity, Known, source_of};
 use crate::{
@@ -52,7 +51,7 @@ pub(super) struct Partial {
     pub(super) modified: Option<Stamp>,
     pub(super) content_encoding: Option<Box<str>>,
     /// Where its last bytes came from, after redirects.
-    pub(super) came_from: Option<Url>,
+    pub(super) came_from: Option<Target>,
     pub(super) record: RecordState,
     /// Why its bytes could not be taken back.
     rewind_fault: Option<Fault>,
@@ -224,17 +223,17 @@ impl Download {
         self.epoch += 1;
         // Each time, as another process may have removed the empty folder since.
         cx.effects.work_folder_asked = true;
-        let folder = StorePath::work_folder();
+        let folder = cx.effects.work_folder();
         self.making_work_folder = Some(self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path: folder }));
         let key = self.name.key();
         let locks = cx.locks && !self.lacks_locks;
         let is_shared = locks && !self.stands_alone;
         let (path, record_path) = if is_shared {
-            let record = StorePath::in_work_folder(&alloc::format!("{key:032x}.rec"));
-            (StorePath::in_work_folder(&alloc::format!("{key:032x}.part")), Some(record))
+            let record = StorePath::of_key(key, None, ".rec");
+            (StorePath::of_key(key, None, ".part"), Some(record))
         } else {
             let random = self.rng.next_u64();
-            (StorePath::in_work_folder(&alloc::format!("{key:032x}.{random:016x}.part")), None)
+            (StorePath::of_key(key, Some(random), ".part"), None)
         };
         let file = cx.effects.file();
         self.partial = Some(Box::new(Partial {

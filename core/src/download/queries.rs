@@ -10,7 +10,7 @@ use crate::{ActionId, Config, Fault, IfPresent, Instant, Outcome, Phase, Progres
 impl Download {
     /// The origin that the next request goes to.
     pub(crate) fn origin(&self) -> Origin {
-        Origin::of(&self.hop.url)
+        self.hop.origin.clone()
     }
 
     pub(crate) const fn phase(&self) -> Phase {

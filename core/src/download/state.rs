@@ -24,7 +24,7 @@ pub(crate) enum State {
     Rewinding(Box<Announced>),
     Receiving,
     Verifying,
-    Publishing(Publishing),
+    Publishing(Box<Publishing>),
     Waiting {
         until: Instant,
     },
@@ -43,7 +43,7 @@ pub(crate) enum Checking {
     /// It is there, and stamped.
     Touching(FileStat),
     /// It is not: the unfinished file is made, or found, and locked.
-    Claiming(Claim),
+    Claiming(Box<Claim>),
     /// What an earlier run noted beside the unfinished file.
     Reading(Option<Result<Bytes, Fault>>),
     /// What cannot be kept of it is taken back.
