@@ -323,7 +323,8 @@ impl Builder {
     /// As for [`open`](Self::open); and [`OpenError::Start`] where the default transport cannot run on that runtime.
     pub async fn open_on(self, runtime: impl Runtime) -> Result<DownloadManager, OpenError> {
         self.check()?;
-        self.start(Arc::new(runtime), true).await
+        let workers_only = !runtime.may_block();
+        self.start(Arc::new(runtime), workers_only).await
     }
 
     pub(crate) async fn open_on_own_thread(self) -> Result<DownloadManager, OpenError> {
@@ -371,7 +372,8 @@ impl Builder {
         };
         let core = Manager::new(config, seed);
         let bounded = core.limit().is_some();
-        let shared = Shared::new(core, path.clone(), self.headers, self.callbacks, proxies_ignored);
+        let shared =
+            Shared::new(core, path.clone(), self.headers, self.callbacks, proxies_ignored, Arc::clone(&runtime));
         let manager = DownloadManager::with(Arc::clone(&shared));
         let driver = Driver::new(Arc::clone(&shared), transport, store, Arc::clone(&runtime), workers_only);
         runtime.spawn(Box::pin(driver));

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use crate::observe::{as_observer, message};
-use crate::pool::{Job, Pool};
+use crate::pool::Pool;
 use crate::record::Record;
+use crate::runtime::Job;
 use crate::shared::Shared;
 use crate::sync::lock;
 use crate::{Download, DownloadedFile, Error, Event};

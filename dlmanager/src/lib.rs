@@ -106,7 +106,7 @@ pub use limit::PersistLimit;
 pub use manager::{DownloadManager, LimitUsage, Swept, Victim};
 pub use network::IoRuntime;
 pub use request::RequestBuilder;
-pub use runtime::{Runtime, Sleep, Task};
+pub use runtime::{Job, Runtime, Sleep, Task};
 pub use sharing::SharedTransport;
 #[cfg(any(feature = "tokio", feature = "smol"))]
 pub use sharing::SharedTransportBuilder;

@@ -7,15 +7,14 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
+use crate::runtime::Job;
 use crate::sync::{Wakers, lock};
 
 /// A thread that had nothing to do for so long ends.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
-/// Something to do. What it panics with is swallowed: who must know of it has a guard in the job.
-pub(crate) type Job = Box<dyn FnOnce() + Send>;
-
-/// Up to `threads_max` threads that take jobs from one queue. Dropping it lets the jobs that it was given finish.
+/// Up to `threads_max` threads that take jobs from one queue. Dropping it lets the jobs that it was given finish. What a
+/// job panics with is swallowed: who must know of it has a guard in the job.
 pub(crate) struct Pool {
     inner: Arc<Inner>,
 }

@@ -19,12 +19,13 @@ use crate::pool::Pool;
 use crate::record::Record;
 use crate::state::{After, Alone, Phase, State};
 use crate::sync::lock;
-use crate::{ManagerGone, Subject, Swept};
+use crate::{ManagerGone, Runtime, Subject, Swept};
 
 /// A deadline that cannot be represented is replaced by one that far away: the tick that it causes is harmless.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) struct Shared {
+    runtime: Arc<dyn Runtime>,
     epoch: std::time::Instant,
     pub(crate) directory: PathBuf,
     /// Fields for every request that does not set them itself.
@@ -54,9 +55,11 @@ impl Shared {
         headers: Vec<(HeaderName, HeaderValue)>,
         callbacks: Callbacks,
         proxies_ignored: Vec<&'static str>,
+        runtime: Arc<dyn Runtime>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            epoch: std::time::Instant::now(),
+            epoch: runtime.now(),
+            runtime,
             state: Mutex::new(State::new(core, directory.clone(), proxies_ignored)),
             directory,
             headers,
@@ -67,12 +70,13 @@ impl Shared {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        Instant::from_nanos(u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
+        let since_start = self.runtime.now().saturating_duration_since(self.epoch);
+        Instant::from_nanos(u64::try_from(since_start.as_nanos()).unwrap_or(u64::MAX))
     }
 
     pub(crate) fn deadline(&self, until: Instant) -> std::time::Instant {
         let deadline = self.epoch.checked_add(Duration::from_nanos(until.as_nanos()));
-        deadline.unwrap_or_else(|| std::time::Instant::now() + FAR)
+        deadline.unwrap_or_else(|| self.runtime.now() + FAR)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

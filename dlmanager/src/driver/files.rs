@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dlmanager_core::{ActionId, Completion, Event, Fault, FaultKind, FileAction, FileId, FileOp, Lane};
 
 use super::Store;
 use crate::pool::Pool;
+use crate::runtime::{Job, Runtime};
 use crate::sync::lock;
 
 /// Greatest number of threads that file work runs on: that many flushes side by side keep a disk busy.
@@ -30,6 +31,7 @@ const ANSWERS_HELD_MAX: Duration = Duration::from_millis(1);
 pub(super) struct Files {
     store: Arc<dyn Store>,
     workers_only: bool,
+    runtime: Arc<dyn Runtime>,
     pool: Pool,
     inbox: Arc<Inbox>,
     /// The lanes that a worker has a batch of.
@@ -63,10 +65,11 @@ struct Batch {
 }
 
 impl Files {
-    pub(super) fn new(store: Arc<dyn Store>, workers_only: bool) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, workers_only: bool, runtime: Arc<dyn Runtime>) -> Self {
         Self {
             store,
             workers_only,
+            runtime,
             pool: Pool::new("dlmanager-file", WORKERS_MAX),
             inbox: Arc::default(),
             lanes: BTreeMap::new(),
@@ -164,23 +167,26 @@ impl Files {
             self.lanes.entry(batch.lane).or_default();
         }
         let together = self.leaving.len().div_ceil(WORKERS_MAX).clamp(1, LANES_A_WAKE_MAX);
-        let mut jobs: Vec<crate::pool::Job> = Vec::with_capacity(self.leaving.len().div_ceil(together));
+        let mut jobs: Vec<Job> = Vec::with_capacity(self.leaving.len().div_ceil(together));
         while !self.leaving.is_empty() {
             let batches = self.leaving.drain(..together.min(self.leaving.len())).collect();
             let job = Work { batches, done: Vec::new(), inbox: Arc::clone(&self.inbox) };
-            let store = Arc::clone(&self.store);
-            jobs.push(Box::new(move || job.run(&*store)));
+            let (store, runtime) = (Arc::clone(&self.store), Arc::clone(&self.runtime));
+            // What the runtime has no threads for runs on those of the manager.
+            jobs.extend(self.runtime.run_blocking(Box::new(move || job.run(&*store, &*runtime))).err());
         }
-        self.pool.run(jobs);
+        if !jobs.is_empty() {
+            self.pool.run(jobs);
+        }
     }
 
     fn run_inline(&mut self, action: FileAction) -> Completion {
         match &action.op {
             FileOp::Write { file, .. } => {
                 let file = *file;
-                let began = Instant::now();
+                let began = self.runtime.now();
                 let answer = execute(&*self.store, action);
-                if began.elapsed() > INLINE_WRITE_MAX {
+                if self.runtime.now().saturating_duration_since(began) > INLINE_WRITE_MAX {
                     self.slow.insert(file);
                 }
                 answer
@@ -285,14 +291,15 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self, store: &dyn Store) {
-        let mut since = Instant::now();
+    fn run(mut self, store: &dyn Store, runtime: &dyn Runtime) {
+        let mut since = runtime.now();
         while let Some(mut batch) = self.batches.pop_front() {
             batch.run(store);
             self.done.push(batch);
-            if !self.batches.is_empty() && since.elapsed() > ANSWERS_HELD_MAX {
+            let now = runtime.now();
+            if !self.batches.is_empty() && now.saturating_duration_since(since) > ANSWERS_HELD_MAX {
                 self.inbox.post(&mut self.done);
-                since = Instant::now();
+                since = now;
             }
         }
     }

@@ -54,7 +54,7 @@ impl Driver {
         Self {
             shared,
             network: Network::new(transport),
-            files: Files::new(store, workers_only),
+            files: Files::new(store, workers_only, Arc::clone(&runtime)),
             runtime,
             sleep: None,
             until: None,

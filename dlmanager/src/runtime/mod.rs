@@ -16,6 +16,16 @@ use std::time::Instant;
 
 use crate::{IoRuntime, sync};
 
+/// File work that blocks, on its way to a thread; see [`Runtime::run_blocking`].
+///
+/// ```
+/// use dlmanager::Job;
+///
+/// let job: Job = Box::new(|| drop(std::fs::metadata(".")));
+/// job();
+/// ```
+pub type Job = Box<dyn FnOnce() + Send>;
+
 /// The manager's loop, as a task to be spawned.
 ///
 /// ```
@@ -77,6 +87,29 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Whether tasks run within a tokio runtime with IO and time, as the default transport needs.
     fn is_tokio(&self) -> bool {
+        false
+    }
+
+    /// The time on the clock of [`sleep_until`](Self::sleep_until), which never runs backwards. All of a manager's
+    /// deadlines go by it, so that a runtime with a virtual clock has managers whose time is virtual.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Has a job run that blocks, whenever and wherever: jobs do not wait for each other. One that is dropped instead
+    /// counts as tried in vain.
+    ///
+    /// # Errors
+    ///
+    /// The job, where the runtime has no threads for it: then the manager has it run on one of its own. That is what
+    /// happens unless this is overridden.
+    fn run_blocking(&self, job: Job) -> Result<(), Job> {
+        Err(job)
+    }
+
+    /// Whether the thread that polls a task is there for that task alone, so that file work which takes microseconds
+    /// may run on it.
+    fn may_block(&self) -> bool {
         false
     }
 }

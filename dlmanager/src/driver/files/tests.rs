@@ -6,6 +6,7 @@ use dlmanager_core::testing::{Tickets, file_id, lane, path};
 use dlmanager_core::{Algorithm, Algorithms, Answer, DeleteItem, Expect, Stamp, op};
 
 use super::*;
+use crate::Task;
 use crate::sync::block_on_until;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -61,7 +62,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let notes = Arc::new(Notes::default());
-        let files = Files::new(Arc::clone(&notes) as Arc<dyn Store>, false);
+        let files = Files::new(Arc::clone(&notes) as Arc<dyn Store>, false, Arc::new(drop::<Task>));
         Self { files, notes, tickets: Tickets::new(), polled: Vec::new(), told: HashMap::new() }
     }
 
