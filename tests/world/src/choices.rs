@@ -1,5 +1,7 @@
 //! Decisions out of bytes: from a seed, or from a fuzzer.
 
+use crate::random::SplitMix64;
+
 /// A list of decisions, read from its beginning; when it is used up, every further decision is 0.
 #[derive(Debug, Clone)]
 pub(crate) struct Choices<'a> {
@@ -41,16 +43,12 @@ impl<'a> Choices<'a> {
     }
 }
 
-/// `length` bytes that follow from the seed: SplitMix64.
+/// `length` bytes that follow from the seed.
 pub fn seeded_bytes(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed;
+    let mut random = SplitMix64::new(seed);
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bytes.extend_from_slice(&(z ^ (z >> 31)).to_le_bytes());
+        bytes.extend_from_slice(&random.next_u64().to_le_bytes());
     }
     bytes.truncate(length);
     bytes

@@ -15,6 +15,7 @@ use std::time::Duration;
 use dlmanager_core::{FileOp, Outcome, Request};
 use dlmanager_fs_memory::{MemoryDirectory, Profile};
 
+use crate::random::SplitMix64;
 use crate::report::Report;
 use crate::world::{Fuse, World};
 use oracle::{Left, Oracle};
@@ -190,7 +191,7 @@ fn slow_down(directory: &MemoryDirectory, tempo: u8) {
 
 /// The machine fails: what is on the disk alone, all of what was done, or anything between, as often as not much of it.
 fn lose_power(directory: &MemoryDirectory, seed: u64) {
-    let mut draw = Draw(seed);
+    let mut draw = Draw::new(seed);
     directory.lose_power(&mut |bound| {
         let drawn = draw.below(1 << 30);
         match (seed % 8, drawn % 4) {
@@ -205,7 +206,7 @@ fn lose_power(directory: &MemoryDirectory, seed: u64) {
 /// with several losses of power; and a sample of those in which the second run dies as well, most of them where names and
 /// lengths change. `factor` times as many of what is sampled.
 pub fn cases(scenario: &Scenario, factor: usize) -> Vec<Case> {
-    let mut draw = Draw(scenario.name.bytes().map(u64::from).sum());
+    let mut draw = Draw::new(scenario.name.bytes().map(u64::from).sum());
     let mut cases = Vec::new();
     for (history, runs) in scenario.histories.iter().enumerate() {
         for tempo in 0..TEMPOS {
@@ -222,7 +223,7 @@ pub fn cases(scenario: &Scenario, factor: usize) -> Vec<Case> {
                     if runs.len() <= 2 {
                         case(vec![Death { fuse, power: None }], &mut draw);
                         for _ in 0..2 * factor {
-                            case(vec![Death { fuse, power: Some(draw.next()) }], &mut draw);
+                            case(vec![Death { fuse, power: Some(draw.0.next_u64()) }], &mut draw);
                         }
                     }
                     let changes = ["Delete", "Rename", "Truncate", "SyncDir"];
@@ -243,7 +244,7 @@ pub fn cases(scenario: &Scenario, factor: usize) -> Vec<Case> {
 /// The cases in which the first run dies at one of the file actions that are chosen by their number and word, and the second
 /// one at each, with a few losses of power.
 pub fn cases_behind(scenario: &Scenario, history: usize, is_first: impl Fn(usize, &[&str]) -> bool) -> Vec<Case> {
-    let mut draw = Draw(1);
+    let mut draw = Draw::new(1);
     let mut cases = Vec::new();
     for tempo in [0, 2] {
         let words = count(scenario, history, tempo);
@@ -252,7 +253,7 @@ pub fn cases_behind(scenario: &Scenario, history: usize, is_first: impl Fn(usize
                 for seed in 0..3 {
                     let first = Death { fuse: Fuse { at, half: false }, power: None };
                     let second =
-                        Death { fuse: Fuse { at: second, half: draw.below(2) == 0 }, power: Some(draw.next()) };
+                        Death { fuse: Fuse { at: second, half: draw.below(2) == 0 }, power: Some(draw.0.next_u64()) };
                     let (profile, block_bytes) = if seed == 0 { draw.disk() } else { (Profile::Posix, BLOCK_BYTES[1]) };
                     cases.push(Case { profile, block_bytes, tempo, history, deaths: vec![first, second] });
                 }
@@ -264,14 +265,14 @@ pub fn cases_behind(scenario: &Scenario, history: usize, is_first: impl Fn(usize
 
 /// The cases in which the power fails in the first run, and the program dies early in the second one.
 pub fn cases_after_power(scenario: &Scenario, history: usize) -> Vec<Case> {
-    let mut draw = Draw(2);
+    let mut draw = Draw::new(2);
     let mut cases = Vec::new();
     let actions = count(scenario, history, 0).len();
     // Before the middle nothing is noted as durable.
     for at in actions / 2..=actions {
         for second in 12..26 {
             for _ in 0..3 {
-                let first = Death { fuse: Fuse { at, half: false }, power: Some(draw.next()) };
+                let first = Death { fuse: Fuse { at, half: false }, power: Some(draw.0.next_u64()) };
                 let second = Death { fuse: Fuse { at: second, half: false }, power: None };
                 let (profile, block_bytes) = draw.disk();
                 cases.push(Case { profile, block_bytes, tempo: 0, history, deaths: vec![first, second] });
@@ -281,20 +282,16 @@ pub fn cases_after_power(scenario: &Scenario, history: usize) -> Vec<Case> {
     cases
 }
 
-/// Draws for cases: SplitMix64.
-struct Draw(u64);
+/// Draws for cases.
+struct Draw(SplitMix64);
 
 impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    const fn new(seed: u64) -> Self {
+        Self(SplitMix64::new(seed))
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() >> 32).unwrap_or(0) % bound.max(1)
+        usize::try_from(self.0.next_u64() >> 32).unwrap_or(0) % bound.max(1)
     }
 
     fn disk(&mut self) -> (Profile, u64) {
@@ -303,6 +300,6 @@ impl Draw {
     }
 
     fn power(&mut self) -> Option<u64> {
-        (self.below(2) == 0).then(|| self.next())
+        (self.below(2) == 0).then(|| self.0.next_u64())
     }
 }

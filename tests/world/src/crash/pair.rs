@@ -28,7 +28,7 @@ struct Program {
 ///
 /// What is not as it was promised.
 pub fn crash_beside(seed: u64, death: Option<usize>, report: &mut Report) -> Result<(), String> {
-    let mut draw = Draw(seed);
+    let mut draw = Draw::new(seed);
     let durability = [Durability::Data, Durability::Full][draw.below(2)];
     let waits_long = draw.below(4) > 0;
     let lock_wait = if waits_long { Duration::from_secs(300) } else { Duration::from_millis(120) };
@@ -39,7 +39,7 @@ pub fn crash_beside(seed: u64, death: Option<usize>, report: &mut Report) -> Res
     let tempo = u8::try_from(draw.below(usize::from(TEMPOS))).unwrap_or(0);
     let disk = draw.disk();
     let later = Duration::from_millis(draw.below(120) as u64);
-    let power = (death.is_some() && draw.below(3) == 0).then(|| draw.next());
+    let power = (death.is_some() && draw.below(3) == 0).then(|| draw.0.next_u64());
 
     let shared = directory(&scenario, disk, tempo);
     let served = versions[0].iter().flat_map(|run| run.iter().copied()).collect::<BTreeSet<u64>>();

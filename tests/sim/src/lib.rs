@@ -1,0 +1,33 @@
+//! Managers on a virtual clock.
+//!
+//! A run is a world of its own: one to three programs with a manager each in one directory, servers that misbehave, a disk
+//! that fails and forgets, strangers, and users who cancel. It has two phases. In the first things go wrong, programs and
+//! the machine die at any action, and nothing wrong may come of it; in the second nothing goes wrong any more, and
+//! everything must come to its end within a bounded time. The oracle knows the bytes of every version and does not ask the core.
+//!
+//! Everything follows from a list of decisions, which a seed fills: see [`Decisions`]. The program `dlmanager-sim` runs
+//! batches, replays runs, and makes failing ones small.
+
+mod decisions;
+mod disk;
+mod marks;
+mod network;
+mod oracle;
+mod process;
+mod record;
+mod run;
+mod server;
+mod setting;
+mod sim;
+mod trace;
+mod users;
+
+pub use decisions::{Decisions, Lists, Stream, from_text, to_text};
+pub use disk::{Blow, Strike};
+pub use marks::{Mark, Tally};
+pub use run::{Ended, Options, run};
+
+/// x
+#[derive(Debug, Clone, Copy)]
+pub enum Planted {}
+pub(crate) fn plant(_: &mut dlmanager_core::Config, _: Option<Planted>) {}
