@@ -504,8 +504,9 @@ impl Download {
                 self.release(true, cx);
                 return self.look(cx);
             }
-            // It was published or removed at the same moment.
-            (FileStep::Lock, FaultKind::Changed) if self.claims < CLAIMS_MAX => {}
+            // It was published or removed at the same moment, or the work folder was, which another process found empty.
+            (FileStep::Lock, FaultKind::Changed) | (FileStep::Create, FaultKind::NotFound)
+                if self.claims < CLAIMS_MAX => {}
             // What stands there is nobody's unfinished file.
             (FileStep::Create, FaultKind::WrongType | FaultKind::Denied) | (FileStep::Lock, FaultKind::WrongType)
                 if !self.stands_alone =>

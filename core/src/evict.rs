@@ -19,6 +19,8 @@ use crate::{
 const SCAN_BATCH: usize = 1024;
 /// Files deleted in one go.
 const DELETE_BATCH: usize = 64;
+/// How often the mark is tried to be made while others remove its folder.
+const MARKS_MAX: u32 = 8;
 /// What the mark of ownership holds: the format's version.
 const OWNER_TEXT: &[u8] = b"dlmanager 1\n";
 
@@ -36,6 +38,8 @@ pub(crate) struct Evictor {
     stopping: bool,
     /// Makes the name under which the mark is written.
     random: u64,
+    /// How often it was tried to make the mark.
+    marks: u32,
     /// Why it is not known whether the mark was made.
     mark_fault: Option<Fault>,
     lane: Lane,
@@ -115,6 +119,7 @@ impl Evictor {
             closing_scan: None,
             stopping: false,
             random,
+            marks: 0,
             mark_fault: None,
             lane: effects.lane(),
             epoch: 0,
@@ -358,6 +363,8 @@ impl Evictor {
             }
             (Ok(None), None) => match self.mark_fault.take() {
                 None => self.mark(effects),
+                // Another process has removed the work folder, which was empty.
+                Some(fault) if fault.kind() == FaultKind::NotFound && self.marks < MARKS_MAX => self.mark(effects),
                 Some(fault) => self.refuse(DirectoryError::Fault(fault), effects),
             },
             (Ok(None), Some(_)) if self.config.adopt => self.accept(effects),
@@ -370,6 +377,7 @@ impl Evictor {
     /// name once it is whole, so that a mark which could not be made is none.
     fn mark(&mut self, effects: &mut Effects) {
         self.epoch += 1;
+        self.marks += 1;
         let file = effects.file();
         effects.work_folder_asked = true;
         let folder = StorePath::work_folder();
@@ -379,11 +387,9 @@ impl Evictor {
         self.file_op(effects, |ticket| FileOp::Open { ticket, file, path, mode });
         let data = vec![Bytes::from_static(OWNER_TEXT)];
         self.file_op(effects, |ticket| FileOp::Write { ticket, file, offset: 0, data });
-        let mut unanswered = 5;
-        if self.durability != Durability::None {
-            unanswered += 1;
-            self.file_op(effects, |ticket| FileOp::Sync { ticket, file });
-        }
+        let mut unanswered = 6;
+        // Whatever the durability: a mark without its bytes would have the directory refused from then on.
+        self.file_op(effects, |ticket| FileOp::Sync { ticket, file });
         let (from, to) = (written_as.clone(), StorePath::owner_mark());
         self.file_op(effects, |ticket| FileOp::Rename { ticket, from, to, clobber: false });
         if self.durability == Durability::Full {

@@ -100,6 +100,29 @@ fn a_mark_whose_rename_was_done_although_it_faulted_is_found_by_a_look() {
 }
 
 #[test]
+fn a_mark_is_made_again_when_its_folder_was_removed_meanwhile() {
+    let mut world = World::new(bounded(10, 1, false));
+    let mut is_first = true;
+    world.directory.fail_when(move |operation| {
+        let fails = matches!(operation.op, FileOp::Open { .. }) && std::mem::take(&mut is_first);
+        fails.then(|| Failure::instead(Fault::new(FaultKind::NotFound)))
+    });
+    world.run();
+    assert!(world.directory.read(OWNER_MARK).is_some());
+    assert!(world.notices().iter().any(|(_, notice)| matches!(notice, Notice::DirectoryReady)));
+}
+
+#[test]
+fn a_mark_is_flushed_whatever_the_durability() {
+    let mut world = World::new(bounded(10, 1, false));
+    assert_eq!(world.manager.config().durability, Durability::None);
+    world.run();
+    let operations = world.file_operations();
+    let place = |word: &str| operations.iter().position(|operation| operation.starts_with(word)).expect(word);
+    assert!(place("Write") < place("Sync") && place("Sync") < place("Rename"), "{operations:?}");
+}
+
+#[test]
 fn an_empty_mark_is_not_trusted() {
     let mut world = World::new(bounded(10, 1, false));
     world.directory.put_folder(".dlmanager");
@@ -141,6 +164,22 @@ fn another_process_that_removes_the_empty_work_folder_costs_no_attempt() {
         world.directory.remove(".dlmanager");
     }
     assert_eq!(world.net.requests().len(), 2);
+}
+
+#[test]
+fn another_process_that_removes_the_work_folder_under_the_unfinished_file_costs_no_attempt() {
+    let mut world = World::new(Config { retries_max: 0, ..Config::default() });
+    let mut left = 3;
+    world.directory.fail_when(move |operation| {
+        let fails = matches!(operation.op, FileOp::Open { .. }) && left > 0;
+        left -= u32::from(fails);
+        fails.then(|| Failure::instead(Fault::new(FaultKind::NotFound)))
+    });
+    let url = "http://origin.example/a";
+    world.net.script(url, [Reply::ok(content(1, 100))]);
+    let id = world.download(url);
+    world.run();
+    world.assert_complete(id, "a", &content(1, 100));
 }
 
 #[test]
