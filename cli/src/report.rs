@@ -149,7 +149,7 @@ impl Report {
     /// The directory has news.
     pub(crate) fn directory(&mut self, directory: &Path, notice: &Notice) {
         match notice {
-            Notice::Evicted { path, length } => self.evicted(directory, path.as_str(), *length, false),
+            Notice::Evicted { path, length, .. } => self.evicted(directory, path.as_str(), *length, false),
             Notice::Swept { unmet: Some(unmet), .. } => self.unmet(*unmet),
             Notice::Warning(warning) => self.warning(&warning_text(warning)),
             _ => {}

@@ -88,6 +88,9 @@ pub struct Config {
     pub checkpoint_bytes: u64,
     /// ... and so much time has passed since it was flushed last.
     pub checkpoint_time: Duration,
+    /// So long after it was written to last an unfinished file that nobody is at work on is removed; see
+    /// [`resume`](Self::resume). One that nobody can go on with goes after a minute already.
+    pub partial_age_max: Duration,
     /// How long another process that fetches the same name is waited for; after that, the file is fetched a second time.
     pub lock_wait: Duration,
     /// The bound of the directory, where there is one.
@@ -138,6 +141,7 @@ impl Default for Config {
             record_bytes_min: 1024 * 1024,
             checkpoint_bytes: 64 * 1024 * 1024,
             checkpoint_time: Duration::from_secs(5),
+            partial_age_max: Duration::from_secs(7 * 24 * 60 * 60),
             lock_wait: Duration::from_secs(300),
             limit: None,
         }
@@ -189,13 +193,18 @@ pub enum Resume {
 /// ```
 /// use dlmanager_core::{Config, LimitConfig, Manager, Pattern};
 ///
-/// let limit = LimitConfig { size_limit: 1 << 30, file_limit: 10, pattern: Pattern::new("*.zip"), adopt: false };
+/// let limit = LimitConfig {
+///     size_limit: 1 << 30,
+///     file_limit: 10,
+///     pattern: Pattern::new("*.zip"),
+///     ..LimitConfig::default()
+/// };
 /// let bounded = Config { limit: Some(limit.clone()), ..Config::default() };
 /// assert!(Manager::new(bounded, 1).limit().is_some());
 /// let unbounded = Config { limit: Some(LimitConfig { file_limit: 0, ..limit }), ..Config::default() };
 /// assert!(Manager::new(unbounded, 1).limit().is_none());
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LimitConfig {
     /// The total size in bytes from which on files are evicted; 0 means no limit.
     pub size_limit: u64,
@@ -205,4 +214,6 @@ pub struct LimitConfig {
     pub pattern: crate::Pattern,
     /// Take what stands in the directory for evictable although this program did not put it there.
     pub adopt: bool,
+    /// Further bounds, none unless set.
+    pub bounds: crate::Bounds,
 }

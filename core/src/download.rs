@@ -121,6 +121,8 @@ pub(crate) struct Context<'a> {
     pub(crate) user_agent: Option<&'a HeaderValue>,
     /// The directory has a limit that is enforced.
     pub(crate) bounded: bool,
+    /// A file that is longer than this can never fit, where there is such a bound.
+    pub(crate) room_max: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -749,6 +751,11 @@ impl Download {
     }
 
     fn receive(&mut self, announced: Announced, cx: &mut Context<'_>) -> State {
+        if let (Some(room_max), Some(length)) = (cx.room_max, announced.length)
+            && length > room_max
+        {
+            return self.fail(DownloadError::NoRoom { length, room_max }, cx);
+        }
         let offset = self.partial.as_deref().map_or(0, |partial| partial.length);
         if let Some(partial) = self.partial.as_deref_mut() {
             partial.content_encoding.clone_from(&announced.content_encoding);

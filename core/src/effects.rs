@@ -9,8 +9,8 @@ use crate::action::{Chunk, Deleted, FileStat, Head, Opened, Probed, ScanBatch};
 use crate::arena::{Arena, Key};
 use crate::ticket::Answer;
 use crate::{
-    Action, ActionId, BodyId, Digests, Fault, FaultKind, FileAction, FileId, FileOp, Lane, NetAction, NetOp, Notice,
-    Op, Output, Stamp, StorePath, Ticket,
+    Action, ActionId, BodyId, Digests, Fault, FaultKind, FileAction, FileId, FileOp, Gauged, Lane, NetAction, NetOp,
+    Notice, Op, Output, Stamp, StorePath, Ticket,
 };
 use alloc::boxed::Box;
 
@@ -32,6 +32,7 @@ pub(crate) struct Effects {
 pub(crate) enum Owner {
     Download(Key, Role),
     Evictor,
+    Litter,
     Manager,
 }
 
@@ -100,6 +101,7 @@ replies! {
     ReadBody(Chunk),
     DropBody(()),
     Probe(Probed),
+    Gauge(Gauged),
     MakeDir(()),
     Scan(ScanBatch),
     Stat(Option<FileStat>),

@@ -66,6 +66,12 @@ pub enum DirectoryError {
         /// One of the entries.
         example: String,
     },
+    /// A later version of dlmanager manages it, in a format that this one does not know.
+    #[error("the directory is managed by a later version of dlmanager (its format is {format}): use that")]
+    Newer {
+        /// The version of the format.
+        format: u64,
+    },
     /// It could not be read, or not be marked as managed.
     #[error("the directory cannot be managed: {0}")]
     Fault(Fault),
@@ -144,6 +150,14 @@ pub enum DownloadError {
         length: u64,
         /// The greatest length allowed, in bytes.
         bytes_max: u64,
+    },
+    /// The file is announced to be longer than the bounds of the directory leave room for, whatever is evicted.
+    #[error("the file has {length} bytes, and the directory's limit leaves room for {room_max} at most")]
+    NoRoom {
+        /// The length announced, in bytes.
+        length: u64,
+        /// The length that could fit, in bytes.
+        room_max: u64,
     },
     /// More redirects in a row than allowed.
     #[error("more than {redirects_max} redirects in a row")]
@@ -234,6 +248,7 @@ impl DownloadError {
             Self::Truncated { .. } => "truncated",
             Self::Overlong { .. } => "overlong",
             Self::TooLarge { .. } => "too-large",
+            Self::NoRoom { .. } => "no-room",
             Self::TooManyRedirects { .. } => "too-many-redirects",
             Self::BadRedirect { .. } => "bad-redirect",
             Self::TooManyRequests { .. } => "too-many-requests",

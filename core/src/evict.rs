@@ -1,28 +1,25 @@
-//! The directory's limit at work: whose files they are, the scan, and passes of eviction one after the other.
+//! The directory's limit at work: the scan, and passes of eviction one after the other.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-
-use crate::action::{DeleteItem, Deleted, Expect, FileKind, FileStat, OpenMode, ScanBatch};
+use crate::action::{DeleteItem, Deleted, FileStat, ScanBatch};
 use crate::arena::Key;
 use crate::effects::{Effects, Kinded, Owner, Reply};
 use crate::{
-    ActionId, DirectoryError, Durability, Fault, FaultKind, FileId, FileOp, Lane, LimitConfig, Notice, PersistLimit,
-    StorePath, Ticket, Unmet, Warning,
+    ActionId, DirectoryError, Durability, Fault, FileId, FileOp, Gauged, Kept, Lane, LimitConfig, Notice, PersistLimit,
+    StorePath, Ticket, Unmet, Warning, Why,
 };
+
+mod owner;
+
+use owner::Ownership;
 
 /// Entries asked for in one go.
 const SCAN_BATCH: usize = 1024;
 /// Files deleted in one go.
 const DELETE_BATCH: usize = 64;
-/// How often the mark is tried to be made while others remove its folder.
-const MARKS_MAX: u32 = 8;
-/// What the mark of ownership holds: the format's version.
-const OWNER_TEXT: &[u8] = b"dlmanager 1\n";
 
 /// Enforces a limit. The rule itself is [`PersistLimit`]'s.
 #[derive(Debug)]
@@ -32,8 +29,8 @@ pub(crate) struct Evictor {
     limit: PersistLimit,
     ownership: Ownership,
     scan: Scan,
-    /// The unanswered `Close` of the scan.
-    closing_scan: Option<ActionId>,
+    /// What is asked, and for what.
+    asked: Vec<(ActionId, Ask)>,
     /// Nobody will ask for anything more.
     stopping: bool,
     /// Makes the name under which the mark is written.
@@ -44,8 +41,8 @@ pub(crate) struct Evictor {
     mark_fault: Option<Fault>,
     lane: Lane,
     epoch: u32,
-    /// The passes that are due: each for a download that ended, or because it was asked for.
-    due: VecDeque<Option<Key>>,
+    /// The passes that are due.
+    due: VecDeque<Due>,
     pass: Option<Pass>,
     /// Downloads whose pass has ended, for the manager to take.
     swept: Vec<Key>,
@@ -53,34 +50,38 @@ pub(crate) struct Evictor {
     passed_over: bool,
     /// What the application was told last.
     told_unmet: Option<Unmet>,
+    told_kept: BTreeMap<StorePath, Kept>,
+    /// The work folder was asked for.
+    has_folder: bool,
+    /// Names whose pins were met, each once.
+    pins_met: BTreeSet<StorePath>,
 }
 
-/// Whether what is in the directory may be evicted.
-#[derive(Debug)]
-enum Ownership {
-    /// Not known yet: nothing may be fetched.
-    Scanning,
-    /// The scan has found this entry, or nothing at all: is the mark there?
-    Looking {
-        found: Option<String>,
-    },
-    /// The mark is being made.
-    Marking(Marking),
-    /// The mark was made under its own name, or not: the file that it was written to goes.
-    Unmarking {
-        fault: Option<Fault>,
-    },
-    Ours,
-    Refused(DirectoryError),
+/// Why a pass is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// A download has ended, and waits for it.
+    Ended(Key),
+    /// It was asked for.
+    Asked,
+    /// Room is needed for what was announced.
+    Room,
 }
 
+/// What an unanswered action is for.
 #[derive(Debug)]
-struct Marking {
-    unanswered: u32,
-    /// The name that it is written under, until it is whole.
-    written_as: StorePath,
-    renamed: Option<Result<(), Fault>>,
-    fault: Option<Fault>,
+enum Ask {
+    Scan,
+    /// The mark of ownership.
+    Owner,
+    Gauge,
+    /// The folder whose lock deletions take.
+    Folder,
+    Delete,
+    /// A look at a file that was not as expected.
+    Again(StorePath),
+    /// The end of the scan.
+    Close,
 }
 
 #[derive(Debug)]
@@ -96,14 +97,16 @@ enum Scan {
 
 #[derive(Debug)]
 struct Pass {
-    waiter: Option<Key>,
-    batch: Vec<DeleteItem>,
-    deleting: bool,
-    looks: Vec<(ActionId, StorePath)>,
+    due: Due,
+    /// The clock and the disk: whether what they say is known, and still holds.
+    gauged: bool,
+    batch: Vec<(DeleteItem, Why)>,
+    /// How many actions are unanswered.
+    unanswered: usize,
     /// Files found changed once: the second time they are set aside.
     changed: BTreeSet<StorePath>,
-    /// Files that this pass leaves alone.
-    aside: BTreeSet<StorePath>,
+    /// Files that this pass leaves alone, and why.
+    aside: BTreeMap<StorePath, Kept>,
     evicted: bool,
 }
 
@@ -111,12 +114,12 @@ impl Evictor {
     /// Begins with the scan.
     pub(crate) fn new(config: LimitConfig, durability: Durability, random: u64, effects: &mut Effects) -> Self {
         let mut evictor = Self {
-            limit: PersistLimit::new(config.size_limit, config.file_limit),
+            limit: PersistLimit::of(&config),
             config,
             durability,
             ownership: Ownership::Scanning,
             scan: Scan::Running { id: effects.file(), asked: false },
-            closing_scan: None,
+            asked: Vec::new(),
             stopping: false,
             random,
             marks: 0,
@@ -128,13 +131,21 @@ impl Evictor {
             swept: Vec::new(),
             passed_over: false,
             told_unmet: None,
+            told_kept: BTreeMap::new(),
+            has_folder: false,
+            pins_met: BTreeSet::new(),
         };
+        evictor.ask(Ask::Gauge, effects, |ticket| FileOp::Gauge { ticket });
         evictor.scan_on(effects);
         evictor
     }
 
     pub(crate) const fn limit(&self) -> &PersistLimit {
         &self.limit
+    }
+
+    pub(crate) const fn limit_mut(&mut self) -> &mut PersistLimit {
+        &mut self.limit
     }
 
     /// The directory's files may be evicted, so downloads may add to them.
@@ -146,7 +157,7 @@ impl Evictor {
         match &self.ownership {
             Ownership::Refused(error) => Some(error),
             Ownership::Scanning
-            | Ownership::Looking { .. }
+            | Ownership::Looking(_)
             | Ownership::Marking(_)
             | Ownership::Unmarking { .. }
             | Ownership::Ours => None,
@@ -156,6 +167,11 @@ impl Evictor {
     /// No pass is due, and the scan is over.
     pub(crate) fn is_idle(&self) -> bool {
         self.due.is_empty() && self.pass.is_none() && matches!(self.scan, Scan::Complete | Scan::Broken)
+    }
+
+    /// A pass could begin.
+    pub(crate) fn is_about_to_pass(&self) -> bool {
+        self.is_ready() && matches!(self.scan, Scan::Complete) && self.pass.is_none() && !self.due.is_empty()
     }
 
     /// A download learned what stands under a name.
@@ -173,7 +189,27 @@ impl Evictor {
 
     /// A pass is due, before this download may end where one is given.
     pub(crate) fn request(&mut self, waiter: Option<Key>) {
-        self.due.push_back(waiter);
+        if waiter.is_none() {
+            // Somebody else may have removed them.
+            for path in core::mem::take(&mut self.pins_met) {
+                self.limit.set_pinned(&path, false);
+            }
+        }
+        self.due.push_back(waiter.map_or(Due::Asked, Due::Ended));
+    }
+
+    /// Whether what is announced counts.
+    pub(crate) const fn reserves(&self) -> bool {
+        self.config.bounds.reserves
+    }
+
+    /// So many bytes are on their way, where so many were before: room is made for them.
+    pub(crate) fn reserve(&mut self, bytes: u64, before: u64) {
+        self.limit.unreserve(before);
+        self.limit.reserve(bytes);
+        if bytes > before && self.due.back() != Some(&Due::Room) {
+            self.due.push_back(Due::Room);
+        }
     }
 
     /// A download that caused no pass ends: is one due all the same, because the last one had to leave its file?
@@ -183,7 +219,7 @@ impl Evictor {
 
     /// Whether a file of that name is being deleted: whoever looks for it now may find what is about to go.
     pub(crate) fn is_deleting(&self, name: &str) -> bool {
-        self.pass.as_ref().is_some_and(|pass| pass.batch.iter().any(|item| item.path.as_str() == name))
+        self.pass.as_ref().is_some_and(|pass| pass.batch.iter().any(|(item, _)| item.path.as_str() == name))
     }
 
     pub(crate) fn take_swept(&mut self) -> Option<Key> {
@@ -193,6 +229,7 @@ impl Evictor {
     /// Nothing more is due, and nobody will ask: the rest of the scan is of no use.
     pub(crate) fn stop(&mut self, effects: &mut Effects) {
         self.stopping = true;
+        self.due.retain(|due| *due != Due::Room);
         if self.due.is_empty() && self.pass.is_none() {
             self.end_scan(Scan::Broken, effects);
         }
@@ -209,25 +246,45 @@ impl Evictor {
         }
         loop {
             if self.pass.is_none() {
-                let Some(waiter) = self.due.pop_front() else { return };
+                let Some(due) = self.due.pop_front() else { return };
                 self.passed_over = false;
-                self.pass = Some(Pass::new(waiter));
+                self.pass = Some(Pass::new(due));
             }
             let Some(pass) = &mut self.pass else { return };
-            if pass.deleting || !pass.looks.is_empty() {
+            if pass.unanswered > 0 {
+                return;
+            }
+            if !pass.gauged && (self.limit.needs_gauge() || self.limit.is_exceeded()) {
+                pass.unanswered = 1;
+                self.epoch += 1;
+                self.ask(Ask::Gauge, effects, |ticket| FileOp::Gauge { ticket });
                 return;
             }
             let passed_over = &mut self.passed_over;
-            let items = self.limit.victims(DELETE_BATCH, |path| {
-                let live = is_live(path);
-                *passed_over |= live;
-                live || pass.aside.contains(path)
+            let mut live = BTreeSet::new();
+            let chosen = self.limit.choose(DELETE_BATCH, |path| {
+                let is_live = is_live(path);
+                if is_live {
+                    live.insert(path.clone());
+                }
+                *passed_over |= is_live;
+                is_live || pass.aside.contains_key(path)
             });
-            if !items.is_empty() {
-                pass.batch.clone_from(&items);
-                pass.deleting = true;
+            pass.aside.extend(live.into_iter().map(|path| (path, Kept::Downloading)));
+            if !chosen.is_empty() {
+                // Its lock keeps evictions of several processes apart. Where it cannot be made, there is nothing to lock.
+                if !core::mem::replace(&mut self.has_folder, true) {
+                    effects.work_folder_asked = true;
+                    self.epoch += 1;
+                    let path = StorePath::work_folder();
+                    self.ask(Ask::Folder, effects, |ticket| FileOp::MakeDir { ticket, path });
+                }
+                let Some(pass) = &mut self.pass else { return };
+                let items = chosen.iter().map(|(item, _)| item.clone()).collect();
+                pass.batch = chosen;
+                pass.unanswered = 1;
                 self.epoch += 1;
-                self.file_op(effects, |ticket| FileOp::Delete { ticket, items });
+                self.ask(Ask::Delete, effects, |ticket| FileOp::Delete { ticket, items });
                 return;
             }
             self.end_pass(effects);
@@ -240,58 +297,44 @@ impl Evictor {
 
     /// Nothing can be evicted, but whoever waits is told the end.
     fn give_up(&mut self, effects: &mut Effects) {
-        if self.due.contains(&None) {
+        if self.due.contains(&Due::Asked) {
             let (files, bytes) = (self.limit.files(), self.limit.bytes());
             effects.notice(Notice::Swept { files, bytes, unmet: Some(Unmet::NotScanned) });
         }
-        self.swept.extend(self.due.drain(..).flatten());
+        for due in self.due.drain(..) {
+            match due {
+                Due::Ended(key) => self.swept.push(key),
+                Due::Asked | Due::Room => {}
+            }
+        }
     }
 
     pub(crate) fn reply(&mut self, action: ActionId, reply: Reply, effects: &mut Effects) {
-        if self.closing_scan == Some(action) {
-            self.closing_scan = None;
-            return;
-        }
-        match &self.ownership {
-            Ownership::Marking(_) => return self.marking(reply, effects),
-            Ownership::Unmarking { .. } => return self.unmarked(effects),
-            Ownership::Scanning | Ownership::Looking { .. } | Ownership::Ours | Ownership::Refused(_) => {}
-        }
-        match reply {
-            Reply::Scan(result) => self.scanned(result, effects),
-            Reply::Stat(result) => match &mut self.ownership {
-                Ownership::Looking { found } => {
-                    let found = found.take();
-                    self.looked(found, result, effects);
+        let Some(at) = self.asked.iter().position(|(asked, _)| *asked == action) else { return };
+        let (_, ask) = self.asked.swap_remove(at);
+        match ask {
+            Ask::Scan => {
+                if let Reply::Scan(result) = reply {
+                    self.scanned(result, effects);
                 }
-                Ownership::Scanning
-                | Ownership::Marking(_)
-                | Ownership::Unmarking { .. }
-                | Ownership::Ours
-                | Ownership::Refused(_) => {
-                    self.looked_again(action, &result);
+            }
+            Ask::Owner => self.owner_reply(reply, effects),
+            Ask::Gauge => {
+                if let Reply::Gauge(result) = reply {
+                    self.gauged(result.ok());
                 }
-            },
-            Reply::Delete(result) => self.deleted(result, effects),
-            Reply::Fetch(_)
-            | Reply::ReadBody(_)
-            | Reply::DropBody(_)
-            | Reply::Probe(_)
-            | Reply::MakeDir(_)
-            | Reply::Open(_)
-            | Reply::Read(_)
-            | Reply::Write(_)
-            | Reply::Truncate(_)
-            | Reply::SetTimes(_)
-            | Reply::Hash(_)
-            | Reply::Lock(_)
-            | Reply::Unlock(_)
-            | Reply::Sync(_)
-            | Reply::Finish(_)
-            | Reply::Rename(_)
-            | Reply::SyncDir(_)
-            | Reply::Touch(_)
-            | Reply::Close(_) => {}
+            }
+            Ask::Delete => {
+                if let Reply::Delete(result) = reply {
+                    self.deleted(result, effects);
+                }
+            }
+            Ask::Again(path) => {
+                if let Reply::Stat(result) = reply {
+                    self.looked_again(path, &result);
+                }
+            }
+            Ask::Close | Ask::Folder => {}
         }
     }
 
@@ -307,7 +350,8 @@ impl Evictor {
             *asked = true;
             let scan = *scan;
             self.epoch += 1;
-            self.file_op(effects, |ticket| FileOp::Scan { ticket, scan, entries_max: SCAN_BATCH });
+            let entries_max = SCAN_BATCH;
+            self.ask(Ask::Scan, effects, |ticket| FileOp::Scan { ticket, scan, folder: None, entries_max });
         }
     }
 
@@ -323,7 +367,7 @@ impl Evictor {
         for entry in batch.entries {
             // What a download learned meanwhile is newer.
             if self.counts(&entry.path) && !self.limit.contains(&entry.path) {
-                self.limit.register(entry.path, &entry.stat);
+                self.limit.register_found(entry.path, &entry.stat);
             }
         }
         if batch.done {
@@ -336,7 +380,7 @@ impl Evictor {
                 self.look_for_mark(example, effects);
             }
             Ownership::Scanning | Ownership::Ours => self.scan_on(effects),
-            Ownership::Looking { .. } | Ownership::Marking(_) | Ownership::Unmarking { .. } => {}
+            Ownership::Looking(_) | Ownership::Marking(_) | Ownership::Unmarking { .. } => {}
             Ownership::Refused(_) => self.end_scan(Scan::Broken, effects),
         }
     }
@@ -350,169 +394,38 @@ impl Evictor {
         }
     }
 
-    fn looked(&mut self, found: Option<String>, result: Result<Option<FileStat>, Fault>, effects: &mut Effects) {
-        match (result, found) {
-            (Ok(Some(stat)), _) if stat.kind == FileKind::Regular && stat.length == OWNER_TEXT.len() as u64 => {
-                self.accept(effects);
-            }
-            (Ok(Some(_)), _) => {
-                let detail = "is there, and is not what this version of dlmanager writes";
-                let fault =
-                    Fault::new(FaultKind::WrongType).with_detail(alloc::format!("{} {detail}", crate::OWNER_MARK));
-                self.refuse(DirectoryError::Fault(fault), effects);
-            }
-            (Ok(None), None) => match self.mark_fault.take() {
-                None => self.mark(effects),
-                // Another process has removed the work folder, which was empty.
-                Some(fault) if fault.kind() == FaultKind::NotFound && self.marks < MARKS_MAX => self.mark(effects),
-                Some(fault) => self.refuse(DirectoryError::Fault(fault), effects),
-            },
-            (Ok(None), Some(_)) if self.config.adopt => self.accept(effects),
-            (Ok(None), Some(example)) => self.refuse(DirectoryError::NotOurs { example }, effects),
-            (Err(fault), _) => self.refuse(DirectoryError::Fault(fault), effects),
-        }
-    }
-
-    /// The directory is empty: all that will be put there is ours, and the mark says so to those who come later. It gets its
-    /// name once it is whole, so that a mark which could not be made is none.
-    fn mark(&mut self, effects: &mut Effects) {
-        self.epoch += 1;
-        self.marks += 1;
-        let file = effects.file();
-        effects.work_folder_asked = true;
-        let folder = StorePath::work_folder();
-        self.file_op(effects, |ticket| FileOp::MakeDir { ticket, path: folder });
-        let written_as = StorePath::in_work_folder(&alloc::format!("owner.{:016x}.part", self.random));
-        let (path, mode) = (written_as.clone(), OpenMode::CreateNew);
-        self.file_op(effects, |ticket| FileOp::Open { ticket, file, path, mode });
-        let data = vec![Bytes::from_static(OWNER_TEXT)];
-        self.file_op(effects, |ticket| FileOp::Write { ticket, file, offset: 0, data });
-        let mut unanswered = 6;
-        // Whatever the durability: a mark without its bytes would have the directory refused from then on.
-        self.file_op(effects, |ticket| FileOp::Sync { ticket, file });
-        let (from, to) = (written_as.clone(), StorePath::owner_mark());
-        self.file_op(effects, |ticket| FileOp::Rename { ticket, from, to, clobber: false });
-        if self.durability == Durability::Full {
-            for path in [StorePath::owner_mark(), StorePath::work_folder()] {
-                unanswered += 1;
-                self.file_op(effects, |ticket| FileOp::SyncDir { ticket, path });
-            }
-        }
-        self.file_op(effects, |ticket| FileOp::Close { ticket, file });
-        self.ownership = Ownership::Marking(Marking { unanswered, written_as, renamed: None, fault: None });
-    }
-
-    fn marking(&mut self, reply: Reply, effects: &mut Effects) {
-        let Ownership::Marking(marking) = &mut self.ownership else { return };
-        marking.unanswered = marking.unanswered.saturating_sub(1);
-        let failed = match reply {
-            Reply::Rename(result) => {
-                marking.renamed = Some(result);
-                None
-            }
-            Reply::MakeDir(Err(failed))
-            | Reply::Open(Err(failed))
-            | Reply::Write(Err(failed))
-            | Reply::Sync(Err(failed))
-            | Reply::SyncDir(Err(failed)) => Some(failed),
-            Reply::MakeDir(Ok(()))
-            | Reply::Open(Ok(_))
-            | Reply::Write(Ok(_))
-            | Reply::Sync(Ok(()))
-            | Reply::SyncDir(Ok(()))
-            | Reply::Fetch(_)
-            | Reply::ReadBody(_)
-            | Reply::DropBody(_)
-            | Reply::Probe(_)
-            | Reply::Scan(_)
-            | Reply::Stat(_)
-            | Reply::Read(_)
-            | Reply::Truncate(_)
-            | Reply::SetTimes(_)
-            | Reply::Hash(_)
-            | Reply::Finish(_)
-            | Reply::Delete(_)
-            | Reply::Touch(_)
-            | Reply::Lock(_)
-            | Reply::Unlock(_)
-            | Reply::Close(_) => None,
-        };
-        if let Some(failed) = failed.filter(|failed| failed.kind() != FaultKind::Skipped) {
-            marking.fault.get_or_insert(failed);
-        }
-        if marking.unanswered > 0 {
-            return;
-        }
-        let fault = match marking.renamed.take() {
-            // Should its name not be flushed, the worst is that a later run takes the files for a stranger's.
-            Some(Ok(())) => return self.accept(effects),
-            // Another process was faster: the mark is there.
-            Some(Err(fault)) if fault.kind() == FaultKind::Exists => None,
-            Some(Err(fault)) => Some(marking.fault.take().unwrap_or(fault)),
-            None => Some(Fault::new(FaultKind::Aborted)),
-        };
-        let items = vec![DeleteItem { path: marking.written_as.clone(), expect: Expect::File }];
-        self.ownership = Ownership::Unmarking { fault };
-        self.epoch += 1;
-        self.file_op(effects, |ticket| FileOp::Delete { ticket, items });
-    }
-
-    fn unmarked(&mut self, effects: &mut Effects) {
-        let Ownership::Unmarking { fault } = &mut self.ownership else { return };
-        match fault.take() {
-            None => self.accept(effects),
-            Some(fault) if self.mark_fault.is_none() => {
-                // It may have got its name all the same: only a look can tell.
-                self.mark_fault = Some(fault);
-                self.look_for_mark(None, effects);
-            }
-            Some(fault) => self.refuse(DirectoryError::Fault(fault), effects),
-        }
-    }
-
-    fn look_for_mark(&mut self, found: Option<String>, effects: &mut Effects) {
-        self.ownership = Ownership::Looking { found };
-        let path = StorePath::owner_mark();
-        self.epoch += 1;
-        self.file_op(effects, |ticket| FileOp::Stat { ticket, path });
-    }
-
-    fn accept(&mut self, effects: &mut Effects) {
-        self.ownership = Ownership::Ours;
-        effects.notice(Notice::DirectoryReady);
-        self.scan_on(effects);
-    }
-
-    fn refuse(&mut self, error: DirectoryError, effects: &mut Effects) {
-        effects.notice(Notice::DirectoryRefused { error: error.clone() });
-        self.ownership = Ownership::Refused(error);
-        self.end_scan(Scan::Broken, effects);
-        // Nothing that the scan has found is ours to evict.
-        if let Scan::Complete = self.scan {
-            self.scan = Scan::Broken;
-        }
-        self.limit = PersistLimit::new(self.config.size_limit, self.config.file_limit);
-    }
-
     /// Ends the scan, unless a batch is under way: then its answer comes first.
     fn end_scan(&mut self, as_what: Scan, effects: &mut Effects) {
         if let Scan::Running { id: file, asked: false } = self.scan {
             self.scan = as_what;
-            self.closing_scan = Some(self.file_op(effects, |ticket| FileOp::Close { ticket, file }));
+            self.ask(Ask::Close, effects, |ticket| FileOp::Close { ticket, file });
         }
     }
 
     // A pass.
 
+    /// Where it is not known what the clock and the disk say, the rule goes by the files alone.
+    fn gauged(&mut self, gauge: Option<Gauged>) {
+        if let Some(gauge) = gauge {
+            self.limit.set_gauge(gauge);
+        }
+        if let Some(pass) = &mut self.pass {
+            pass.unanswered = 0;
+            pass.gauged = true;
+        }
+    }
+
     fn deleted(&mut self, result: Result<Vec<Deleted>, Fault>, effects: &mut Effects) {
         let Some(pass) = &mut self.pass else { return };
-        pass.deleting = false;
+        pass.unanswered = 0;
+        // What is free has changed.
+        pass.gauged = self.config.bounds.free_bytes_min == 0;
         let batch = core::mem::take(&mut pass.batch);
         let answers = match result {
             Ok(answers) => answers,
             Err(fault) => {
                 // Some of them may be gone.
-                if let Some(item) = batch.first() {
+                if let Some((item, _)) = batch.first() {
                     let warning = Warning::NotEvicted { path: item.path.clone(), fault };
                     effects.notice(Notice::Warning(warning));
                 }
@@ -520,81 +433,107 @@ impl Evictor {
             }
         };
         let mut answers = answers.into_iter();
-        for DeleteItem { path, .. } in batch {
+        for (DeleteItem { path, .. }, why) in batch {
+            let Some(pass) = &mut self.pass else { return };
             match answers.next() {
                 Some(Deleted::Deleted) => {
                     if let Some(length) = self.limit.forget(&path) {
                         pass.evicted = true;
-                        effects.notice(Notice::Evicted { path, length });
+                        effects.notice(Notice::Evicted { path, length, why });
                     }
                 }
                 Some(Deleted::Gone) => {
                     self.limit.forget(&path);
                 }
                 Some(Deleted::Busy) => {
-                    pass.aside.insert(path);
+                    pass.aside.insert(path, Kept::InUse);
+                }
+                Some(Deleted::Pinned) => {
+                    self.limit.set_pinned(&path, true);
+                    self.pins_met.insert(path.clone());
+                    pass.aside.insert(path, Kept::Pinned);
                 }
                 Some(Deleted::Denied(fault)) => {
                     effects.notice(Notice::Warning(Warning::NotEvicted { path: path.clone(), fault }));
-                    pass.aside.insert(path);
+                    pass.aside.insert(path, Kept::Denied);
                 }
                 answer @ (Some(Deleted::Changed) | None) => {
                     if answer.is_none() || !pass.changed.insert(path.clone()) {
-                        pass.aside.insert(path.clone());
+                        pass.aside.insert(path.clone(), Kept::Changed);
                     }
-                    let name = path.clone();
+                    pass.unanswered += 1;
                     self.epoch += 1;
-                    let look = effects
-                        .file_op(Owner::Evictor, (self.lane, self.epoch), |ticket| FileOp::Stat { ticket, path: name });
-                    pass.looks.push((look, path));
+                    let name = path.clone();
+                    self.ask(Ask::Again(path), effects, |ticket| FileOp::Stat { ticket, path: name });
                 }
             }
         }
     }
 
-    fn looked_again(&mut self, action: ActionId, result: &Result<Option<FileStat>, Fault>) {
+    fn looked_again(&mut self, path: StorePath, result: &Result<Option<FileStat>, Fault>) {
         let Some(pass) = &mut self.pass else { return };
-        let Some(at) = pass.looks.iter().position(|(look, _)| *look == action) else { return };
-        let (_, path) = pass.looks.swap_remove(at);
+        pass.unanswered = pass.unanswered.saturating_sub(1);
         match result {
             Ok(Some(stat)) => self.limit.register(path, stat),
             Ok(None) => {
                 self.limit.forget(&path);
             }
             Err(_) => {
-                pass.aside.insert(path);
+                pass.aside.insert(path, Kept::Changed);
             }
         }
     }
 
     fn end_pass(&mut self, effects: &mut Effects) {
         let Some(pass) = self.pass.take() else { return };
+        self.tell_kept(pass.aside, effects);
         let unmet = if self.limit.is_exceeded() {
             Some(Unmet::InUse)
         } else {
             self.limit.is_unmet().then_some(Unmet::FileLimit)
         };
-        if pass.evicted || pass.waiter.is_none() || unmet != self.told_unmet {
+        if pass.evicted || pass.due == Due::Asked || unmet != self.told_unmet {
             self.told_unmet = unmet;
             effects.notice(Notice::Swept { files: self.limit.files(), bytes: self.limit.bytes(), unmet });
         }
-        self.swept.extend(pass.waiter);
+        match pass.due {
+            Due::Ended(key) => self.swept.push(key),
+            Due::Asked | Due::Room => {}
+        }
     }
 
-    fn file_op<O: Kinded>(&self, effects: &mut Effects, op: impl FnOnce(Ticket<O>) -> FileOp) -> ActionId {
-        effects.file_op(Owner::Evictor, (self.lane, self.epoch), op)
+    /// Tells of files that should have gone, each once until that changes.
+    fn tell_kept(&mut self, aside: BTreeMap<StorePath, Kept>, effects: &mut Effects) {
+        for (path, why) in &aside {
+            let length = self.limit.length(path);
+            // That a download works on its own file is no news.
+            let is_news = *why != Kept::Downloading && self.told_kept.get(path) != Some(why);
+            if let Some(length) = length.filter(|_| is_news) {
+                effects.notice(Notice::Kept { path: path.clone(), length, why: *why });
+            }
+        }
+        self.told_kept = aside;
+    }
+
+    fn ask<O: Kinded>(&mut self, ask: Ask, effects: &mut Effects, op: impl FnOnce(Ticket<O>) -> FileOp) {
+        let id = effects.file_op(Owner::Evictor, (self.lane, self.epoch), op);
+        self.asked.push((id, ask));
+    }
+
+    fn owner_op<O: Kinded>(&mut self, effects: &mut Effects, op: impl FnOnce(Ticket<O>) -> FileOp) {
+        self.ask(Ask::Owner, effects, op);
     }
 }
 
 impl Pass {
-    const fn new(waiter: Option<Key>) -> Self {
+    const fn new(due: Due) -> Self {
         Self {
-            waiter,
+            due,
+            gauged: false,
             batch: Vec::new(),
-            deleting: false,
-            looks: Vec::new(),
+            unanswered: 0,
             changed: BTreeSet::new(),
-            aside: BTreeSet::new(),
+            aside: BTreeMap::new(),
             evicted: false,
         }
     }

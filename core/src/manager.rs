@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use http::{HeaderName, HeaderValue};
@@ -13,14 +12,18 @@ use crate::download::{Context, Download, Input, State};
 use crate::effects::{Effects, Owner, Reply};
 use crate::evict::Evictor;
 use crate::info::DownloadInfo;
+use crate::litter::Litter;
 use crate::queue::{Grant, Queues};
 use crate::rivals::Rivals;
 use crate::rng::Rng;
 use crate::timers::Timers;
 use crate::{
-    Admission, AdmitError, CancelError, Config, DeleteItem, DownloadId, Event, Expect, FileName, FileOp, Instant,
-    Notice, Origin, Outcome, Output, PersistLimit, Probed, Request, StorePath, Wait, WakeReason,
+    Admission, AdmitError, CancelError, Config, Deleted, DownloadId, Event, FileName, FileOp, Instant, Notice, Outcome,
+    Output, PersistLimit, Probed, Request, StorePath, Wait, WakeReason,
 };
+
+mod invariants;
+mod limit;
 
 /// Many downloads into one directory, as one state machine.
 ///
@@ -62,6 +65,9 @@ pub struct Manager {
     timers: Timers,
     effects: Effects,
     evictor: Option<Evictor>,
+    litter: Litter,
+    /// The bytes that are on their way to each download that announced them, where the limit reserves room.
+    reserved: BTreeMap<Key, u64>,
     /// How many downloads are being verified or published.
     publishing: usize,
     probe: Probe,
@@ -81,6 +87,8 @@ enum Probe {
 enum Cleanup {
     NotYet,
     Asked,
+    /// There is something in it, which may be litter.
+    Littered,
     Done,
 }
 
@@ -112,7 +120,7 @@ impl Manager {
         let mut rng = Rng::new(seed);
         let nonce = u32::try_from(rng.next_u64() >> 32).unwrap_or(0);
         let mut effects = Effects::default();
-        let bound = config.limit.clone().filter(|limit| limit.size_limit > 0 && limit.file_limit > 0);
+        let bound = config.limit.clone().filter(|limit| PersistLimit::of(limit).is_bounded());
         Self {
             evictor: bound.map(|limit| Evictor::new(limit, config.durability, rng.next_u64(), &mut effects)),
             queues: Queues::new(config.jobs, config.per_host),
@@ -128,6 +136,8 @@ impl Manager {
             held_back: Vec::new(),
             timers: Timers::default(),
             effects,
+            litter: Litter::default(),
+            reserved: BTreeMap::new(),
             publishing: 0,
             probe: Probe::NotYet,
             cleanup: Cleanup::NotYet,
@@ -250,6 +260,7 @@ impl Manager {
         self.advance(now);
         if let Some(evictor) = self.evictor.as_mut().filter(|_| !self.closed) {
             evictor.request(None);
+            self.litter.reset();
         }
         self.pump();
     }
@@ -264,6 +275,7 @@ impl Manager {
                 match self.effects.settle(id, completion.answer) {
                     Some((Owner::Download(key, role), reply)) => self.step(key, Input::Reply(role, id, reply)),
                     Some((Owner::Evictor, reply)) => self.evictor_reply(id, reply),
+                    Some((Owner::Litter, reply)) => self.litter.reply(reply, &mut self.effects),
                     Some((Owner::Manager, reply)) => self.own_reply(reply),
                     None => {}
                 }
@@ -308,11 +320,6 @@ impl Manager {
     /// A live download.
     pub fn info(&self, id: DownloadId) -> Option<DownloadInfo<'_>> {
         self.downloads.get(self.key(id)?).map(info)
-    }
-
-    /// The bound of the directory, and the files that count; `None` without one.
-    pub fn limit(&self) -> Option<&PersistLimit> {
-        self.evictor.as_ref().map(Evictor::limit)
     }
 
     /// How many actions are unanswered.
@@ -407,10 +414,11 @@ impl Manager {
             Probe::Known(probed) => (probed.locks, probed.boot),
             Probe::NotYet | Probe::Asked => (false, None),
         };
+        let room_max = self.evictor.as_ref().and_then(|evictor| evictor.limit().room_max());
         let was_named = download.is_named;
         let (names, user_agent) = (&self.names, self.user_agent.as_ref());
         let now = self.now;
-        let mut context = Context { now, config, effects, queues, locks, boot, names, user_agent, bounded };
+        let mut context = Context { now, config, effects, queues, locks, boot, names, user_agent, bounded, room_max };
         let released = download.on(input, &mut context);
         if !was_named && download.is_named {
             // The name was found to be free in this very step.
@@ -425,11 +433,14 @@ impl Manager {
         if let Some(origin) = released {
             self.queues.release(&origin);
         }
+        let announced = download.announced().map_or(0, |(length, _)| length);
         if let Some(evictor) = &mut self.evictor {
             for (path, stat) in self.effects.seen.drain(..) {
                 evictor.seen(path, &stat);
             }
         }
+        self.reserve(key, announced);
+        let Some(download) = self.downloads.get(key) else { return };
         match &download.state {
             State::Queued => self.enqueue(key),
             State::Evicting(outcome) if !evicting_before => {
@@ -471,6 +482,7 @@ impl Manager {
 
     fn finish(&mut self, key: Key) {
         self.leave_queue(key);
+        self.reserve(key, 0);
         let Some(mut download) = self.downloads.remove(key) else { return };
         self.timers.disarm(key, &mut download.armed);
         if let State::Gone(outcome) = download.state {
@@ -514,6 +526,10 @@ impl Manager {
             if self.end_dead() {
                 continue;
             }
+            if !self.clear_litter() {
+                break;
+            }
+            self.note_unwritten();
             let Some(evictor) = &mut self.evictor else { break };
             let names = &self.names;
             evictor.proceed(&mut self.effects, |path| names.contains_key(path.as_str()));
@@ -559,8 +575,10 @@ impl Manager {
     }
 
     fn own_reply(&mut self, reply: Reply) {
-        if let Reply::Delete(_) = reply {
-            self.cleanup = Cleanup::Done;
+        if let Reply::Delete(result) = reply {
+            // What is in it may be litter.
+            let is_full = matches!(result.as_deref(), Ok([Deleted::Busy]));
+            self.cleanup = if is_full && self.litter.is_due() { Cleanup::Littered } else { Cleanup::Done };
         } else if let Reply::Probe(result) = reply {
             // Where nothing can be found out, nothing is relied on.
             self.probe = Probe::Known(result.unwrap_or(Probed { boot: None, locks: false }));
@@ -594,82 +612,12 @@ impl Manager {
         }
     }
 
-    /// Nothing is left but to remove the work folder.
-    fn is_quiet(&self) -> bool {
-        self.closed && self.downloads.is_empty() && self.evictor.as_ref().is_none_or(Evictor::is_idle)
-    }
-
-    fn clean_up(&mut self) {
-        let is_probing = self.probe == Probe::Asked;
-        if self.is_quiet() && !is_probing && self.effects.work_folder_asked && self.cleanup == Cleanup::NotYet {
-            self.cleanup = Cleanup::Asked;
-            let lane = self.effects.lane();
-            let items = vec![DeleteItem { path: StorePath::work_folder(), expect: Expect::EmptyFolder }];
-            self.effects.file_op(Owner::Manager, (lane, 0), |ticket| FileOp::Delete { ticket, items });
-        }
-    }
-
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }
 
     fn key(&self, id: DownloadId) -> Option<Key> {
         (id.nonce == self.nonce).then_some(Key { serial: id.serial, slot: id.slot })
-    }
-
-    /// Checks that the machine does not contradict itself. For tests: it takes time in proportion to all that is live.
-    ///
-    /// # Panics
-    ///
-    /// An invariant is broken, which no input can cause.
-    pub fn check_invariants(&self) {
-        self.queues.check_invariants();
-        let mut waiting: Vec<Key> = self.queues.waiting().collect();
-        waiting.sort_unstable();
-        let (mut placed, mut armed, mut slots) = (Vec::new(), 0, BTreeMap::<Origin, usize>::new());
-        for (key, download) in self.downloads.iter() {
-            download.check_invariants();
-            let unanswered = self.effects.unanswered_of(key);
-            assert_eq!(unanswered, download.unanswered as usize, "{}: each action is owed one answer", download.name);
-            if download.place.is_some() {
-                assert!(matches!(download.state, State::Queued), "only who is queued stands in a line");
-                placed.push(key);
-            }
-            if let Some(origin) = download.slot() {
-                *slots.entry(origin.clone()).or_default() += 1;
-            }
-            if let Some(at) = download.armed {
-                armed += 1;
-                assert!(self.timers.contains(at, key), "an armed timer is there");
-            }
-            if let Some(deadline) = download.deadline(&self.config) {
-                assert!(
-                    download.armed.is_some_and(|at| at <= deadline.max(self.now + core::time::Duration::from_nanos(1)))
-                );
-            }
-            let rivals = self.names.get(&download.name).filter(|_| download.is_named);
-            let first = rivals.is_none_or(|rivals| rivals.first() == key);
-            assert!(rivals.is_none_or(|rivals| rivals.iter().any(|rival| rival == key)), "a name knows its downloads");
-            let under_way = !matches!(download.state, State::Queued | State::Evicting(_));
-            assert!(first || !under_way, "only the first download of a name is under way");
-            let queued = matches!(download.state, State::Queued);
-            let placed = download.place.is_some() || self.held_back.contains(&key);
-            assert!(!first || !queued || placed, "the first download of a name stands in a line");
-        }
-        placed.sort_unstable();
-        assert_eq!(placed, waiting, "who waits for a slot stands in one line, once");
-        assert_eq!(armed, self.timers.len(), "a timer belongs to a live download");
-        for (origin, taken) in slots {
-            assert_eq!(taken, self.queues.taken(&origin), "a slot that is taken is held");
-        }
-        let publishing = self.downloads.iter().filter(|(_, download)| is_publishing(download)).count();
-        assert_eq!(publishing, self.publishing, "those that publish are counted");
-        let names: usize = self.names.values().map(Rivals::len).sum();
-        let named = self.downloads.iter().filter(|(_, download)| download.is_named).count();
-        assert_eq!(names, named, "each live download has its name");
-        if let Some(evictor) = &self.evictor {
-            evictor.limit().check_invariants();
-        }
     }
 }
 

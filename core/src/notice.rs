@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use url::Url;
 
-use crate::{Digests, DirectoryError, DownloadError, DownloadId, Fault, FileName, StorePath};
+use crate::{Digests, DirectoryError, DownloadError, DownloadId, Fault, FileName, Kept, StorePath, Why};
 
 /// News for the application, in the order in which things happened.
 ///
@@ -97,6 +97,17 @@ pub enum Notice {
         path: StorePath,
         /// Its length in bytes.
         length: u64,
+        /// Why it went.
+        why: Why,
+    },
+    /// A file would have been evicted, but was kept. Told once, until it is something else that keeps it.
+    Kept {
+        /// Its name.
+        path: StorePath,
+        /// Its length in bytes.
+        length: u64,
+        /// What keeps it.
+        why: Kept,
     },
     /// A pass of eviction ended: everything that could go is gone.
     Swept {

@@ -12,6 +12,9 @@ pub const WORK_FOLDER: &str = ".dlmanager";
 /// The mark in the work folder of a directory whose files are the manager's to evict.
 pub const OWNER_MARK: &str = ".dlmanager/owner";
 
+/// The folder within the work folder that holds a file for each name that is pinned.
+pub const PINS_FOLDER: &str = ".dlmanager/pins";
+
 /// A path relative to the manager's directory, its components separated by `/`, as a file backend takes it.
 ///
 /// Made by the core from validated names, or by a backend's scan from what stands in the directory: never empty, never
@@ -78,6 +81,40 @@ impl StorePath {
         }
         text.push_str(end);
         Self(text.into())
+    }
+
+    /// Before all paths in their order.
+    pub(crate) fn before_all() -> Self {
+        Self("".into())
+    }
+
+    /// An entry of a folder of the directory, as a scan found it; `None` where that is not one component.
+    pub fn entry_of(folder: &Self, name: &str) -> Option<Self> {
+        let Self(name) = Self::entry(name)?;
+        Some(Self(alloc::format!("{folder}/{name}").into()))
+    }
+
+    /// Where a file stands while this name is pinned, named after a hash of it: whoever made it said that no eviction is to
+    /// take the name's file.
+    ///
+    /// ```
+    /// use dlmanager_core::{PINS_FOLDER, StorePath};
+    ///
+    /// let pin = |name| StorePath::entry(name).unwrap().pin();
+    /// assert_eq!(pin("a.zip"), pin("a.zip"));
+    /// assert_ne!(pin("a.zip"), pin("A.zip"));
+    /// assert!(pin("a.zip").as_str().starts_with(PINS_FOLDER));
+    /// ```
+    pub fn pin(&self) -> Self {
+        Self(alloc::format!("{PINS_FOLDER}/{:032x}", self.key()).into())
+    }
+
+    /// 128 bits of the BLAKE3 hash of the path.
+    pub(crate) fn key(&self) -> u128 {
+        let digest = blake3::hash(self.0.as_bytes());
+        let mut key = [0; 16];
+        key.copy_from_slice(&digest.as_bytes()[..16]);
+        u128::from_be_bytes(key)
     }
 
     /// The folder that this path lies in, where that is not the directory itself.

@@ -118,6 +118,7 @@ pub(crate) const fn leaves_good_bytes(error: &DownloadError) -> bool {
         | DownloadError::NameTaken { .. }
         | DownloadError::Overlong { .. }
         | DownloadError::TooLarge { .. }
+        | DownloadError::NoRoom { .. }
         | DownloadError::ChecksumMismatch { .. }
         | DownloadError::PresentMismatch { .. }
         | DownloadError::NotAFile { .. }
@@ -158,6 +159,7 @@ pub(crate) fn may_pass(error: &DownloadError) -> bool {
         DownloadError::BadReply(_)
         | DownloadError::Overlong { .. }
         | DownloadError::TooLarge { .. }
+        | DownloadError::NoRoom { .. }
         | DownloadError::TooManyRedirects { .. }
         | DownloadError::BadRedirect { .. }
         | DownloadError::TooManyRequests { .. }

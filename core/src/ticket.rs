@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use bytes::Bytes;
 
 use crate::action::{Chunk, Deleted, FileStat, Head, Opened, Probed, ScanBatch};
-use crate::{ActionId, Digests, Fault, Stamp};
+use crate::{ActionId, Digests, Fault, Gauged, Stamp};
 
 /// The right and duty to complete one action.
 ///
@@ -167,6 +167,8 @@ operations! {
     DropBody -> (),
     /// Finds out what the file system and the machine can do.
     Probe -> Probed,
+    /// Finds out what the clock and the disk say.
+    Gauge -> Gauged,
     /// Makes a folder and its parents.
     MakeDir -> (),
     /// Reads a batch of the directory's entries; yields them.

@@ -1,8 +1,9 @@
 //! A directory that is not ours: nothing in it is touched, whatever is asked.
 
 use dlmanager_core::{
-    Action, AdmitError, Config, Deleted, DirectoryError, Event, FileKind, FileOp, FileStat, Instant, LimitConfig,
-    Manager, Notice, Output, Pattern, Probed, Request, ScanBatch, ScanEntry, Stamp, StorePath,
+    Action, AdmitError, Config, DeleteItem, Deleted, DirectoryError, Event, FaultKind, FileKind, FileOp, FileStat,
+    Gauged, Instant, LimitConfig, Manager, Notice, OpenMode, Output, Pattern, Probed, Request, ScanBatch, ScanEntry,
+    Stamp, StorePath, Ticket, op,
 };
 
 fn entry(name: &str) -> ScanEntry {
@@ -13,7 +14,8 @@ fn entry(name: &str) -> ScanEntry {
 
 /// Runs a manager with a limit over a directory that holds a, b and c and no mark. Returns it and what it told.
 fn open(adopt: bool, done: bool) -> (Manager, Vec<Notice>) {
-    let limit = LimitConfig { size_limit: 10, file_limit: 2, pattern: Pattern::default(), adopt };
+    let limit =
+        LimitConfig { size_limit: 10, file_limit: 2, pattern: Pattern::default(), adopt, ..LimitConfig::default() };
     let mut manager = Manager::new(Config { limit: Some(limit), ..Config::default() }, 1);
     let notices = run(&mut manager, done);
     (manager, notices)
@@ -35,11 +37,30 @@ fn run(manager: &mut Manager, done: bool) -> Vec<Notice> {
                     let entries = ["a", "b", "c"].map(entry).into();
                     ticket.done(Ok(ScanBatch { entries, unnameable: 0, done }))
                 }
-                FileOp::Stat { ticket, .. } => ticket.done(Ok(None)),
+                FileOp::Gauge { ticket } => ticket.done(Ok(Gauged { now: Stamp::default(), free_bytes: None })),
+                // There is no mark.
+                FileOp::Open { ticket, mode: OpenMode::Read, .. } => ticket.done(Err(FaultKind::NotFound.into())),
+                FileOp::Read { ticket, .. } => ticket.done(Err(FaultKind::Skipped.into())),
                 FileOp::Close { ticket, .. } => ticket.done(Ok(())),
                 other => panic!("a stranger's directory is not touched: {other:?}"),
             },
             Output::Action(action) => panic!("{action:?}"),
+        };
+        manager.handle(Instant::ZERO, Event::Completed(completion));
+    }
+}
+
+/// Answers what comes before the first deletion, and returns that.
+fn until_deletion(manager: &mut Manager) -> (Ticket<op::Delete>, Vec<DeleteItem>) {
+    loop {
+        let Output::Action(Action::File(action)) = manager.poll() else { panic!("no deletion") };
+        let completion = match action.op {
+            FileOp::Scan { ticket, folder: Some(_), .. } => ticket.done(Err(FaultKind::NotFound.into())),
+            FileOp::Gauge { ticket } => ticket.done(Ok(Gauged { now: Stamp::default(), free_bytes: None })),
+            FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
+            FileOp::Close { ticket, .. } => ticket.done(Ok(())),
+            FileOp::Delete { ticket, items } => return (ticket, items),
+            other => panic!("{other:?}"),
         };
         manager.handle(Instant::ZERO, Event::Completed(completion));
     }
@@ -65,7 +86,13 @@ fn a_strangers_directory_is_refused_and_stays_untouched() {
 
 #[test]
 fn a_pass_that_is_asked_for_waits_for_the_verdict() {
-    let limit = LimitConfig { size_limit: 10, file_limit: 2, pattern: Pattern::default(), adopt: false };
+    let limit = LimitConfig {
+        size_limit: 10,
+        file_limit: 2,
+        pattern: Pattern::default(),
+        adopt: false,
+        ..LimitConfig::default()
+    };
     let mut manager = Manager::new(Config { limit: Some(limit), ..Config::default() }, 1);
     manager.remove_old_files(Instant::ZERO);
     let notices = run(&mut manager, true);
@@ -82,8 +109,7 @@ fn an_adopted_one_is_bounded() {
     let (mut manager, notices) = open(true, true);
     assert_eq!(notices, [Notice::DirectoryReady]);
     manager.remove_old_files(Instant::ZERO);
-    let Output::Action(Action::File(action)) = manager.poll() else { panic!() };
-    let FileOp::Delete { items, .. } = action.op else { panic!() };
+    let (_, items) = until_deletion(&mut manager);
     assert_eq!(items.len(), 1);
     assert_eq!(items[0].path.as_str(), "a");
 }
@@ -92,8 +118,7 @@ fn an_adopted_one_is_bounded() {
 fn a_name_that_is_being_evicted_is_looked_for_afterwards() {
     let (mut manager, _) = open(true, true);
     manager.remove_old_files(Instant::ZERO);
-    let Output::Action(Action::File(action)) = manager.poll() else { panic!() };
-    let FileOp::Delete { ticket, .. } = action.op else { panic!() };
+    let (ticket, _) = until_deletion(&mut manager);
     manager.download(Instant::ZERO, Request::new("http://example.org/a").unwrap()).unwrap();
     manager.check_invariants();
     assert!(matches!(manager.poll(), Output::Notice(Notice::Started { .. })));
@@ -118,7 +143,13 @@ fn a_name_that_is_being_evicted_is_looked_for_afterwards() {
 
 #[test]
 fn downloads_that_wait_for_the_verdict_fail_with_it() {
-    let limit = LimitConfig { size_limit: 10, file_limit: 2, pattern: Pattern::default(), adopt: false };
+    let limit = LimitConfig {
+        size_limit: 10,
+        file_limit: 2,
+        pattern: Pattern::default(),
+        adopt: false,
+        ..LimitConfig::default()
+    };
     let mut manager = Manager::new(Config { limit: Some(limit), ..Config::default() }, 1);
     manager.download(Instant::ZERO, Request::new("http://example.org/new").unwrap()).unwrap();
     let notices = run(&mut manager, true);

@@ -28,6 +28,7 @@ fn name(output: &Output) -> &'static str {
         },
         Output::Action(Action::File(action)) => match action.op {
             FileOp::Probe { .. } => "Probe",
+            FileOp::Gauge { .. } => "Gauge",
             FileOp::MakeDir { .. } => "MakeDir",
             FileOp::Scan { .. } => "Scan",
             FileOp::Stat { .. } => "Stat",

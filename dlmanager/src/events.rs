@@ -28,7 +28,7 @@ const EVENTS_MAX: usize = 65_536;
 ///         Event::Download { download, notice: Notice::Finished { outcome: Outcome::Failed(error), .. } } => {
 ///             format!("{}: {error}", download.name)
 ///         }
-///         Event::Directory { notice: Notice::Evicted { path, length } } => format!("{path} ({length} bytes) went"),
+///         Event::Directory { notice: Notice::Evicted { path, why, .. } } => format!("{path} went: {why}"),
 ///         Event::Missed { count } => format!("{count} events were missed"),
 ///         _ => return None,
 ///     })

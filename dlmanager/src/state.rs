@@ -136,6 +136,7 @@ impl State {
             | Notice::Rewound { .. }
             | Notice::Finished { .. }
             | Notice::Evicted { .. }
+            | Notice::Kept { .. }
             | Notice::Warning(_) => {}
         }
         self.tell(notice, after);
@@ -227,6 +228,7 @@ impl State {
             Notice::DirectoryReady
             | Notice::DirectoryRefused { .. }
             | Notice::Evicted { .. }
+            | Notice::Kept { .. }
             | Notice::Swept { .. }
             | Notice::Warning(_) => None,
         };

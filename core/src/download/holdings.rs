@@ -225,6 +225,7 @@ impl Download {
             Reply::Close(Ok(()) | Err(_))
             | Reply::Unlock(Ok(()) | Err(_))
             | Reply::Probe(_)
+            | Reply::Gauge(_)
             | Reply::Scan(_)
             | Reply::Read(_)
             | Reply::Delete(_)

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use dlmanager_core::{ActionId, Completion, Event, Fault, FaultKind, FileAction, FileId, FileOp, Lane};
+use dlmanager_core::{ActionId, Completion, Event, Expect, Fault, FaultKind, FileAction, FileId, FileOp, Lane};
 
 use super::Store;
 use crate::pool::Pool;
@@ -210,7 +210,11 @@ fn is_heavy(op: &FileOp) -> bool {
         FileOp::Sync { .. } | FileOp::SyncDir { .. } | FileOp::Scan { .. } | FileOp::Hash { .. } => true,
         // Cutting a large file frees its blocks, and looking for locks goes to the server of a network file system.
         FileOp::Truncate { .. } | FileOp::Probe { .. } => true,
-        FileOp::Delete { items, .. } => items.len() > 1,
+        // Waits for evictions of other processes.
+        FileOp::Rename { clobber, .. } => *clobber,
+        FileOp::Delete { items, .. } => {
+            items.len() > 1 || items.iter().any(|item| matches!(item.expect, Expect::Unchanged { .. }))
+        }
         FileOp::MakeDir { .. }
         | FileOp::Stat { .. }
         | FileOp::Open { .. }
@@ -218,7 +222,7 @@ fn is_heavy(op: &FileOp) -> bool {
         | FileOp::Write { .. }
         | FileOp::SetTimes { .. }
         | FileOp::Finish { .. }
-        | FileOp::Rename { .. }
+        | FileOp::Gauge { .. }
         | FileOp::Touch { .. }
         | FileOp::Lock { .. }
         | FileOp::Unlock { .. }

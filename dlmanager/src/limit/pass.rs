@@ -91,6 +91,7 @@ impl<'a> Pass<'a> {
         match directory.delete(&item) {
             Deleted::Deleted | Deleted::Gone => Removal::Gone,
             Deleted::Busy => Removal::Failed(FaultKind::Busy.into()),
+            Deleted::Pinned => Removal::Failed(Fault::new(FaultKind::Busy).with_detail("pinned")),
             Deleted::Denied(fault) => Removal::Failed(fault),
             Deleted::Changed if !self.changed.insert(victim.path.clone()) => Removal::Failed(FaultKind::Changed.into()),
             Deleted::Changed => match directory.stat(&file.name) {

@@ -47,7 +47,13 @@ impl PersistLimit {
                 pattern = pattern.or(Pattern::new(&literally(file.name.as_str())));
             }
         }
-        Ok(LimitConfig { size_limit: self.size_limit, file_limit: self.file_limit, pattern, adopt })
+        Ok(LimitConfig {
+            size_limit: self.size_limit,
+            file_limit: self.file_limit,
+            pattern,
+            adopt,
+            ..LimitConfig::default()
+        })
     }
 }
 

@@ -99,6 +99,11 @@ impl MemoryDirectory {
         self.tree().capacity_bytes = bytes;
     }
 
+    /// What a look at the disk says is free, whatever the capacity: other programs' files take of it as well.
+    pub fn set_free(&self, bytes: Option<u64>) {
+        self.tree().free_bytes = bytes;
+    }
+
     /// The bytes that files hold, deleted ones that are still open included.
     pub fn used_bytes(&self) -> u64 {
         self.tree().used_bytes
@@ -130,8 +135,9 @@ impl MemoryDirectory {
         match op {
             FileOp::Probe { ticket, path } => answer(ticket, failure, || self.tree().probe(&path)),
             FileOp::MakeDir { ticket, path } => answer(ticket, failure, || self.tree().make_dir(&path)),
-            FileOp::Scan { ticket, scan, entries_max } => {
-                answer(ticket, failure, || self.tree().scan(self.id(scan), entries_max))
+            FileOp::Gauge { ticket } => answer(ticket, failure, || Ok(self.tree().gauge())),
+            FileOp::Scan { ticket, scan, folder, entries_max } => {
+                answer(ticket, failure, || self.tree().scan(self.id(scan), folder.as_ref(), entries_max))
             }
             FileOp::Stat { ticket, path } => answer(ticket, failure, || self.tree().stat_path(&path)),
             FileOp::Open { ticket, file, path, mode } => {

@@ -156,7 +156,7 @@ impl Tree {
         if !self.locks_work {
             return Err(FaultKind::Unsupported.into());
         }
-        if self.node(node).lock.is_some_and(|holder| holder != id) {
+        if self.node(node).leases > 0 || self.node(node).lock.is_some_and(|holder| holder != id) {
             return Err(FaultKind::Busy.into());
         }
         let is_name = match self.place(path.as_str()) {

@@ -68,6 +68,19 @@ impl MemoryDirectory {
         found
     }
 
+    /// Another program takes a lease on a regular file, or gives one back: a shared lock, which keeps it from being evicted.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no regular file under that name.
+    pub fn set_leased(&self, path: &str, is_leased: bool) {
+        let mut tree = self.tree();
+        let found = tree.place(path).ok().and_then(|place| tree.find(place));
+        let node = found.filter(|&id| tree.content(id).is_ok()).expect("a regular file");
+        let leases = &mut tree.node_mut(node).leases;
+        *leases = if is_leased { *leases + 1 } else { leases.saturating_sub(1) };
+    }
+
     /// Stamps something. `false` where nothing is.
     pub fn set_stamps(&self, path: &str, accessed: Stamp, modified: Stamp) -> bool {
         let mut tree = self.tree();

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use dlmanager_core::{
-    DeleteItem, Deleted, Expect, Fault, FaultKind, FileKind, FileStat, Probed, ScanBatch, ScanEntry, Stamp, StorePath,
-    WORK_FOLDER,
+    DeleteItem, Deleted, Expect, Fault, FaultKind, FileKind, FileStat, Gauged, Probed, ScanBatch, ScanEntry, Stamp,
+    StorePath, WORK_FOLDER,
 };
 
 use crate::files::misuse;
-use crate::tree::{Handle, HandleId, Tree};
+use crate::tree::{Handle, HandleId, ROOT, Tree};
 
 impl Tree {
     /// Nothing is made at the path: what works is known.
@@ -23,25 +23,43 @@ impl Tree {
         Ok(self.make_folders(path.as_str())?)
     }
 
-    pub(crate) fn scan(&mut self, scan: HandleId, entries_max: usize) -> Result<ScanBatch, Fault> {
+    pub(crate) fn gauge(&self) -> Gauged {
+        let free_bytes = self.free_bytes.or_else(|| Some(self.capacity_bytes?.saturating_sub(self.used_bytes)));
+        Gauged { now: self.now, free_bytes }
+    }
+
+    pub(crate) fn scan(
+        &mut self,
+        scan: HandleId,
+        folder: Option<&StorePath>,
+        entries_max: usize,
+    ) -> Result<ScanBatch, Fault> {
         let (mut after, mut done) = match self.handles.get(&scan) {
             None => (Vec::new(), false),
             Some(Handle::Scan { after, done }) => (after.clone(), *done),
             Some(Handle::File(_)) => return Err(misuse("a file, not a scan")),
         };
+        let node = match folder {
+            None => ROOT,
+            Some(folder) => self.folder_at(self.place(folder.as_str())?)?,
+        };
         let mut batch = ScanBatch { entries: Vec::new(), unnameable: 0, done: true };
         if !done {
             let start = after.clone();
-            for (name, stat) in self.entries_after(&start) {
+            for (name, stat) in self.entries_after(node, &start) {
                 if batch.entries.len() == entries_max.max(1) {
                     batch.done = false;
                     break;
                 }
                 after.clone_from(name);
-                if name == WORK_FOLDER.as_bytes() {
+                if folder.is_none() && name == WORK_FOLDER.as_bytes() {
                     continue;
                 }
-                match std::str::from_utf8(name).ok().and_then(StorePath::entry) {
+                let path = std::str::from_utf8(name).ok().and_then(|name| match folder {
+                    None => StorePath::entry(name),
+                    Some(folder) => StorePath::entry_of(folder, name),
+                });
+                match path {
                     Some(path) => batch.entries.push(ScanEntry { path, stat }),
                     None => batch.unnameable += 1,
                 }
@@ -105,6 +123,14 @@ impl Tree {
         };
         if !expected {
             return Deleted::Changed;
+        }
+        if matches!(item.expect, Expect::Unchanged { .. }) {
+            if self.place(item.path.pin().as_str()).is_ok_and(|place| self.find(place).is_some()) {
+                return Deleted::Pinned;
+            }
+            if self.locks_work && self.node(id).is_used() {
+                return Deleted::Busy;
+            }
         }
         if !self.is_empty(id) {
             return Deleted::Busy;

@@ -28,6 +28,15 @@ pub(crate) struct Node {
     handles: usize,
     /// The handle that holds the lock.
     pub(crate) lock: Option<HandleId>,
+    /// How many other programs have a lease on it.
+    pub(crate) leases: u32,
+}
+
+impl Node {
+    /// Whether somebody has its lock, alone or together with others.
+    pub(crate) const fn is_used(&self) -> bool {
+        self.lock.is_some() || self.leases > 0
+    }
 }
 
 #[derive(Debug)]
@@ -79,6 +88,8 @@ pub(crate) struct Tree {
     pub(crate) boot: Option<BootId>,
     pub(crate) locks_work: bool,
     pub(crate) capacity_bytes: Option<u64>,
+    /// What a look at the disk says is free, if it is not what is left of the capacity.
+    pub(crate) free_bytes: Option<u64>,
     pub(crate) used_bytes: u64,
     /// Where something outlives the machine.
     pub(crate) disk: Option<Disk>,
@@ -102,6 +113,7 @@ impl Tree {
             boot: Some(BootId([1; 16])),
             locks_work: true,
             capacity_bytes: None,
+            free_bytes: None,
             used_bytes: 0,
             disk,
         };
@@ -118,6 +130,7 @@ impl Tree {
             names: 1,
             handles: 0,
             lock: None,
+            leases: 0,
         };
         self.nodes = BTreeMap::from([(ROOT, root)]);
         self.nodes_made = 1;
@@ -138,7 +151,7 @@ impl Tree {
             if let Body::File(content) = &body {
                 self.used_bytes += content.allocated();
             }
-            self.nodes.insert(id, Node { body, accessed, modified, names, handles: 0, lock: None });
+            self.nodes.insert(id, Node { body, accessed, modified, names, handles: 0, lock: None, leases: 0 });
         }
     }
 
@@ -174,7 +187,7 @@ impl Tree {
     }
 
     /// The folder of that name.
-    fn folder_at(&self, place: Place<'_>) -> Result<NodeId, FaultKind> {
+    pub(crate) fn folder_at(&self, place: Place<'_>) -> Result<NodeId, FaultKind> {
         let id = self.find(place).ok_or(FaultKind::NotFound)?;
         match self.node(id).body {
             Body::Folder(_) => Ok(id),
@@ -255,7 +268,7 @@ impl Tree {
         if let Some(disk) = &mut self.disk {
             disk.made(id, &body);
         }
-        let node = Node { body, accessed: self.now, modified: self.now, names: 0, handles: 0, lock: None };
+        let node = Node { body, accessed: self.now, modified: self.now, names: 0, handles: 0, lock: None, leases: 0 };
         self.nodes.insert(id, node);
         id
     }
@@ -297,10 +310,10 @@ impl Tree {
         self.collect(id);
     }
 
-    /// The entries of the directory itself behind a name.
-    pub(crate) fn entries_after(&self, name: &[u8]) -> impl Iterator<Item = (&Vec<u8>, FileStat)> {
+    /// The entries of a folder behind a name.
+    pub(crate) fn entries_after(&self, folder: NodeId, name: &[u8]) -> impl Iterator<Item = (&Vec<u8>, FileStat)> {
         use std::ops::Bound::{Excluded, Unbounded};
-        let entries = self.entries(ROOT).range::<[u8], _>((Excluded(name), Unbounded));
+        let entries = self.entries(folder).range::<[u8], _>((Excluded(name), Unbounded));
         entries.map(|(name, &id)| (name, self.stat(id)))
     }
 

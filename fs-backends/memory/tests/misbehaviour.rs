@@ -179,7 +179,10 @@ fn latencies_are_told_by_the_first_rule_that_says_something() {
     let ticket = Tickets::new().ticket();
     assert_eq!(directory.latency(&FileOp::Stat { ticket, path: path("a") }), Duration::from_millis(5));
     let ticket = Tickets::new().ticket();
-    assert_eq!(directory.latency(&FileOp::Scan { ticket, scan: file_id(1), entries_max: 1 }), Duration::ZERO);
+    assert_eq!(
+        directory.latency(&FileOp::Scan { ticket, scan: file_id(1), folder: None, entries_max: 1 }),
+        Duration::ZERO
+    );
     assert_eq!(directory.operations(), 0, "asking executes nothing");
 }
 

@@ -8,6 +8,8 @@ use dlmanager_core::{Completion, DeleteItem, Deleted, Fault, FileAction, FileSta
 
 use crate::create::{self, CreateError};
 use crate::engine::Engine;
+use crate::lease::{self, Lease};
+use crate::pins;
 use crate::root::Root;
 
 #[cfg(not(unix))]
@@ -103,7 +105,7 @@ impl Directory {
     /// It cannot be read to its end; some of its entries were seen then.
     pub fn for_each_entry(&self, mut each: impl FnMut(ScanEntry)) -> Result<(), Fault> {
         let root = self.shared.engine.root();
-        let mut scan = root.scan()?;
+        let mut scan = root.scan(None)?;
         loop {
             let batch = root.scan_batch(&mut scan, ENTRIES_A_BATCH)?;
             batch.entries.into_iter().for_each(&mut each);
@@ -113,10 +115,60 @@ impl Directory {
         }
     }
 
+    /// Opens a file, keeps it from being evicted as long as the lease lives, and stamps it as accessed now, at most once a
+    /// minute. Blocks; a file that is just being published or looked at by an eviction is waited for, two seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// Nothing stands there ([`NotFound`](dlmanager_core::FaultKind::NotFound)), or no regular file
+    /// ([`WrongType`](dlmanager_core::FaultKind::WrongType)); it cannot be read; or somebody keeps its exclusive lock
+    /// ([`Busy`](dlmanager_core::FaultKind::Busy)).
+    pub fn lease(&self, path: &StorePath) -> Result<Lease, Fault> {
+        lease::lease(self.shared.engine.root(), path)
+    }
+
+    /// Pins a name: no eviction takes its file, in whatever process, until it is [unpinned](Self::unpin), also after a loss
+    /// of power. Fine where it is pinned already. Blocks; waits until evictions that are under way have ended.
+    ///
+    /// # Errors
+    ///
+    /// No regular file has the name, or the pin cannot be made.
+    pub fn pin(&self, path: &StorePath) -> Result<(), Fault> {
+        pins::pin(self.shared.engine.root(), path)
+    }
+
+    /// Takes a pin away; returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// It is there and cannot be removed.
+    pub fn unpin(&self, path: &StorePath) -> Result<bool, Fault> {
+        pins::unpin(self.shared.engine.root(), path)
+    }
+
+    /// Whether a name is pinned.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be looked at.
+    pub fn is_pinned(&self, path: &StorePath) -> Result<bool, Fault> {
+        pins::is_pinned(self.shared.engine.root(), path)
+    }
+
+    /// The names that are pinned, in their order.
+    ///
+    /// # Errors
+    ///
+    /// The folder of pins is there and cannot be read.
+    pub fn pins(&self) -> Result<Vec<StorePath>, Fault> {
+        pins::pins(self.shared.engine.root())
+    }
+
     /// Deletes a name, if it is as expected, for somebody who insists: other than a deletion by
     /// [`execute`](Self::execute) this one makes the directory itself writable for the moment, too.
     pub fn delete(&self, item: &DeleteItem) -> Deleted {
-        self.shared.engine.root().delete_insisting(item)
+        let mut deleted = self.shared.engine.root().delete_insisting(std::slice::from_ref(item));
+        deleted.pop().unwrap_or(Deleted::Gone)
     }
 }
 

@@ -4,15 +4,15 @@ use std::sync::PoisonError;
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Completion, DeleteItem, Deleted, Expect, Fault, FaultKind, FileId, FileOp, OpenMode, Opened, Probed, ScanBatch,
-    StorePath,
+    Completion, DeleteItem, Deleted, Expect, Fault, FaultKind, FileId, FileOp, Gauged, OpenMode, Opened, Probed,
+    ScanBatch, StorePath,
 };
 
 use crate::boot;
 use crate::fault;
 use crate::handles::Handles;
 use crate::open_file::OpenFile;
-use crate::root::Root;
+use crate::root::{self, Root};
 
 /// A directory and what is open in it.
 pub(crate) struct Engine<R: Root> {
@@ -32,8 +32,11 @@ impl<R: Root> Engine<R> {
     pub(crate) fn execute(&self, op: FileOp) -> Completion {
         match op {
             FileOp::Probe { ticket, path } => ticket.done(self.probe(&path)),
+            FileOp::Gauge { ticket } => ticket.done(self.gauge()),
             FileOp::MakeDir { ticket, path } => ticket.done(self.root.make_dir(&path)),
-            FileOp::Scan { ticket, scan, entries_max } => ticket.done(self.scan(scan, entries_max)),
+            FileOp::Scan { ticket, scan, folder, entries_max } => {
+                ticket.done(self.scan(scan, folder.as_ref(), entries_max))
+            }
             FileOp::Stat { ticket, path } => ticket.done(self.root.stat(&path)),
             FileOp::Open { ticket, file, path, mode } => ticket.done(self.open(file, &path, mode)),
             FileOp::Read { ticket, file, offset, bytes_max } => ticket.done(self.read(file, offset, bytes_max)),
@@ -55,7 +58,7 @@ impl<R: Root> Engine<R> {
             FileOp::Finish { ticket, file, length } => ticket.done(self.finish(file, length)),
             FileOp::Rename { ticket, from, to, clobber } => ticket.done(self.root.rename(&from, &to, clobber)),
             FileOp::SyncDir { ticket, path } => ticket.done(self.root.sync_dir(&path)),
-            FileOp::Delete { ticket, items } => ticket.done(Ok(self.delete(&items))),
+            FileOp::Delete { ticket, items } => ticket.done(Ok(self.root.delete(&items))),
             FileOp::Touch { ticket, path, unless_within } => ticket.done(self.root.touch(&path, unless_within)),
             FileOp::Lock { ticket, file, path } => ticket.done(self.lock(file, &path)),
             FileOp::Unlock { ticket, file } => ticket.done(self.unlock(file)),
@@ -80,12 +83,12 @@ impl<R: Root> Engine<R> {
             result => result,
         };
         drop(first);
-        let deleted = self.root.delete(&DeleteItem { path: path.clone(), expect: Expect::File });
+        let mut deleted = self.root.delete(&[DeleteItem { path: path.clone(), expect: Expect::File }]);
         let locks = locks?;
-        match deleted {
-            Deleted::Deleted | Deleted::Gone | Deleted::Changed => Ok(Probed { boot: boot::id(), locks }),
-            Deleted::Busy => Err(FaultKind::Busy.into()),
-            Deleted::Denied(fault) => Err(fault),
+        match deleted.pop() {
+            Some(Deleted::Deleted | Deleted::Gone | Deleted::Changed) => Ok(Probed { boot: boot::id(), locks }),
+            Some(Deleted::Busy | Deleted::Pinned) | None => Err(FaultKind::Busy.into()),
+            Some(Deleted::Denied(fault)) => Err(fault),
         }
     }
 
@@ -152,8 +155,12 @@ impl<R: Root> Engine<R> {
         open.unlock(&self.root)
     }
 
-    fn scan(&self, id: FileId, entries_max: usize) -> Result<ScanBatch, Fault> {
-        let scan = self.handles.scan_or_insert(id, || self.root.scan())?;
+    fn gauge(&self) -> Result<Gauged, Fault> {
+        Ok(Gauged { now: root::now(), free_bytes: self.root.free_bytes()? })
+    }
+
+    fn scan(&self, id: FileId, folder: Option<&StorePath>, entries_max: usize) -> Result<ScanBatch, Fault> {
+        let scan = self.handles.scan_or_insert(id, || self.root.scan(folder))?;
         let mut scan = scan.lock().unwrap_or_else(PoisonError::into_inner);
         self.root.scan_batch(&mut scan, entries_max.max(1))
     }
@@ -171,9 +178,5 @@ impl<R: Root> Engine<R> {
             return Ok(());
         }
         Err(Fault::new(FaultKind::Changed).with_detail(format!("the file has {length} bytes, not {expected}")))
-    }
-
-    fn delete(&self, items: &[DeleteItem]) -> Vec<Deleted> {
-        items.iter().map(|item| self.root.delete(item)).collect()
     }
 }

@@ -35,6 +35,8 @@
 //! - *A digest* is read back from the file in pieces, so that it holds what any handle has written, flushed or not.
 //!   Meanwhile the file can be written.
 //! - *A time* that may not be chosen, since the file is somebody else's, becomes now.
+//! - *Evicting*, which is deleting what is unchanged, takes the file's own lock first, so that a [`Lease`] on it, of whatever
+//!   process, keeps it; and nobody replaces files or evicts others at the same time, by the lock of the work folder.
 //! - *Deleting* looks at the name just before. A folder below the directory that its owner may not write is made writable
 //!   for the moment; the directory itself only by [`Directory::delete`].
 //!
@@ -53,7 +55,9 @@ mod directory;
 mod engine;
 mod fault;
 mod handles;
+mod lease;
 mod open_file;
+mod pins;
 #[cfg(any(not(unix), test))]
 mod portable;
 mod root;
@@ -64,3 +68,4 @@ mod unix;
 
 pub use create::CreateError;
 pub use directory::Directory;
+pub use lease::Lease;

@@ -34,19 +34,25 @@ pub(crate) trait Root: Sized + Send + Sync {
     }
     /// [`Busy`](dlmanager_core::FaultKind::Busy) where somebody else holds it.
     fn try_lock(&self, file: &File) -> Result<(), Fault>;
+    /// Takes a lock that others may have at the same time, but not together with that of [`try_lock`](Self::try_lock).
+    fn try_lock_shared(&self, file: &File) -> Result<(), Fault>;
     fn unlock(&self, file: &File) -> Result<(), Fault>;
     /// The file's length, where that is a name of it.
     fn length_under(&self, path: &StorePath, file: &File) -> Result<Option<u64>, Fault>;
     fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault>;
     fn sync_dir(&self, path: &StorePath) -> Result<(), Fault>;
-    fn delete(&self, item: &DeleteItem) -> Deleted;
+    fn delete(&self, items: &[DeleteItem]) -> Vec<Deleted>;
     /// The same, with the directory itself made writable for the moment where its mode forbids it.
-    fn delete_insisting(&self, item: &DeleteItem) -> Deleted {
-        self.delete(item)
+    fn delete_insisting(&self, items: &[DeleteItem]) -> Vec<Deleted> {
+        self.delete(items)
     }
     fn touch(&self, path: &StorePath, unless_within: Duration) -> Result<Stamp, Fault>;
-    fn scan(&self) -> Result<Self::Scan, Fault>;
+    fn scan(&self, folder: Option<&StorePath>) -> Result<Self::Scan, Fault>;
     fn scan_batch(&self, scan: &mut Self::Scan, entries_max: usize) -> Result<ScanBatch, Fault>;
+    /// What this user can still put onto the file system, where that can be known.
+    fn free_bytes(&self) -> Result<Option<u64>, Fault>;
+    /// Returns once the deletions that are under way have ended, whoever does them.
+    fn wait_for_evictions(&self) -> Result<(), Fault>;
 }
 
 /// Whether a file accessed at `accessed` need not be stamped at `now`: its stamp is younger than `unless_within`, and not

@@ -127,7 +127,7 @@ mod swapped {
                 *(if has_worked { worked } else { refused }) += 1;
             };
             let (new, kept) = (path(".dlmanager/new"), path(".dlmanager/kept"));
-            let delete = |name: &str, expect| root.delete(&DeleteItem { path: path(name), expect });
+            let delete = |name: &str, expect| root.delete(&[DeleteItem { path: path(name), expect }]).remove(0);
             count("CreateNew", root.open_file(&new, OpenMode::CreateNew).is_ok());
             count("MakeDir", root.make_dir(&path(".dlmanager/folder/below")).is_ok());
             count("Existing", root.open_file(&new, OpenMode::Existing).is_ok());

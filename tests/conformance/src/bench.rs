@@ -9,7 +9,7 @@ use bytes::Bytes;
 use dlmanager_core::testing::{Tickets, file_id, lane, path};
 use dlmanager_core::{
     Algorithms, Answer, DeleteItem, Deleted, Digests, Expect, Fault, FaultKind, FileAction, FileId, FileKind, FileOp,
-    FileStat, OpenMode, Opened, Probed, ScanBatch, Stamp,
+    FileStat, Gauged, OpenMode, Opened, Probed, ScanBatch, Stamp,
 };
 
 use crate::backend::{Backend, Execute, Outside, Thing};
@@ -79,11 +79,19 @@ impl<'a> Bench<'a> {
     }
 
     pub(crate) fn scan(&self, scan: FileId, entries_max: usize) -> Answered<ScanBatch> {
-        let batch = perform!(self, Scan { scan, entries_max });
+        let batch = perform!(self, Scan { scan, folder: None, entries_max });
         if let Ok(batch) = &batch {
             assert!(batch.entries.len() <= entries_max, "{} entries in a batch of {entries_max}", batch.entries.len());
         }
         batch
+    }
+
+    pub(crate) fn scan_folder(&self, scan: FileId, folder: &str, entries_max: usize) -> Answered<ScanBatch> {
+        perform!(self, Scan { scan, folder: Some(path(folder)), entries_max })
+    }
+
+    pub(crate) fn gauge(&self) -> Gauged {
+        perform!(self, Gauge {}).expect("a look at the clock and the disk")
     }
 
     /// Scans to the end, in at most so many batches.

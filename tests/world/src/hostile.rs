@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use dlmanager_core::{
     Action, ActionId, Algorithm, Algorithms, Answer, BootId, Chunk, Completion, Config, Deleted, Digests, Durability,
-    Event, Fault, FaultKind, FileKind, FileStat, Hasher, Head, Instant, LimitConfig, Manager, Notice, Opened, Output,
-    Pattern, Probed, Record, Request, ScanBatch, ScanEntry, Stamp, StorePath, Validator,
+    Event, Fault, FaultKind, FileKind, FileStat, Gauged, Hasher, Head, Instant, LimitConfig, Manager, Notice, Opened,
+    Output, Pattern, Probed, Record, Request, ScanBatch, ScanEntry, Stamp, StorePath, Validator,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
@@ -36,6 +36,7 @@ pub fn hostile_body(data: &[u8]) -> Hostile {
         file_limit: 2,
         pattern: Pattern::default(),
         adopt: choices.happens(200),
+        ..LimitConfig::default()
     });
     let config = Config {
         gather_bytes: 8,
@@ -208,7 +209,7 @@ fn any_head(choices: &mut Choices<'_>) -> Head {
 }
 
 fn any_answer(choices: &mut Choices<'_>) -> Answer {
-    match choices.index(24) {
+    match choices.index(25) {
         0 => Answer::Fetch(any_result(choices, |choices| Box::new(any_head(choices)))),
         1 | 2 => Answer::ReadBody(any_result(choices, |choices| {
             let data = Bytes::from(vec![7; choices.index(200)]);
@@ -235,8 +236,10 @@ fn any_answer(choices: &mut Choices<'_>) -> Answer {
         11 => Answer::Rename(any_result(choices, |_| ())),
         12 => Answer::SyncDir(any_result(choices, |_| ())),
         13 => Answer::Delete(any_result(choices, |choices| {
-            (0..choices.index(5))
-                .map(|at| [Deleted::Deleted, Deleted::Gone, Deleted::Changed, Deleted::Busy][at % 4].clone())
+            (0..choices.index(6))
+                .map(|at| {
+                    [Deleted::Deleted, Deleted::Gone, Deleted::Changed, Deleted::Busy, Deleted::Pinned][at].clone()
+                })
                 .collect()
         })),
         14 => Answer::Touch(any_result(choices, any_stamp)),
@@ -261,6 +264,10 @@ fn any_answer(choices: &mut Choices<'_>) -> Answer {
         })),
         21 => Answer::Lock(any_result(choices, any_number)),
         22 => Answer::Unlock(any_result(choices, |_| ())),
+        23 => Answer::Gauge(any_result(choices, |choices| Gauged {
+            now: any_stamp(choices),
+            free_bytes: choices.happens(128).then(|| any_number(choices)),
+        })),
         _ => Answer::Aborted,
     }
 }

@@ -43,6 +43,7 @@ impl Setting {
             file_limit: choices.one_of(&[2, 1, 3, 5, 0]),
             pattern: Pattern::new(choices.one_of(&["*", "*", "*", "[a-c]*"])),
             adopt: choices.happens(176),
+            ..LimitConfig::default()
         });
         let resumes = choices.happens(150);
         let config = Config {
@@ -79,6 +80,7 @@ impl Setting {
             record_bytes_min: choices.one_of(&[1, 20, 20, 1 << 20]),
             checkpoint_bytes: choices.one_of(&[16, 1, 1 << 20]),
             checkpoint_time: choices.one_of(&[Duration::ZERO, ms(5_000)]),
+            partial_age_max: Duration::from_secs(7 * 24 * 60 * 60),
             lock_wait: choices.one_of(&[ms(300_000), Duration::ZERO]),
             limit,
         };

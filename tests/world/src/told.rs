@@ -33,6 +33,7 @@ pub(crate) enum Reason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Subject {
     Probe,
+    Gauge,
     MakeDir(String),
     Scan,
     Stat(String),
@@ -66,6 +67,7 @@ impl Subject {
     pub(crate) fn of(op: &FileOp) -> Self {
         match op {
             FileOp::Probe { .. } => Self::Probe,
+            FileOp::Gauge { .. } => Self::Gauge,
             FileOp::MakeDir { path, .. } => Self::MakeDir(path.to_string()),
             FileOp::Scan { .. } => Self::Scan,
             FileOp::Stat { path, .. } => Self::Stat(path.to_string()),
@@ -95,6 +97,7 @@ impl Subject {
     pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::Probe => "Probe",
+            Self::Gauge => "Gauge",
             Self::MakeDir(_) => "MakeDir",
             Self::Scan => "Scan",
             Self::Stat(_) => "Stat",

@@ -13,7 +13,7 @@ use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG};
 
 fn bounded(size_limit: u64, file_limit: u64, adopt: bool) -> Config {
-    let limit = LimitConfig { size_limit, file_limit, pattern: Pattern::default(), adopt };
+    let limit = LimitConfig { size_limit, file_limit, pattern: Pattern::default(), adopt, ..LimitConfig::default() };
     Config { limit: Some(limit), durability: Durability::None, ..Config::default() }
 }
 

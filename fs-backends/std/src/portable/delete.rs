@@ -3,7 +3,7 @@
 //! On Windows a file marked as read-only cannot be deleted, nor one that somebody has open: a virus scanner, for one, for
 //! some moments after the file was written.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
 use std::path::Path;
 use std::thread;
@@ -19,10 +19,10 @@ const ATTEMPTS: u32 = if cfg!(windows) { 5 } else { 1 };
 /// How long is waited in between.
 const PAUSE: Duration = Duration::from_millis(100);
 
-pub(super) fn delete(full: &Path, expect: Expect) -> Deleted {
+pub(super) fn delete(full: &Path, expect: Expect, is_pinned: impl Fn() -> bool) -> Deleted {
     let mut attempts = 1;
     loop {
-        match attempt(full, expect) {
+        match attempt(full, expect, &is_pinned) {
             Ok(deleted) => return deleted,
             Err(fault) if may_pass(&fault) && attempts < ATTEMPTS => {
                 attempts += 1;
@@ -39,7 +39,7 @@ fn may_pass(fault: &Fault) -> bool {
     matches!(fault.kind(), FaultKind::Denied | FaultKind::Busy)
 }
 
-fn attempt(full: &Path, expect: Expect) -> Result<Deleted, Fault> {
+fn attempt(full: &Path, expect: Expect, is_pinned: &impl Fn() -> bool) -> Result<Deleted, Fault> {
     let metadata = match full.symlink_metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Deleted::Gone),
@@ -48,6 +48,15 @@ fn attempt(full: &Path, expect: Expect) -> Result<Deleted, Fault> {
     if !is_expected(expect, &file_stat(&metadata)) {
         return Ok(Deleted::Changed);
     }
+    // Whoever has a lease on it has the lock.
+    let _locked = match expect {
+        Expect::Unchanged { .. } if is_pinned() => return Ok(Deleted::Pinned),
+        Expect::Unchanged { .. } => match lock(full, &metadata)? {
+            Ok(locked) => locked,
+            Err(used) => return Ok(used),
+        },
+        Expect::File | Expect::EmptyFolder => None,
+    };
     make_deletable(full, &metadata);
     let is_folder = expect == Expect::EmptyFolder || is_link_to_folder(&metadata);
     match if is_folder { fs::remove_dir(full) } else { fs::remove_file(full) } {
@@ -59,6 +68,26 @@ fn attempt(full: &Path, expect: Expect) -> Result<Deleted, Fault> {
             _ => Err(on_path(error)),
         },
     }
+}
+
+/// The file with its exclusive lock, where there is a way to lock it; or why it cannot go.
+fn lock(full: &Path, metadata: &Metadata) -> Result<Result<Option<File>, Deleted>, Fault> {
+    let Ok(file) = File::open(full) else { return Ok(Ok(None)) };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(Err(Deleted::Busy)),
+        Err(TryLockError::Error(_)) => return Ok(Ok(None)),
+    }
+    // It may have been replaced before it was locked.
+    let is_same = match full.symlink_metadata() {
+        Ok(again) => {
+            file_stat(&again) == file_stat(metadata)
+                && super::identity::is_same(&File::open(full).map_err(on_path)?, &file)?
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Err(Deleted::Gone)),
+        Err(error) => return Err(on_path(error)),
+    };
+    Ok(if is_same { Ok(Some(file)) } else { Err(Deleted::Changed) })
 }
 
 /// Takes the mark away that Windows knows as read-only. Where that fails, so does the deletion, which says why.

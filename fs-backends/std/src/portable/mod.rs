@@ -22,13 +22,19 @@ use dlmanager_core::{
 use crate::fault;
 use crate::root::{self, Root};
 
+/// A running scan: of the directory, or a folder of it.
+pub(crate) struct Scan {
+    folder: Option<StorePath>,
+    stream: Option<ReadDir>,
+}
+
 /// The directory by its absolute path.
 pub(crate) struct PortableRoot {
     path: PathBuf,
 }
 
 impl Root for PortableRoot {
-    type Scan = Option<ReadDir>;
+    type Scan = Scan;
 
     fn open(path: &Path) -> Result<Self, Fault> {
         // Symlinks on the way to the directory are its user's, and are resolved once, here.
@@ -107,6 +113,13 @@ impl Root for PortableRoot {
         })
     }
 
+    fn try_lock_shared(&self, file: &File) -> Result<(), Fault> {
+        file.try_lock_shared().map_err(|error| match error {
+            TryLockError::WouldBlock => FaultKind::Busy.into(),
+            TryLockError::Error(error) => on_lock(error),
+        })
+    }
+
     fn unlock(&self, file: &File) -> Result<(), Fault> {
         file.unlock().map_err(on_lock)
     }
@@ -152,12 +165,8 @@ impl Root for PortableRoot {
         expect_kind(&folder.symlink_metadata().map_err(on_path)?, FileKind::Folder)
     }
 
-    fn delete(&self, item: &DeleteItem) -> Deleted {
-        match self.place(&item.path) {
-            Ok(full) => delete::delete(&full, item.expect),
-            Err(fault) if fault.kind() == FaultKind::NotFound => Deleted::Gone,
-            Err(fault) => Deleted::Denied(fault),
-        }
+    fn delete(&self, items: &[DeleteItem]) -> Vec<Deleted> {
+        items.iter().map(|item| self.delete_one(item)).collect()
     }
 
     fn touch(&self, path: &StorePath, unless_within: Duration) -> Result<Stamp, Fault> {
@@ -173,24 +182,33 @@ impl Root for PortableRoot {
         Ok(file_stat(&file.metadata().map_err(on_file)?).accessed)
     }
 
-    fn scan(&self) -> Result<Option<ReadDir>, Fault> {
-        fs::read_dir(&self.path).map(Some).map_err(on_path)
+    fn scan(&self, folder: Option<&StorePath>) -> Result<Scan, Fault> {
+        let path = match folder {
+            None => self.path.clone(),
+            Some(folder) => self.place(folder)?,
+        };
+        expect_kind(&path.symlink_metadata().map_err(on_path)?, FileKind::Folder)?;
+        Ok(Scan { folder: folder.cloned(), stream: Some(fs::read_dir(path).map_err(on_path)?) })
     }
 
-    fn scan_batch(&self, scan: &mut Option<ReadDir>, entries_max: usize) -> Result<ScanBatch, Fault> {
+    fn scan_batch(&self, scan: &mut Scan, entries_max: usize) -> Result<ScanBatch, Fault> {
         let mut batch = ScanBatch { entries: Vec::new(), unnameable: 0, done: false };
         while batch.entries.len() < entries_max {
-            let Some(entry) = scan.as_mut().and_then(Iterator::next) else {
-                *scan = None;
+            let Some(entry) = scan.stream.as_mut().and_then(Iterator::next) else {
+                scan.stream = None;
                 batch.done = true;
                 break;
             };
             let entry = entry.map_err(on_path)?;
             let name = entry.file_name();
-            if name == WORK_FOLDER {
+            if scan.folder.is_none() && name == WORK_FOLDER {
                 continue;
             }
-            let Some(path) = name.to_str().and_then(StorePath::entry) else {
+            let path = name.to_str().and_then(|name| match &scan.folder {
+                None => StorePath::entry(name),
+                Some(folder) => StorePath::entry_of(folder, name),
+            });
+            let Some(path) = path else {
                 batch.unnameable += 1;
                 continue;
             };
@@ -203,9 +221,28 @@ impl Root for PortableRoot {
         }
         Ok(batch)
     }
+
+    /// The standard library cannot tell.
+    fn free_bytes(&self) -> Result<Option<u64>, Fault> {
+        Ok(None)
+    }
+
+    /// Files are replaced without a look at evictions, as folders cannot be locked.
+    fn wait_for_evictions(&self) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 impl PortableRoot {
+    fn delete_one(&self, item: &DeleteItem) -> Deleted {
+        let is_pinned = || !matches!(self.stat(&item.path.pin()), Ok(None));
+        match self.place(&item.path) {
+            Ok(full) => delete::delete(&full, item.expect, is_pinned),
+            Err(fault) if fault.kind() == FaultKind::NotFound => Deleted::Gone,
+            Err(fault) => Deleted::Denied(fault),
+        }
+    }
+
     /// The full path of a name, whose folders were found to be folders.
     fn place(&self, path: &StorePath) -> Result<PathBuf, Fault> {
         check(path)?;

@@ -1,41 +1,73 @@
-//! Deleting a name that is as expected.
+//! Deleting names that are as expected.
+
+use std::os::fd::OwnedFd;
 
 use dlmanager_core::{DeleteItem, Deleted, Expect, StorePath};
-use rustix::fs::AtFlags;
+use rustix::fs::{AtFlags, FlockOperation, Stat};
 use rustix::io::{Errno, Result};
 
+use super::folder_lock::{self, Share};
 use super::stubborn::Loosened;
-use super::tree::Tree;
-use super::{file_stat, on_path};
+use super::tree::{Place, Tree};
+use super::{file_stat, on_path, retry};
 use crate::root::is_expected;
 
-/// Deletes an item; where its folder does not let go, `loosen` is asked to make it do so.
+/// Deletes items; where the folder of one does not let go, `loosen` is asked to make it do so. Where what nobody uses is to
+/// go, no file is replaced meanwhile, and nobody else evicts.
 pub(super) fn delete(
     tree: &Tree,
+    items: &[DeleteItem],
+    loosen: impl Fn(&Tree, &StorePath) -> Option<Loosened>,
+) -> Vec<Deleted> {
+    let evicts = items.iter().any(|item| matches!(item.expect, Expect::Unchanged { .. }));
+    let lock = if evicts { folder_lock::lock(tree, Share::Alone) } else { Ok(None) };
+    let has_pins = evicts && folder_lock::has_pins(tree);
+    let each = items.iter().map(|item| match (&lock, item.expect) {
+        (Err(_), Expect::Unchanged { .. }) => Deleted::Busy,
+        (_, _) => delete_one(tree, item, has_pins, &loosen),
+    });
+    each.collect()
+}
+
+fn delete_one(
+    tree: &Tree,
     item: &DeleteItem,
-    loosen: impl FnOnce(&Tree, &StorePath) -> Option<Loosened>,
+    has_pins: bool,
+    loosen: &impl Fn(&Tree, &StorePath) -> Option<Loosened>,
 ) -> Deleted {
-    let mut deleted = attempt(tree, item);
+    let mut deleted = attempt(tree, item, has_pins);
     if matches!(deleted, Err(Errno::ACCESS | Errno::PERM))
         && let Some(_loosened) = loosen(tree, &item.path)
     {
-        deleted = attempt(tree, item);
+        deleted = attempt(tree, item, has_pins);
     }
     deleted.unwrap_or_else(|errno| Deleted::Denied(on_path(errno)))
 }
 
-fn attempt(tree: &Tree, item: &DeleteItem) -> Result<Deleted> {
+fn attempt(tree: &Tree, item: &DeleteItem, has_pins: bool) -> Result<Deleted> {
     let place = match tree.place(&item.path) {
         Ok(place) => place,
         Err(Errno::NOENT) => return Ok(Deleted::Gone),
         Err(errno) => return Err(errno),
+    };
+    let is_pinned = || has_pins && folder_lock::is_pinned(tree, &item.path);
+    let unused = match item.expect {
+        Expect::Unchanged { .. } => unused(&place, item.expect, is_pinned)?,
+        Expect::File | Expect::EmptyFolder => Unused::Unknown,
+    };
+    let locked = match &unused {
+        Unused::Locked(locked) => Some(locked),
+        Unused::Unknown => None,
+        Unused::Not(deleted) => return Ok(deleted.clone()),
     };
     let stat = match place.stat() {
         Ok(stat) => stat,
         Err(Errno::NOENT) => return Ok(Deleted::Gone),
         Err(errno) => return Err(errno),
     };
-    if !is_expected(item.expect, &file_stat(&stat)) {
+    // Replaced since it was opened, it is what nobody has looked at.
+    let is_other = locked.is_some_and(|locked| !locked.is(&stat));
+    if is_other || !is_expected(item.expect, &file_stat(&stat)) {
         return Ok(Deleted::Changed);
     }
     let flags = if item.expect == Expect::EmptyFolder { AtFlags::REMOVEDIR } else { AtFlags::empty() };
@@ -46,6 +78,60 @@ fn attempt(tree: &Tree, item: &DeleteItem) -> Result<Deleted> {
         Err(Errno::ISDIR | Errno::NOTDIR) => Ok(Deleted::Changed),
         // rmdir(2) may say either of a folder that is not empty.
         Err(Errno::NOTEMPTY | Errno::EXIST | Errno::BUSY | Errno::TXTBSY) => Ok(Deleted::Busy),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether nobody uses a file.
+enum Unused {
+    /// Its lock was free, and is ours as long as this lives.
+    Locked(Locked),
+    /// There is no way to tell.
+    Unknown,
+    Not(Deleted),
+}
+
+struct Locked {
+    file: OwnedFd,
+    stat: Stat,
+}
+
+impl Locked {
+    fn is(&self, other: &Stat) -> bool {
+        (self.stat.st_dev, self.stat.st_ino) == (other.st_dev, other.st_ino)
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Where the file stays, somebody may want it before a child that was forked in the meantime closes it.
+        let _ = retry(|| rustix::fs::flock(&self.file, FlockOperation::Unlock));
+    }
+}
+
+fn unused(place: &Place<'_>, expect: Expect, is_pinned: impl Fn() -> bool) -> Result<Unused> {
+    let file = match place.open_to_read() {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(Unused::Not(Deleted::Gone)),
+        // A symlink, a socket.
+        Err(Errno::LOOP | Errno::MLINK | Errno::NXIO | Errno::ISDIR) => return Ok(Unused::Not(Deleted::Changed)),
+        // Who may not read it has no lease on it, at least no other one of ours.
+        Err(Errno::ACCESS | Errno::PERM) => {
+            return Ok(if is_pinned() { Unused::Not(Deleted::Pinned) } else { Unused::Unknown });
+        }
+        Err(errno) => return Err(errno),
+    };
+    let stat = retry(|| rustix::fs::fstat(&file))?;
+    if !is_expected(expect, &file_stat(&stat)) {
+        return Ok(Unused::Not(Deleted::Changed));
+    }
+    if is_pinned() {
+        return Ok(Unused::Not(Deleted::Pinned));
+    }
+    match retry(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)) {
+        Ok(()) => Ok(Unused::Locked(Locked { file, stat })),
+        Err(Errno::WOULDBLOCK) => Ok(Unused::Not(Deleted::Busy)),
+        Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(Unused::Unknown),
         Err(errno) => Err(errno),
     }
 }

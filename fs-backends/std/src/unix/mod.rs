@@ -1,6 +1,7 @@
 //! The directory on Unix, by its descriptor.
 
 mod delete;
+mod folder_lock;
 mod open;
 mod publish;
 mod scan;
@@ -107,6 +108,10 @@ impl Root for UnixRoot {
         retry(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)).map_err(on_file)
     }
 
+    fn try_lock_shared(&self, file: &File) -> Result<(), Fault> {
+        retry(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockShared)).map_err(on_file)
+    }
+
     fn unlock(&self, file: &File) -> Result<(), Fault> {
         retry(|| rustix::fs::flock(file, FlockOperation::Unlock)).map_err(on_file)
     }
@@ -146,24 +151,34 @@ impl Root for UnixRoot {
         }
     }
 
-    fn delete(&self, item: &DeleteItem) -> Deleted {
-        delete::delete(&self.tree, item, Loosened::folder_of)
+    fn delete(&self, items: &[DeleteItem]) -> Vec<Deleted> {
+        delete::delete(&self.tree, items, Loosened::folder_of)
     }
 
-    fn delete_insisting(&self, item: &DeleteItem) -> Deleted {
-        delete::delete(&self.tree, item, Loosened::any_folder_of)
+    fn delete_insisting(&self, items: &[DeleteItem]) -> Vec<Deleted> {
+        delete::delete(&self.tree, items, Loosened::any_folder_of)
     }
 
     fn touch(&self, path: &StorePath, unless_within: Duration) -> Result<Stamp, Fault> {
         touch(&self.tree, path, unless_within)
     }
 
-    fn scan(&self) -> Result<scan::Scan, Fault> {
-        scan::Scan::begin(&self.tree)
+    fn scan(&self, folder: Option<&StorePath>) -> Result<scan::Scan, Fault> {
+        scan::Scan::begin(&self.tree, folder)
     }
 
     fn scan_batch(&self, scan: &mut scan::Scan, entries_max: usize) -> Result<ScanBatch, Fault> {
-        scan.batch(&self.tree, entries_max)
+        scan.batch(entries_max)
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>, Fault> {
+        let stat = retry(|| rustix::fs::fstatvfs(&self.tree.root)).map_err(on_file)?;
+        // Some file systems know of no bound, and say that they have no blocks at all.
+        Ok((stat.f_blocks > 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize)))
+    }
+
+    fn wait_for_evictions(&self) -> Result<(), Fault> {
+        folder_lock::lock(&self.tree, folder_lock::Share::WithOthers).map(drop)
     }
 }
 

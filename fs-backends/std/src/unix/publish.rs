@@ -6,6 +6,7 @@ use dlmanager_core::{Fault, FaultKind, FileKind, StorePath};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
+use super::folder_lock::{self, Share};
 use super::tree::{Place, Tree};
 use super::{kind, on_path};
 
@@ -17,6 +18,7 @@ pub(super) fn rename(tree: &Tree, from: &StorePath, to: &StorePath, clobber: boo
         return Err(FaultKind::WrongType.into());
     }
     if clobber {
+        let _no_eviction = folder_lock::lock(tree, Share::WithOthers)?;
         return replace(&from, &to);
     }
     if tree.kernel.exclusive_rename.load(Ordering::Relaxed) {

@@ -249,6 +249,12 @@ impl Place<'_> {
         retry(|| rustix::fs::utimensat(&self.folder, self.name, times, AtFlags::SYMLINK_NOFOLLOW))
     }
 
+    /// Opens a file to read it, no pipe's other end being waited for.
+    pub(super) fn open_to_read(&self) -> Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        retry(|| rustix::fs::openat(&self.folder, self.name, flags, Mode::empty()))
+    }
+
     pub(super) fn unlink(&self, flags: AtFlags) -> Result<()> {
         retry(|| rustix::fs::unlinkat(&self.folder, self.name, flags))
     }

@@ -2,7 +2,7 @@
 
 use dlmanager_core::FaultKind::WrongType;
 use dlmanager_core::FileKind::{Folder, Regular, Symlink};
-use dlmanager_core::{Deleted, Expect, Stamp};
+use dlmanager_core::{Deleted, Expect, OpenMode, Stamp, StorePath};
 
 use super::cases;
 use crate::backend::Thing;
@@ -23,6 +23,11 @@ cases! {
     delete_a_file_for_a_folder: "A file or symlink where a folder is expected is Changed, and stays",
     delete_a_batch: "A batch is answered name by name, in order, and one that cannot go keeps no other",
     delete_an_open_file: "An open file goes, and its name is free at once",
+    delete_an_unchanged_file_that_is_locked: "An unchanged file whose lock somebody has is Busy and stays, until it is free",
+    delete_an_unchanged_file_that_is_pinned: "An unchanged file with a pin is Pinned and stays, until the pin is gone",
+    delete_what_is_changed_first_of_all: "A file that is not as expected is Changed, whatever locks and pins it has",
+    delete_leaves_a_second_name: "An unchanged file with a second name goes under its own alone",
+    delete_a_batch_of_unchanged_files: "Of a batch of unchanged files those go that nobody uses",
 }
 
 /// Puts a file and tells what an unchanged one looks like.
@@ -163,6 +168,84 @@ fn delete_a_batch(bench: &Bench<'_>) {
     use Deleted::{Busy, Changed, Deleted as Done, Gone};
     assert_eq!(deleted, [Done, Gone, Changed, Busy, Gone, Done, Done]);
     bench.assert_list(&[("full", Folder), ("full/file", Regular)]);
+}
+
+fn delete_an_unchanged_file_that_is_locked(bench: &Bench<'_>) {
+    bench.need_locks();
+    let (length, accessed, modified) = put_known(bench, "a", b"bytes");
+    let unchanged = Expect::Unchanged { length, accessed, modified };
+    let file = bench.open("a", OpenMode::Read).unwrap();
+    bench.lock(file, "a").unwrap();
+    assert_eq!(bench.delete_one("a", unchanged), Deleted::Busy);
+    assert_eq!(bench.stat_there("a").length, length);
+    // That it was tried frees nobody's lock.
+    assert_eq!(bench.delete_one("a", unchanged), Deleted::Busy);
+    bench.unlock(file).unwrap();
+    // Nor is a lock left where it did not go for another reason.
+    assert_eq!(bench.delete_one("a", Expect::Unchanged { length: 0, accessed, modified }), Deleted::Changed);
+    bench.lock(file, "a").unwrap();
+    bench.close(file).unwrap();
+    let program = bench.program();
+    program.open_as(file, "a", OpenMode::Existing).unwrap();
+    program.lock(file, "a").unwrap();
+    assert_eq!(bench.delete_one("a", unchanged), Deleted::Busy);
+    drop(program);
+    assert_eq!(bench.delete_one("a", unchanged), Deleted::Deleted);
+    bench.assert_list(&[]);
+}
+
+fn delete_an_unchanged_file_that_is_pinned(bench: &Bench<'_>) {
+    let (length, accessed, modified) = put_known(bench, "a", b"bytes");
+    let unchanged = Expect::Unchanged { length, accessed, modified };
+    let pin = StorePath::entry("a").unwrap().pin();
+    bench.put_file(StorePath::entry("b").unwrap().pin().as_str(), b"");
+    bench.put_file(pin.as_str(), b"");
+    assert_eq!(bench.delete_one("a", unchanged), Deleted::Pinned);
+    assert_eq!(bench.stat_there("a").length, length);
+    assert_eq!(bench.delete_one(pin.as_str(), Expect::File), Deleted::Deleted);
+    // The pin of another name does not matter.
+    assert_eq!(bench.delete_one("a", unchanged), Deleted::Deleted);
+}
+
+fn delete_what_is_changed_first_of_all(bench: &Bench<'_>) {
+    bench.need_locks();
+    let (length, accessed, modified) = put_known(bench, "a", b"bytes");
+    bench.put_file(StorePath::entry("a").unwrap().pin().as_str(), b"");
+    let file = bench.open("a", OpenMode::Read).unwrap();
+    bench.lock(file, "a").unwrap();
+    let changed = Expect::Unchanged { length: length + 1, accessed, modified };
+    assert_eq!(bench.delete_one("a", changed), Deleted::Changed);
+    assert_eq!(bench.delete_one("a", Expect::Unchanged { length, accessed, modified }), Deleted::Pinned);
+    assert_eq!(bench.delete_one("a", Expect::File), Deleted::Deleted);
+}
+
+fn delete_leaves_a_second_name(bench: &Bench<'_>) {
+    let (length, accessed, modified) = put_known(bench, "a", b"bytes");
+    bench.put("b", Thing::Link("a"));
+    assert_eq!(bench.delete_one("a", Expect::Unchanged { length, accessed, modified }), Deleted::Deleted);
+    bench.assert_file("b", b"bytes");
+    bench.assert_list(&[("b", Regular)]);
+}
+
+fn delete_a_batch_of_unchanged_files(bench: &Bench<'_>) {
+    bench.need_locks();
+    let known: Vec<_> = ["a", "b", "c", "d"].map(|name| put_known(bench, name, b"bytes")).into();
+    let file = bench.open("b", OpenMode::Read).unwrap();
+    bench.lock(file, "b").unwrap();
+    bench.put_file(StorePath::entry("c").unwrap().pin().as_str(), b"");
+    let unchanged = |at: usize| {
+        let (length, accessed, modified): (u64, Stamp, Stamp) = known[at];
+        Expect::Unchanged { length, accessed, modified }
+    };
+    let deleted = bench.delete(&[
+        ("a", unchanged(0)),
+        ("b", unchanged(1)),
+        ("c", unchanged(2)),
+        ("x", unchanged(0)),
+        ("d", unchanged(3)),
+    ]);
+    use Deleted::{Busy, Deleted as Done, Gone, Pinned};
+    assert_eq!(deleted, [Done, Busy, Pinned, Gone, Done]);
 }
 
 fn delete_an_open_file(bench: &Bench<'_>) {

@@ -1,4 +1,4 @@
-//! `Probe`.
+//! `Probe` and `Gauge`.
 
 use dlmanager_core::FaultKind::{Exists, NotFound, WrongType};
 use dlmanager_core::FileKind::{Folder, Regular, Symlink};
@@ -12,6 +12,7 @@ cases! {
     probe_finds_what_locks_do: "Probe finds that locks work where a second one is refused, and only there",
     probe_at_a_taken_name: "Probe at a name that is taken is Exists, and what has it stays",
     probe_without_its_folder: "Probe in a missing folder is NotFound, below a file WrongType",
+    gauge_tells_the_time: "Gauge tells the clock that stamps files, and changes nothing",
 }
 
 fn probe_leaves_nothing(bench: &Bench<'_>) {
@@ -48,4 +49,20 @@ fn probe_without_its_folder(bench: &Bench<'_>) {
     assert_eq!(refused(bench.probe("folder/a")), NotFound);
     assert_eq!(refused(bench.probe("file/a")), WrongType);
     bench.assert_list(&[("file", Regular)]);
+}
+
+fn gauge_tells_the_time(bench: &Bench<'_>) {
+    // The clocks of file systems may be coarse, and lag behind the system's.
+    const TOLERANCE_NANOS: u64 = 3_000_000_000;
+    bench.put_file("a", b"x");
+    let stamped = bench.touch("a", std::time::Duration::ZERO).unwrap();
+    for _ in 0..2 {
+        let gauged = bench.gauge();
+        for clock in [bench.now(), stamped] {
+            let apart = gauged.now.as_nanos().abs_diff(clock.as_nanos());
+            assert!(apart <= TOLERANCE_NANOS, "{gauged:?} {clock:?}");
+        }
+        assert_ne!(gauged.free_bytes, Some(0));
+    }
+    bench.assert_list(&[("a", Regular)]);
 }

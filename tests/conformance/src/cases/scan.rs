@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dlmanager_core::FaultKind::{NotFound, WrongType};
 use dlmanager_core::FileKind::{self, Folder, Other, Regular, Symlink};
 use dlmanager_core::{Deleted, Expect};
 
 use super::cases;
 use crate::backend::Thing;
-use crate::bench::{Bench, Scanned, at_second};
+use crate::bench::{Bench, Scanned, at_second, refused};
 
 cases! {
     stat_tells_the_kind: "Stat tells files, folders and symlinks apart, and follows none",
@@ -24,6 +25,8 @@ cases! {
     scan_while_files_go: "What goes during a scan fails nothing, and what stays comes once",
     scan_after_its_end: "A scan stays at its end",
     scans_are_independent: "Two scans in turns each yield everything",
+    scan_of_a_folder: "A scan of a folder yields what is in it, with the folder's name before, also of the work folder",
+    scan_without_its_folder: "A scan of a folder that is not there is NotFound, of a file or a symlink WrongType",
     scan_can_be_left: "A scan can be closed in the middle, and the next one begins anew",
 }
 
@@ -61,6 +64,44 @@ fn stat_tells_the_kind(bench: &Bench<'_>) {
 fn stat_of_a_pipe(bench: &Bench<'_>) {
     bench.put("a", Thing::Other);
     assert_eq!(bench.stat_there("a").kind, Other);
+}
+
+fn scan_of_a_folder(bench: &Bench<'_>) {
+    bench.put_file("a", b"x");
+    bench.put_file("folder/b", b"bytes");
+    bench.put("folder/below/deeper", Thing::Folder);
+    bench.put_file("folder/.dlmanager", b"");
+    bench.put_file(".dlmanager/key.part", b"123");
+    for (folder, names) in [
+        ("folder", &["folder/.dlmanager", "folder/b", "folder/below"][..]),
+        ("folder/below", &["folder/below/deeper"]),
+        ("folder/below/deeper", &[]),
+        (".dlmanager", &[".dlmanager/key.part"]),
+    ] {
+        for entries_max in [1, 100] {
+            let scan = bench.fresh_id();
+            let mut found = BTreeMap::new();
+            loop {
+                let batch = bench.scan_folder(scan, folder, entries_max).expect("a batch");
+                found.extend(batch.entries.into_iter().map(|entry| (entry.path.as_str().to_owned(), entry.stat)));
+                if batch.done {
+                    break;
+                }
+            }
+            assert!(found.keys().eq(names), "{folder}: {found:?}");
+            assert!(found.iter().all(|(name, stat)| bench.stat_there(name) == *stat));
+        }
+    }
+}
+
+fn scan_without_its_folder(bench: &Bench<'_>) {
+    bench.put_file("file", b"x");
+    bench.put("folder", Thing::Folder);
+    bench.put("link", Thing::Symlink("folder"));
+    for (folder, kind) in [("missing", NotFound), ("missing/below", NotFound), ("file", WrongType), ("link", WrongType)]
+    {
+        assert_eq!(refused(bench.scan_folder(bench.fresh_id(), folder, 10)), kind, "{folder}");
+    }
 }
 
 fn stat_of_nothing(bench: &Bench<'_>) {

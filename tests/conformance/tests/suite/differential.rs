@@ -260,7 +260,7 @@ fn scan_all(backend: &dyn Backend, scan: u64) -> Vec<String> {
     let scan = file_id(scan);
     let mut found = BTreeSet::new();
     loop {
-        match execute(backend, FileOp::Scan { ticket: Tickets::new().ticket(), scan, entries_max: 2 }) {
+        match execute(backend, FileOp::Scan { ticket: Tickets::new().ticket(), scan, folder: None, entries_max: 2 }) {
             Answer::Scan(Ok(batch)) => {
                 found.extend(
                     batch.entries.iter().map(|entry| format!("{} {}", entry.path, stat_words(Some(entry.stat)))),

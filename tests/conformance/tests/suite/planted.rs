@@ -46,6 +46,15 @@ impl Planted {
         }
     }
 
+    /// What has the same effect on a file whose lock somebody has, or nobody.
+    fn without_locks(&self, item: DeleteItem) -> DeleteItem {
+        let Expect::Unchanged { length, accessed, modified } = item.expect else { return item };
+        let as_seen = FileStat { kind: FileKind::Regular, length, accessed, modified };
+        let is_pinned = self.inner.0.stat(item.path.pin().as_str()).is_some();
+        let is_as_seen = self.inner.0.stat(item.path.as_str()) == Some(as_seen);
+        if is_as_seen && !is_pinned { DeleteItem { expect: Expect::File, ..item } } else { item }
+    }
+
     fn also_delete(&self, name: &str, expect: Expect) {
         let items = vec![DeleteItem { path: path(name), expect }];
         let _ = self.also(|tickets| FileOp::Delete { ticket: tickets.ticket(), items });
@@ -252,6 +261,34 @@ planted! {
         Answer::Delete(Ok(deleted)) => Answer::Delete(Ok(vec![Deleted::Deleted; deleted.len()])),
         answer => answer,
     }) => delete_what_is_gone, delete_a_folder_for_a_file, delete_below_a_file;
+
+    evictions_that_look_at_no_lock: Bug::Instead(|this, action| match action.op {
+        FileOp::Delete { ticket, items } => {
+            let unlocked = items.into_iter().map(|item| this.without_locks(item)).collect::<Vec<_>>();
+            this.perform(FileOp::Delete { ticket, items: unlocked })
+        }
+        op => this.perform(op),
+    }) => delete_an_unchanged_file_that_is_locked, delete_a_batch_of_unchanged_files;
+
+    evictions_that_look_at_no_pin: Bug::Instead(|this, action| match action.op {
+        FileOp::Delete { ticket, items } => {
+            for item in items.iter().filter(|item| matches!(item.expect, Expect::Unchanged { .. })) {
+                this.inner.0.remove(item.path.pin().as_str());
+            }
+            this.perform(FileOp::Delete { ticket, items })
+        }
+        op => this.perform(op),
+    }) => delete_an_unchanged_file_that_is_pinned, delete_a_batch_of_unchanged_files;
+
+    scans_of_the_directory_instead_of_its_folders: Bug::Before(|_, op| match op {
+        FileOp::Scan { ticket, scan, entries_max, .. } => FileOp::Scan { ticket, scan, folder: None, entries_max },
+        op => op,
+    }) => scan_of_a_folder, scan_without_its_folder;
+
+    clocks_that_stand_still: Bug::After(|_, answer| match answer {
+        Answer::Gauge(Ok(gauged)) => Answer::Gauge(Ok(dlmanager_core::Gauged { now: Stamp::default(), ..gauged })),
+        answer => answer,
+    }) => gauge_tells_the_time;
 
     touches_that_always_stamp: Bug::Before(|_, op| match op {
         FileOp::Touch { ticket, path, .. } => FileOp::Touch { ticket, path, unless_within: Duration::ZERO },

@@ -185,7 +185,7 @@ pub(super) fn n39_old_files_are_removed_on_request(setting: &Setting) {
     let evicted: Vec<String> = all_events(events)
         .into_iter()
         .filter_map(|event| match event {
-            Event::Directory { notice: Notice::Evicted { path, length: 10 } } => Some(path.as_str().to_owned()),
+            Event::Directory { notice: Notice::Evicted { path, length: 10, .. } } => Some(path.as_str().to_owned()),
             _ => None,
         })
         .collect();

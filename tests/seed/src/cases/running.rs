@@ -229,7 +229,7 @@ fn every_outcome_is_told(setting: &Setting) {
     let present = at(&|event| notice_of(event, "f").and_then(end_of).is_some());
     let complete = at(&|event| notice_of(event, "new").and_then(end_of).is_some());
     let evicted = seen.iter().enumerate().filter_map(|(index, event)| match event {
-        Event::Directory { notice: Notice::Evicted { path, length } } => Some((index, path.as_str(), *length)),
+        Event::Directory { notice: Notice::Evicted { path, length, .. } } => Some((index, path.as_str(), *length)),
         _ => None,
     });
     let evicted: Vec<_> = evicted.collect();

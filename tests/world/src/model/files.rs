@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dlmanager_core::{
     DeleteItem, Deleted, DownloadId, Expect, FaultKind, FileAction, FileId, FileKind, FileOp, Lane, OWNER_MARK,
-    OpenMode, Outcome, Record, Resume, WORK_FOLDER,
+    OpenMode, Outcome, PINS_FOLDER, Record, Resume, WORK_FOLDER,
 };
 use dlmanager_fs_memory::MemoryDirectory;
 
@@ -42,6 +42,7 @@ impl Model {
                 let closed = *self.files.entry(*scan).or_insert(false);
                 assert!(!closed, "a scan goes on behind its end");
             }
+            FileOp::Gauge { .. } => {}
             FileOp::Probe { path, .. } => assert!(is_unfinished(path.as_str()), "a probe at {path}"),
             FileOp::Open { file, path, mode, .. } => {
                 let reads = *mode == OpenMode::Read;
@@ -124,10 +125,13 @@ impl Model {
                 }
             }
             FileOp::Delete { items, .. } => {
-                for path in items.iter().map(|item| item.path.as_str()) {
+                for item in items {
+                    let path = item.path.as_str();
                     let is_locked = |file: &FileId| self.paths.get(file).is_some_and(|own| own == path);
                     let is_ours = !is_shared(path) || self.locked.iter().any(is_locked);
-                    assert!(is_ours || stem(path).is_none(), "{path} is deleted without its lock");
+                    // The deletion of what a dead process left takes the lock itself.
+                    let takes_lock = matches!(item.expect, Expect::Unchanged { .. });
+                    assert!(is_ours || takes_lock || stem(path).is_none(), "{path} is deleted without its lock");
                 }
             }
             FileOp::Unlock { file, .. } | FileOp::Close { file, .. } => {
@@ -195,6 +199,7 @@ impl Model {
         let path = item.path.as_str();
         if is_unfinished(path) {
             assert_ne!(path, OWNER_MARK, "the mark is deleted");
+            assert!(!path.starts_with(PINS_FOLDER), "a pin is deleted");
             return;
         }
         let Some(limit) = &self.setting.config.limit else { panic!("{path} is deleted, and there is no limit") };

@@ -38,6 +38,7 @@ impl Model {
             Notice::DirectoryReady
             | Notice::DirectoryRefused { .. }
             | Notice::Evicted { .. }
+            | Notice::Kept { .. }
             | Notice::Swept { .. }
             | Notice::Warning(_) => None,
         };

@@ -213,8 +213,10 @@ impl Run<'_> {
         let op = match &action.op {
             FileOp::Probe { path, .. } => FileOp::Probe { ticket: tickets.ticket(), path: path.clone() },
             FileOp::MakeDir { path, .. } => FileOp::MakeDir { ticket: tickets.ticket(), path: path.clone() },
-            FileOp::Scan { scan, entries_max, .. } => {
-                FileOp::Scan { ticket: tickets.ticket(), scan: *scan, entries_max: *entries_max }
+            FileOp::Gauge { .. } => FileOp::Gauge { ticket: tickets.ticket() },
+            FileOp::Scan { scan, folder, entries_max, .. } => {
+                let (ticket, folder) = (tickets.ticket(), folder.clone());
+                FileOp::Scan { ticket, scan: *scan, folder, entries_max: *entries_max }
             }
             FileOp::Stat { path, .. } => FileOp::Stat { ticket: tickets.ticket(), path: path.clone() },
             FileOp::Open { file, path, mode, .. } => {

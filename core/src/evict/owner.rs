@@ -1,0 +1,267 @@
+//! Whose directory it is: the mark of ownership, looked for and made.
+
+use alloc::string::String;
+use alloc::vec;
+
+use bytes::Bytes;
+
+use super::{Evictor, Scan};
+use crate::action::{DeleteItem, Expect, OpenMode};
+use crate::effects::{Effects, Reply};
+use crate::{DirectoryError, Durability, Fault, FaultKind, FileOp, Notice, PersistLimit, StorePath};
+
+/// How often the mark is tried to be made while others remove its folder.
+const MARKS_MAX: u32 = 8;
+/// What the mark of ownership holds: the format's version.
+const OWNER_TEXT: &[u8] = b"dlmanager 1\n";
+const OWNER_WORD: &[u8] = b"dlmanager ";
+const FORMAT: u64 = 1;
+/// More than a mark has, so that what is longer is none.
+const OWNER_BYTES_MAX: usize = 64;
+
+/// Whether what is in the directory may be evicted.
+#[derive(Debug)]
+pub(super) enum Ownership {
+    /// Not known yet: nothing may be fetched.
+    Scanning,
+    /// The scan has found this entry, or nothing at all: is the mark there?
+    Looking(Looking),
+    /// The mark is being made.
+    Marking(Marking),
+    /// The mark was made under its own name, or not: the file that it was written to goes.
+    Unmarking {
+        fault: Option<Fault>,
+    },
+    Ours,
+    Refused(DirectoryError),
+}
+
+#[derive(Debug)]
+pub(super) struct Looking {
+    found: Option<String>,
+    unanswered: u32,
+    /// What the mark holds, or why that is not known.
+    read: Option<Result<Bytes, Fault>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Marking {
+    unanswered: u32,
+    /// The name that it is written under, until it is whole.
+    written_as: StorePath,
+    renamed: Option<Result<(), Fault>>,
+    fault: Option<Fault>,
+}
+
+impl Evictor {
+    /// Takes an answer about the mark.
+    pub(super) fn owner_reply(&mut self, reply: Reply, effects: &mut Effects) {
+        match &self.ownership {
+            Ownership::Looking(_) => self.looking(reply, effects),
+            Ownership::Marking(_) => self.marking(reply, effects),
+            Ownership::Unmarking { .. } => self.unmarked(effects),
+            Ownership::Scanning | Ownership::Ours | Ownership::Refused(_) => {}
+        }
+    }
+
+    pub(super) fn look_for_mark(&mut self, found: Option<String>, effects: &mut Effects) {
+        self.ownership = Ownership::Looking(Looking { found, unanswered: 3, read: None });
+        self.epoch += 1;
+        let (file, path) = (effects.file(), StorePath::owner_mark());
+        self.owner_op(effects, |ticket| FileOp::Open { ticket, file, path, mode: OpenMode::Read });
+        self.owner_op(effects, |ticket| FileOp::Read { ticket, file, offset: 0, bytes_max: OWNER_BYTES_MAX });
+        self.owner_op(effects, |ticket| FileOp::Close { ticket, file });
+    }
+
+    fn looking(&mut self, reply: Reply, effects: &mut Effects) {
+        let Ownership::Looking(looking) = &mut self.ownership else { return };
+        looking.unanswered = looking.unanswered.saturating_sub(1);
+        if let Reply::Open(Err(fault)) = reply {
+            looking.read = Some(Err(fault));
+        } else if let Reply::Read(read) = reply {
+            // The fault of the Open says more.
+            let is_skipped = matches!(&read, Err(fault) if fault.kind() == FaultKind::Skipped);
+            if !is_skipped || looking.read.is_none() {
+                looking.read = Some(read);
+            }
+        }
+        if looking.unanswered > 0 {
+            return;
+        }
+        let (found, read) = (looking.found.take(), looking.read.take());
+        match read {
+            Some(Ok(text)) => match version(&text) {
+                Some(FORMAT) => self.accept(effects),
+                Some(format) => self.refuse(DirectoryError::Newer { format }, effects),
+                None => self.refuse(DirectoryError::Fault(no_mark()), effects),
+            },
+            Some(Err(fault)) if fault.kind() == FaultKind::NotFound => self.unmarked_yet(found, effects),
+            Some(Err(fault)) if fault.kind() == FaultKind::WrongType => {
+                self.refuse(DirectoryError::Fault(no_mark()), effects);
+            }
+            Some(Err(fault)) => self.refuse(DirectoryError::Fault(fault), effects),
+            None => self.refuse(DirectoryError::Fault(FaultKind::Aborted.into()), effects),
+        }
+    }
+
+    /// There is no mark.
+    fn unmarked_yet(&mut self, found: Option<String>, effects: &mut Effects) {
+        match found {
+            None => match self.mark_fault.take() {
+                None => self.mark(effects),
+                // Another process has removed the work folder, which was empty.
+                Some(fault) if fault.kind() == FaultKind::NotFound && self.marks < MARKS_MAX => self.mark(effects),
+                Some(fault) => self.refuse(DirectoryError::Fault(fault), effects),
+            },
+            Some(_) if self.config.adopt => self.accept(effects),
+            Some(example) => self.refuse(DirectoryError::NotOurs { example }, effects),
+        }
+    }
+
+    /// The directory is empty: all that will be put there is ours, and the mark says so to those who come later. It gets its
+    /// name once it is whole, so that a mark which could not be made is none.
+    fn mark(&mut self, effects: &mut Effects) {
+        self.epoch += 1;
+        self.marks += 1;
+        let file = effects.file();
+        effects.work_folder_asked = true;
+        let folder = StorePath::work_folder();
+        self.owner_op(effects, |ticket| FileOp::MakeDir { ticket, path: folder });
+        let written_as = StorePath::in_work_folder(&alloc::format!("owner.{:016x}.part", self.random));
+        let (path, mode) = (written_as.clone(), OpenMode::CreateNew);
+        self.owner_op(effects, |ticket| FileOp::Open { ticket, file, path, mode });
+        let data = vec![Bytes::from_static(OWNER_TEXT)];
+        self.owner_op(effects, |ticket| FileOp::Write { ticket, file, offset: 0, data });
+        let mut unanswered = 6;
+        // Whatever the durability: a mark without its bytes would have the directory refused from then on.
+        self.owner_op(effects, |ticket| FileOp::Sync { ticket, file });
+        let (from, to) = (written_as.clone(), StorePath::owner_mark());
+        self.owner_op(effects, |ticket| FileOp::Rename { ticket, from, to, clobber: false });
+        if self.durability == Durability::Full {
+            for path in [StorePath::owner_mark(), StorePath::work_folder()] {
+                unanswered += 1;
+                self.owner_op(effects, |ticket| FileOp::SyncDir { ticket, path });
+            }
+        }
+        self.owner_op(effects, |ticket| FileOp::Close { ticket, file });
+        self.ownership = Ownership::Marking(Marking { unanswered, written_as, renamed: None, fault: None });
+    }
+
+    fn marking(&mut self, reply: Reply, effects: &mut Effects) {
+        let Ownership::Marking(marking) = &mut self.ownership else { return };
+        marking.unanswered = marking.unanswered.saturating_sub(1);
+        let failed = match reply {
+            Reply::Rename(result) => {
+                marking.renamed = Some(result);
+                None
+            }
+            Reply::MakeDir(Err(failed))
+            | Reply::Open(Err(failed))
+            | Reply::Write(Err(failed))
+            | Reply::Sync(Err(failed))
+            | Reply::SyncDir(Err(failed)) => Some(failed),
+            Reply::MakeDir(Ok(()))
+            | Reply::Open(Ok(_))
+            | Reply::Write(Ok(_))
+            | Reply::Sync(Ok(()))
+            | Reply::SyncDir(Ok(()))
+            | Reply::Fetch(_)
+            | Reply::ReadBody(_)
+            | Reply::DropBody(_)
+            | Reply::Probe(_)
+            | Reply::Gauge(_)
+            | Reply::Scan(_)
+            | Reply::Stat(_)
+            | Reply::Read(_)
+            | Reply::Truncate(_)
+            | Reply::SetTimes(_)
+            | Reply::Hash(_)
+            | Reply::Finish(_)
+            | Reply::Delete(_)
+            | Reply::Touch(_)
+            | Reply::Lock(_)
+            | Reply::Unlock(_)
+            | Reply::Close(_) => None,
+        };
+        if let Some(failed) = failed.filter(|failed| failed.kind() != FaultKind::Skipped) {
+            marking.fault.get_or_insert(failed);
+        }
+        if marking.unanswered > 0 {
+            return;
+        }
+        let fault = match marking.renamed.take() {
+            // Should its name not be flushed, the worst is that a later run takes the files for a stranger's.
+            Some(Ok(())) => return self.accept(effects),
+            // Another process was faster: the mark is there.
+            Some(Err(fault)) if fault.kind() == FaultKind::Exists => None,
+            Some(Err(fault)) => Some(marking.fault.take().unwrap_or(fault)),
+            None => Some(Fault::new(FaultKind::Aborted)),
+        };
+        let items = vec![DeleteItem { path: marking.written_as.clone(), expect: Expect::File }];
+        self.ownership = Ownership::Unmarking { fault };
+        self.epoch += 1;
+        self.owner_op(effects, |ticket| FileOp::Delete { ticket, items });
+    }
+
+    fn unmarked(&mut self, effects: &mut Effects) {
+        let Ownership::Unmarking { fault } = &mut self.ownership else { return };
+        match fault.take() {
+            None => self.accept(effects),
+            Some(fault) if self.mark_fault.is_none() => {
+                // It may have got its name all the same: only a look can tell.
+                self.mark_fault = Some(fault);
+                self.look_for_mark(None, effects);
+            }
+            Some(fault) => self.refuse(DirectoryError::Fault(fault), effects),
+        }
+    }
+
+    fn accept(&mut self, effects: &mut Effects) {
+        self.ownership = Ownership::Ours;
+        effects.notice(Notice::DirectoryReady);
+        self.scan_on(effects);
+    }
+
+    pub(super) fn refuse(&mut self, error: DirectoryError, effects: &mut Effects) {
+        effects.notice(Notice::DirectoryRefused { error: error.clone() });
+        self.ownership = Ownership::Refused(error);
+        self.end_scan(Scan::Broken, effects);
+        // Nothing that the scan has found is ours to evict.
+        if let Scan::Complete = self.scan {
+            self.scan = Scan::Broken;
+        }
+        self.limit = PersistLimit::of(&self.config);
+    }
+}
+
+/// The version of the format of a mark; `None` where it is no mark.
+fn version(text: &[u8]) -> Option<u64> {
+    let digits = text.strip_prefix(OWNER_WORD)?;
+    let line = digits.split(|byte| *byte == b'\n').next()?;
+    let version: u64 = core::str::from_utf8(line).ok()?.parse().ok()?;
+    // This version's own is known to the byte; what a later one has behind its first line is its own matter.
+    (version > FORMAT || text == OWNER_TEXT).then_some(version)
+}
+
+fn no_mark() -> Fault {
+    let detail = "is there, and is not what dlmanager writes";
+    Fault::new(FaultKind::WrongType).with_detail(alloc::format!("{} {detail}", crate::OWNER_MARK))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_told_from_a_later_ones_and_from_what_is_none() {
+        assert_eq!(version(OWNER_TEXT), Some(1));
+        assert_eq!(version(b"dlmanager 2\n"), Some(2));
+        assert_eq!(version(b"dlmanager 10 \n"), None);
+        assert_eq!(version(b"dlmanager 10\nand more"), Some(10));
+        for text in
+            [&b"dlmanager 1"[..], b"dlmanager 0\n", b"dlmanager \n", b"", b"owner", b"dlmanager 1\nmore", b"\xff"]
+        {
+            assert_eq!(version(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! What dead processes left in the work folder: unfinished files that nobody is at work on, and records without them.
+//!
+//! Looked for before the first pass of eviction, as what is unfinished goes before what is complete, and when the work
+//! folder of a manager that closes is not empty. Nothing is removed that was written to within the last minute, and no
+//! unfinished file whose lock somebody holds: the deletion takes that lock itself, and answers `Busy` where it cannot.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::action::{DeleteItem, Deleted, Expect, FileKind, FileStat, ScanBatch, ScanEntry};
+use crate::effects::{Effects, Kinded, Owner, Reply};
+use crate::{Fault, FaultKind, FileId, FileOp, Gauged, Lane, Stamp, StorePath, Ticket};
+
+/// Entries asked for in one go.
+const SCAN_BATCH: usize = 1024;
+/// Files deleted in one go.
+const DELETE_BATCH: usize = 64;
+/// What was written to within this time may be somebody's who has not locked it yet.
+const SETTLED: Duration = Duration::from_secs(60);
+/// Where nothing tells whether somebody is at work, it is taken for that after this time at the earliest.
+const UNLOCKED_AGE_MIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// So many entries are looked at; more are for the next time.
+const ENTRIES_MAX: usize = 65_536;
+
+#[derive(Debug, Default)]
+pub(crate) struct Litter {
+    lane: Option<Lane>,
+    epoch: u32,
+    stage: Stage,
+    scan: Option<FileId>,
+    unanswered: u32,
+    entries: Vec<ScanEntry>,
+    gauge: Option<Gauged>,
+    /// What remains to be deleted.
+    items: Vec<DeleteItem>,
+    deleting: Vec<DeleteItem>,
+    /// The records that go once their unfinished files have gone.
+    records: BTreeMap<StorePath, DeleteItem>,
+    has_removed: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    NotYet,
+    Scanning,
+    /// There is something; whether locks work decides what of it is stale.
+    Found,
+    Deleting,
+    Done,
+}
+
+/// By what is decided whether something is stale.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// See [`Config::partial_age_max`](crate::Config::partial_age_max).
+    pub(crate) age_max: Duration,
+    /// While fewer bytes are free, whatever can be locked goes.
+    pub(crate) free_bytes_min: u64,
+}
+
+impl Litter {
+    pub(crate) fn is_done(&self) -> bool {
+        self.stage == Stage::Done
+    }
+
+    pub(crate) fn is_due(&self) -> bool {
+        self.stage == Stage::NotYet
+    }
+
+    /// It waits to be told whether locks work.
+    pub(crate) fn wants_locks(&self) -> bool {
+        self.stage == Stage::Found && self.unanswered == 0
+    }
+
+    pub(crate) const fn has_removed(&self) -> bool {
+        self.has_removed
+    }
+
+    /// It is to be looked for once more.
+    pub(crate) fn reset(&mut self) {
+        if self.stage == Stage::Done {
+            self.stage = Stage::NotYet;
+        }
+    }
+
+    pub(crate) fn begin(&mut self, effects: &mut Effects) {
+        self.stage = Stage::Scanning;
+        self.has_removed = false;
+        self.entries.clear();
+        self.scan = Some(effects.file());
+        self.scan_on(effects);
+    }
+
+    fn scan_on(&mut self, effects: &mut Effects) {
+        let Some(scan) = self.scan else { return };
+        let folder = Some(StorePath::work_folder());
+        self.ask(effects, |ticket| FileOp::Scan { ticket, scan, folder, entries_max: SCAN_BATCH });
+    }
+
+    pub(crate) fn reply(&mut self, reply: Reply, effects: &mut Effects) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        if let Reply::Scan(result) = reply {
+            self.scanned(result, effects);
+        } else if let Reply::Gauge(result) = reply {
+            self.gauge = result.ok();
+            if self.gauge.is_none() {
+                // Nothing tells how old anything is.
+                self.stage = Stage::Done;
+            }
+        } else if let Reply::Delete(result) = reply {
+            self.deleted(result.unwrap_or_default());
+            self.delete_on(effects);
+        }
+    }
+
+    fn scanned(&mut self, result: Result<ScanBatch, Fault>, effects: &mut Effects) {
+        let is_done = match result {
+            Ok(batch) => {
+                self.entries.extend(batch.entries.into_iter().filter(|entry| Name::of(&entry.path).is_some()));
+                batch.done || self.entries.len() >= ENTRIES_MAX
+            }
+            // There is none.
+            Err(fault) if fault.kind() == FaultKind::NotFound => true,
+            Err(_) => {
+                self.entries.clear();
+                true
+            }
+        };
+        if !is_done {
+            return self.scan_on(effects);
+        }
+        if let Some(file) = self.scan.take() {
+            self.ask(effects, |ticket| FileOp::Close { ticket, file });
+        }
+        if self.entries.is_empty() {
+            self.stage = Stage::Done;
+        } else {
+            self.stage = Stage::Found;
+            self.ask(effects, |ticket| FileOp::Gauge { ticket });
+        }
+    }
+
+    /// Goes on, now that it is known whether locks work.
+    pub(crate) fn proceed(&mut self, locks: bool, terms: Terms, effects: &mut Effects) {
+        let Some(gauge) = self.gauge.filter(|_| self.wants_locks()) else { return };
+        self.stage = Stage::Deleting;
+        let is_full = gauge.free_bytes.is_some_and(|free| free < terms.free_bytes_min);
+        let age_max = if locks && is_full { SETTLED } else { terms.age_max };
+        let entries = core::mem::take(&mut self.entries);
+        (self.items, self.records) = stale(&entries, gauge.now, locks, age_max);
+        self.delete_on(effects);
+    }
+
+    fn delete_on(&mut self, effects: &mut Effects) {
+        if self.items.is_empty() {
+            self.stage = Stage::Done;
+            return;
+        }
+        let rest = self.items.split_off(self.items.len().min(DELETE_BATCH));
+        let items = core::mem::replace(&mut self.items, rest);
+        self.deleting.clone_from(&items);
+        self.ask(effects, |ticket| FileOp::Delete { ticket, items });
+    }
+
+    fn deleted(&mut self, answers: Vec<Deleted>) {
+        for (item, deleted) in core::mem::take(&mut self.deleting).into_iter().zip(answers) {
+            self.has_removed |= deleted == Deleted::Deleted;
+            if let Deleted::Deleted | Deleted::Gone = deleted {
+                self.items.extend(self.records.remove(&item.path));
+            }
+        }
+    }
+
+    fn ask<O: Kinded>(&mut self, effects: &mut Effects, op: impl FnOnce(Ticket<O>) -> FileOp) {
+        let lane = *self.lane.get_or_insert_with(|| effects.lane());
+        self.epoch += 1;
+        self.unanswered += 1;
+        effects.file_op(Owner::Litter, (lane, self.epoch), op);
+    }
+}
+
+/// What the name of an entry of the work folder says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name<'a> {
+    /// An unfinished file that later runs find, by its key.
+    Partial(&'a str),
+    /// Its record.
+    Record(&'a str),
+    /// An unfinished file, or a trial, of one process alone.
+    Private,
+}
+
+impl<'a> Name<'a> {
+    /// `None` for what is none of ours, or stays.
+    fn of(path: &'a StorePath) -> Option<Self> {
+        let is_hex =
+            |text: &str, digits: usize| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (stem, extension) = path.file_name().rsplit_once('.')?;
+        match (stem.split_once('.'), extension) {
+            (None, "part") if is_hex(stem, 32) => Some(Self::Partial(stem)),
+            (None, "rec") if is_hex(stem, 32) => Some(Self::Record(stem)),
+            (Some((first, second)), "part") if is_hex(second, 16) => {
+                (is_hex(first, 32) || matches!(first, "owner" | "probe")).then_some(Self::Private)
+            }
+            (Some(_) | None, _) => None,
+        }
+    }
+}
+
+/// What is stale: what goes, and the records that go behind their unfinished files.
+fn stale(
+    entries: &[ScanEntry],
+    now: Stamp,
+    locks: bool,
+    age_max: Duration,
+) -> (Vec<DeleteItem>, BTreeMap<StorePath, DeleteItem>) {
+    // A stamp that is as far ahead is as wrong.
+    let age = |stat: &FileStat| Duration::from_nanos(now.as_nanos().abs_diff(stat.modified.as_nanos()));
+    let abandoned_after = if locks { SETTLED } else { age_max.max(UNLOCKED_AGE_MIN) };
+    let unfinished_after = if locks { age_max.max(SETTLED) } else { age_max.max(UNLOCKED_AGE_MIN) };
+    let regular = || entries.iter().filter(|entry| entry.stat.kind == FileKind::Regular);
+    let mut records: BTreeMap<&str, &ScanEntry> = BTreeMap::new();
+    let mut partials: BTreeMap<&str, &ScanEntry> = BTreeMap::new();
+    let (mut items, mut behind) = (Vec::new(), BTreeMap::new());
+    for entry in regular() {
+        match Name::of(&entry.path) {
+            Some(Name::Partial(key)) => {
+                partials.insert(key, entry);
+            }
+            Some(Name::Record(key)) => {
+                records.insert(key, entry);
+            }
+            Some(Name::Private) if age(&entry.stat) >= abandoned_after => items.push(item(entry)),
+            Some(Name::Private) | None => {}
+        }
+    }
+    for (key, partial) in &partials {
+        match records.get(key) {
+            // Nobody can go on with it.
+            None if age(&partial.stat) >= abandoned_after => items.push(item(partial)),
+            Some(record) if age(&partial.stat).min(age(&record.stat)) >= unfinished_after => {
+                items.push(item(partial));
+                behind.insert(partial.path.clone(), item(record));
+            }
+            None | Some(_) => {}
+        }
+    }
+    let orphans = records.iter().filter(|(key, _)| !partials.contains_key(*key));
+    items.extend(
+        orphans.map(|(_, record)| record).filter(|record| age(&record.stat) >= SETTLED).map(|record| item(record)),
+    );
+    (items, behind)
+}
+
+fn item(entry: &ScanEntry) -> DeleteItem {
+    let FileStat { length, accessed, modified, .. } = entry.stat;
+    DeleteItem { path: entry.path.clone(), expect: Expect::Unchanged { length, accessed, modified } }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::{String, ToString};
+
+    use super::*;
+
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+    const MINUTE: i64 = 60;
+    const DAY: i64 = 24 * 60 * 60;
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+    fn entry(name: &str, seconds_ago: i64) -> ScanEntry {
+        let stamp = Stamp::from_nanos(-seconds_ago * 1_000_000_000);
+        let stat = FileStat { kind: FileKind::Regular, length: 1, accessed: stamp, modified: stamp };
+        ScanEntry { path: StorePath::entry_of(&StorePath::work_folder(), name).unwrap(), stat }
+    }
+
+    fn goes(entries: &[ScanEntry], locks: bool) -> Vec<String> {
+        let (items, behind) = stale(entries, Stamp::from_nanos(0), locks, WEEK);
+        let each = items.iter().flat_map(|item| [Some(item), behind.get(&item.path)]).flatten();
+        each.map(|item| item.path.file_name().to_string()).collect()
+    }
+
+    #[test]
+    fn an_unfinished_file_that_can_be_gone_on_with_stays_for_its_time_to_live() {
+        let (part, rec) = (alloc::format!("{KEY}.part"), alloc::format!("{KEY}.rec"));
+        for locks in [false, true] {
+            assert!(goes(&[entry(&part, 6 * DAY), entry(&rec, 6 * DAY)], locks).is_empty());
+            assert_eq!(goes(&[entry(&part, 7 * DAY), entry(&rec, 8 * DAY)], locks), [part.clone(), rec.clone()]);
+            // The younger of the two counts.
+            assert!(goes(&[entry(&part, MINUTE), entry(&rec, 8 * DAY)], locks).is_empty());
+            assert!(goes(&[entry(&part, 8 * DAY), entry(&rec, MINUTE)], locks).is_empty());
+            // A stamp that is as far ahead is as wrong.
+            assert_eq!(goes(&[entry(&part, -7 * DAY), entry(&rec, -8 * DAY)], locks), [part.clone(), rec.clone()]);
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_go_on_with_goes_once_it_can_be_locked() {
+        let names = [
+            alloc::format!("{KEY}.part"),
+            alloc::format!("{KEY}.0123456789abcdef.part"),
+            "probe.0123456789abcdef.part".into(),
+            "owner.0123456789abcdef.part".into(),
+        ];
+        for name in &names {
+            assert!(goes(&[entry(name, MINUTE - 1)], true).is_empty(), "{name}");
+            assert_eq!(goes(&[entry(name, MINUTE)], true), [name.clone()]);
+            assert!(goes(&[entry(name, 6 * DAY)], false).is_empty(), "{name}: nothing tells that nobody is at work");
+            assert_eq!(goes(&[entry(name, 8 * DAY)], false), [name.clone()]);
+        }
+    }
+
+    #[test]
+    fn a_record_without_its_unfinished_file_goes() {
+        let rec = alloc::format!("{KEY}.rec");
+        let other = alloc::format!("{}.part", KEY.replace('0', "1"));
+        assert_eq!(goes(&[entry(&rec, MINUTE), entry(&other, 0)], true), [rec.clone()]);
+        assert!(goes(&[entry(&rec, MINUTE - 1)], true).is_empty());
+    }
+
+    #[test]
+    fn what_is_none_of_these_stays() {
+        for name in ["owner", "pins", "notes.part", "x.rec", "0123.part", "other.0123456789abcdef.part", "a.b.c.part"] {
+            assert!(goes(&[entry(name, 1_000 * DAY)], true).is_empty(), "{name}");
+        }
+        let mut folder = entry(&alloc::format!("{KEY}.part"), 1_000 * DAY);
+        folder.stat.kind = FileKind::Folder;
+        assert!(goes(&[folder], true).is_empty());
+    }
+}

@@ -1,0 +1,93 @@
+//! The lock of the work folder: evictions keep each other out, and files from being replaced meanwhile.
+//!
+//! Held within one operation only. Whoever waits for it waits on a worker, for a bounded time.
+
+use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dlmanager_core::{Fault, FaultKind, StorePath, WORK_FOLDER};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::tree::Tree;
+use super::{on_file, retry};
+
+/// An operation that holds it ends within this time, unless its process was stopped or its disk hangs.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+const PAUSE_MIN: Duration = Duration::from_micros(100);
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+
+/// The lock, as long as this lives.
+pub(crate) struct FolderLock(OwnedFd);
+
+/// Who may have it at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Share {
+    /// Nobody else: files are evicted.
+    Alone,
+    /// Others who do not evict.
+    WithOthers,
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // A child that was forked in the meantime keeps a closed descriptor's lock, but not one that was given back.
+        let _ = retry(|| rustix::fs::flock(&self.0, FlockOperation::Unlock));
+    }
+}
+
+/// Takes the lock; `None` where there is no work folder, or nothing that could be locked.
+///
+/// # Errors
+///
+/// Somebody else kept it for too long ([`FaultKind::Busy`]).
+pub(super) fn lock(tree: &Tree, share: Share) -> Result<Option<FolderLock>, Fault> {
+    let operation = match share {
+        Share::Alone => FlockOperation::NonBlockingLockExclusive,
+        Share::WithOthers => FlockOperation::NonBlockingLockShared,
+    };
+    let until = Instant::now() + WAIT_MAX;
+    let mut pause = PAUSE_MIN;
+    loop {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = retry(|| rustix::fs::openat(&tree.root, WORK_FOLDER, flags, Mode::empty()));
+        // Without it there is nothing to be kept apart, or nobody of ours could be kept out.
+        let Ok(folder) = opened else { return Ok(None) };
+        match retry(|| rustix::fs::flock(&folder, operation)) {
+            Ok(()) if is_there(tree, &folder)? => return Ok(Some(FolderLock(folder))),
+            // It was removed and made anew.
+            Ok(()) => continue,
+            Err(Errno::WOULDBLOCK) => {}
+            Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => return Ok(None),
+            Err(errno) => return Err(on_file(errno)),
+        }
+        if Instant::now() >= until {
+            return Err(Fault::new(FaultKind::Busy).with_detail("another process keeps the directory's lock"));
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+fn is_there(tree: &Tree, folder: &OwnedFd) -> Result<bool, Fault> {
+    let open = retry(|| rustix::fs::fstat(folder)).map_err(on_file)?;
+    match retry(|| rustix::fs::statat(&tree.root, WORK_FOLDER, AtFlags::SYMLINK_NOFOLLOW)) {
+        Ok(named) => Ok((named.st_dev, named.st_ino) == (open.st_dev, open.st_ino)),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(on_file(errno)),
+    }
+}
+
+/// Whether any name is pinned.
+pub(super) fn has_pins(tree: &Tree) -> bool {
+    // What cannot be looked at may be one.
+    !matches!(
+        retry(|| rustix::fs::statat(&tree.root, dlmanager_core::PINS_FOLDER, AtFlags::SYMLINK_NOFOLLOW)),
+        Err(Errno::NOENT | Errno::NOTDIR)
+    )
+}
+
+pub(super) fn is_pinned(tree: &Tree, path: &StorePath) -> bool {
+    !matches!(tree.stat(&path.pin()), Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP))
+}

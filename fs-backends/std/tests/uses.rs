@@ -1,0 +1,195 @@
+//! Leases and pins: what is in use, or said to be kept, is not evicted.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use dlmanager_core::{DeleteItem, Deleted, Expect, FaultKind, StorePath};
+use dlmanager_fs::Directory;
+
+fn path(name: &str) -> StorePath {
+    StorePath::entry(name).unwrap()
+}
+
+fn put(folder: &Path, name: &str) {
+    fs::write(folder.join(name), name).unwrap();
+    let old = SystemTime::now() - Duration::from_secs(3_600);
+    let times = fs::FileTimes::new().set_accessed(old).set_modified(old);
+    fs::File::options().write(true).open(folder.join(name)).unwrap().set_times(times).unwrap();
+}
+
+/// What an eviction would ask for now.
+fn item(directory: &Directory, name: &str) -> Option<DeleteItem> {
+    let stat = directory.stat(&path(name)).unwrap()?;
+    let expect = Expect::Unchanged { length: stat.length, accessed: stat.accessed, modified: stat.modified };
+    Some(DeleteItem { path: path(name), expect })
+}
+
+fn evict(directory: &Directory, name: &str) -> Deleted {
+    item(directory, name).map_or(Deleted::Gone, |item| directory.delete(&item))
+}
+
+#[test]
+fn a_lease_keeps_its_file_until_the_last_one_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, other) = (Directory::open(folder.path()).unwrap(), Directory::open(folder.path()).unwrap());
+    put(folder.path(), "a");
+    let first = directory.lease(&path("a")).unwrap();
+    let second = other.lease(&path("a")).unwrap();
+    assert!(first.is_locked() && second.is_locked());
+    assert_eq!(evict(&other, "a"), Deleted::Busy);
+    drop(first);
+    assert_eq!(evict(&directory, "a"), Deleted::Busy);
+    drop(second);
+    assert_eq!(evict(&directory, "a"), Deleted::Deleted);
+}
+
+#[test]
+fn a_lease_stamps_its_file_as_used_at_most_once_a_minute() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    put(folder.path(), "a");
+    let before = directory.stat(&path("a")).unwrap().unwrap();
+    let stamped = directory.lease(&path("a")).unwrap().accessed().unwrap();
+    assert!(stamped > before.accessed);
+    let after = directory.stat(&path("a")).unwrap().unwrap();
+    assert_eq!((after.accessed, after.modified), (stamped, before.modified));
+    assert_eq!(directory.lease(&path("a")).unwrap().accessed(), Ok(stamped));
+}
+
+#[test]
+fn what_is_open_can_be_read_after_its_name_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    put(folder.path(), "a");
+    let mut file = directory.lease(&path("a")).unwrap().into_file().unwrap();
+    assert_eq!(evict(&directory, "a"), Deleted::Deleted, "an open file is no lease");
+    let mut text = String::new();
+    file.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "a");
+}
+
+#[test]
+fn only_a_regular_file_can_be_leased_or_pinned() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    put(folder.path(), "a");
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("a", folder.path().join("link")).unwrap();
+    for (name, kind) in
+        [("missing", FaultKind::NotFound), ("folder", FaultKind::WrongType), ("link", FaultKind::WrongType)]
+    {
+        assert_eq!(directory.lease(&path(name)).unwrap_err().kind(), kind, "{name}");
+        assert_eq!(directory.pin(&path(name)).unwrap_err().kind(), kind, "{name}");
+    }
+    assert!(!folder.path().join(".dlmanager").exists(), "nothing is left of what did not work");
+}
+
+#[test]
+fn a_pin_keeps_its_file_until_it_is_taken_away_and_nothing_is_left_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, other) = (Directory::open(folder.path()).unwrap(), Directory::open(folder.path()).unwrap());
+    for name in ["a", "b", "ü"] {
+        put(folder.path(), name);
+        directory.pin(&path(name)).unwrap();
+        directory.pin(&path(name)).unwrap();
+    }
+    assert_eq!(other.pins().unwrap(), [path("a"), path("b"), path("ü")]);
+    assert_eq!(evict(&other, "a"), Deleted::Pinned);
+    assert_eq!(other.unpin(&path("a")), Ok(true));
+    assert_eq!(other.unpin(&path("a")), Ok(false));
+    assert!(!directory.is_pinned(&path("a")).unwrap() && directory.is_pinned(&path("b")).unwrap());
+    assert_eq!(evict(&directory, "a"), Deleted::Deleted);
+    // It is the name that is pinned: a file that comes later is kept as well.
+    fs::remove_file(folder.path().join("b")).unwrap();
+    put(folder.path(), "b");
+    assert_eq!(evict(&directory, "b"), Deleted::Pinned);
+    for name in ["b", "ü"] {
+        assert_eq!(directory.unpin(&path(name)), Ok(true));
+    }
+    assert!(!folder.path().join(".dlmanager").exists());
+}
+
+/// Evictors and those who use files, all at the same time: whoever has a lease finds his file under its name until he gives
+/// it back, and each pin that was made keeps its file.
+#[test]
+fn under_load_nothing_that_is_in_use_is_lost_and_both_sides_get_on() {
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+    let folder = tempfile::tempdir().unwrap();
+    let is_over = AtomicBool::new(false);
+    let (leased, pinned, evicted) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    fs::create_dir(folder.path().join(".dlmanager")).unwrap();
+    let user = |pins: bool| {
+        let directory = Directory::open(folder.path()).unwrap();
+        while !is_over.load(Ordering::Relaxed) {
+            for name in NAMES {
+                if pins {
+                    let Ok(()) = directory.pin(&path(name)) else { continue };
+                    let first = directory.stat(&path(name)).unwrap();
+                    thread::yield_now();
+                    assert!(first.is_some() && directory.stat(&path(name)).unwrap().is_some(), "{name} is pinned");
+                    directory.unpin(&path(name)).unwrap();
+                    pinned.fetch_add(1, Ordering::Relaxed);
+                } else if let Ok(lease) = directory.lease(&path(name)) {
+                    for _ in 0..3 {
+                        let there = fs::metadata(folder.path().join(name)).expect("a leased file is there");
+                        let own = lease.file().metadata().unwrap();
+                        #[cfg(unix)]
+                        assert_eq!(
+                            std::os::unix::fs::MetadataExt::ino(&there),
+                            std::os::unix::fs::MetadataExt::ino(&own)
+                        );
+                        thread::yield_now();
+                    }
+                    leased.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let directory = Directory::open(folder.path()).unwrap();
+                while !is_over.load(Ordering::Relaxed) {
+                    for name in NAMES {
+                        match evict(&directory, name) {
+                            Deleted::Deleted => {
+                                evicted.fetch_add(1, Ordering::Relaxed);
+                                // Published anew, in one step.
+                                let new = folder.path().join(format!(".{name}.{:?}", thread::current().id()));
+                                fs::write(&new, name).unwrap();
+                                fs::rename(&new, folder.path().join(name)).unwrap();
+                            }
+                            Deleted::Denied(fault) => panic!("{fault}"),
+                            _ => {}
+                        }
+                    }
+                }
+            });
+        }
+        for name in NAMES {
+            put(folder.path(), name);
+        }
+        let users = [false, true].map(|pins| {
+            scope.spawn({
+                let user = &user;
+                move || user(pins)
+            })
+        });
+        // Until all have got on, within a bound that only a standstill reaches.
+        for _ in 0..2_000 {
+            let counts = [&leased, &pinned, &evicted].map(|count| count.load(Ordering::Relaxed));
+            if counts.iter().all(|count| *count >= 200) || users.iter().any(thread::ScopedJoinHandle::is_finished) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let counts = [leased, pinned, evicted].map(AtomicU64::into_inner);
+    assert!(counts.iter().all(|count| *count >= 200), "leases, pins, evictions: {counts:?}");
+}
