@@ -95,6 +95,9 @@ pub struct Config {
     pub lock_wait: Duration,
     /// The bound of the directory, where there is one.
     pub limit: Option<LimitConfig>,
+    /// A mistake that is made on purpose.
+    #[cfg(feature = "planted-bugs")]
+    pub planted: Option<crate::Planted>,
 }
 
 impl Config {
@@ -144,6 +147,8 @@ impl Default for Config {
             partial_age_max: Duration::from_secs(7 * 24 * 60 * 60),
             lock_wait: Duration::from_secs(300),
             limit: None,
+            #[cfg(feature = "planted-bugs")]
+            planted: None,
         }
     }
 }

@@ -50,6 +50,7 @@ use crate::effects::{Effects, Reply, Role};
 use crate::gather::Gather;
 use crate::meter::Meter;
 use crate::origin::{Origin, Target};
+use crate::planted::Planted;
 use crate::queue::{Place, Queues};
 use crate::reply::{self, Announced, Verdict};
 use crate::resume::{Known, Resumed};
@@ -527,6 +528,18 @@ impl Download {
 
     /// Somebody else is fetching this name. He is waited for without a slot, and for some time only.
     fn locked_out(&mut self, cx: &mut Context<'_>) -> State {
+        if cx.config.makes(Planted::LockIgnored)
+            && let Some(partial) = self.partial.as_deref_mut()
+        {
+            partial.lock = partial::Lock::Held;
+            return self.claimed(cx);
+        }
+        if let Some(path) = self.partial.as_deref().map(|partial| partial.path.clone())
+            && cx.config.makes(Planted::OthersRemoved)
+        {
+            self.epoch += 1;
+            self.remove(path, cx);
+        }
         if self.locked_since.is_none() {
             cx.effects.notice(Notice::Locked { id: self.id });
         }
@@ -650,7 +663,7 @@ impl Download {
     fn answered(&mut self, head: &Head, cx: &mut Context<'_>) -> State {
         self.retry_after = reply::retry_after(head, cx.config);
         let asks_for_rest = self.body.as_ref().is_some_and(|body| body.asks_for_rest);
-        let resumed = self.asked().filter(|_| asks_for_rest).map_or(Resumed::Other, |asked| asked.judge(head));
+        let resumed = self.asked().filter(|_| asks_for_rest).map_or(Resumed::Other, |asked| asked.judge_by(head, cx.config));
         match resumed {
             Resumed::Append { end, total } => match reply::announced_part(head, end, total, cx.config) {
                 Ok(announced) => self.receive(announced, cx),
@@ -772,7 +785,9 @@ impl Download {
             rewinds = rewinds.saturating_add(1);
             cx.effects.notice(Notice::Rewound { id: self.id, from: self.told.received, to: offset });
         }
-        let meter = Meter::new(cx.config, cx.now, offset, announced.length, rewinds);
+        let twice = if cx.config.makes(Planted::TotalCountedTwice) { offset } else { 0 };
+        let total = announced.length.map(|length| length.saturating_add(twice));
+        let meter = Meter::new(cx.config, cx.now, offset, total, rewinds);
         self.tell(meter.progress(), cx);
         let checksum = self.request.checksum;
         if let Some(partial) = self.partial.as_deref_mut() {
@@ -872,7 +887,7 @@ impl Download {
             let actual = digests.and_then(|digests| digests.get(expected.algorithm()));
             (actual != Some(expected)).then(|| (*expected, actual.copied()))
         });
-        match wrong {
+        match wrong.filter(|_| !cx.config.makes(Planted::DigestIgnored)) {
             Some((expected, Some(actual))) => {
                 let (expected, actual) = (Box::new(expected), Box::new(actual));
                 self.fail(DownloadError::ChecksumMismatch { expected, actual }, cx)
@@ -923,7 +938,8 @@ impl Download {
         if let Some(modified) = modified {
             self.file_op(cx, |ticket| FileOp::SetTimes { ticket, file, modified });
         }
-        if cx.config.durability != Durability::None {
+        let is_late = cx.config.makes(Planted::RenameBeforeFlush);
+        if cx.config.durability != Durability::None && !is_late {
             self.file_op(cx, |ticket| FileOp::Sync { ticket, file });
         }
         if let Some(path) = record {
@@ -938,6 +954,9 @@ impl Download {
             self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path });
         }
         self.rename(cx);
+        if is_late {
+            self.file_op(cx, |ticket| FileOp::Sync { ticket, file });
+        }
         State::Publishing(Box::default())
     }
 
@@ -1230,7 +1249,7 @@ impl Download {
             cx.queues.connect_failed(&origin, &error, self.is_probe);
         }
         // Those who were all told the same time are not to come at the same time.
-        let retry_after = self.retry_after.take();
+        let retry_after = self.retry_after.take().filter(|_| !cx.config.makes(Planted::RetryAfterIgnored));
         let retry_after =
             retry_after.map(|wait| wait.saturating_add(self.rng.up_to(cx.config.backoff_min.max(wait / 10))));
         if let Some(wait) = retry_after {
@@ -1258,7 +1277,8 @@ impl Download {
         let (delay, attempt) = (delay.max(retry_after.unwrap_or_default()), self.attempts.failures());
         let keeps = reply::leaves_good_bytes(&error);
         cx.effects.notice(Notice::Retrying { id: self.id, attempt, delay, cause: error });
-        Then::Retry { until: cx.now + delay, keeps }
+        let wait = if cx.config.makes(Planted::RetryTooSoon) { delay / 2 } else { delay };
+        Then::Retry { until: cx.now + wait, keeps }
     }
 }
 

@@ -101,6 +101,7 @@ mod notice;
 mod origin;
 mod path;
 mod pattern;
+mod planted;
 mod queue;
 mod record;
 mod reply;
@@ -133,6 +134,8 @@ pub use manager::Manager;
 pub use name::{FileName, NameError, NameRule};
 pub use notice::{Complete, Notice, Outcome, Progress, Unmet, Warning};
 pub use origin::{Origin, UrlError};
+#[cfg(feature = "planted-bugs")]
+pub use planted::Planted;
 pub use path::{OWNER_MARK, PINS_FOLDER, StorePath, WORK_FOLDER};
 pub use pattern::Pattern;
 pub use record::{Record, RecordError, Validator};

@@ -13,6 +13,7 @@ use crate::effects::{Effects, Owner, Reply};
 use crate::evict::Evictor;
 use crate::info::DownloadInfo;
 use crate::litter::Litter;
+use crate::planted::Planted;
 use crate::queue::{Grant, Queues};
 use crate::rivals::Rivals;
 use crate::rng::Rng;
@@ -486,6 +487,9 @@ impl Manager {
         let Some(mut download) = self.downloads.remove(key) else { return };
         self.timers.disarm(key, &mut download.armed);
         if let State::Gone(outcome) = download.state {
+            if self.config.makes(Planted::EndToldTwice) {
+                self.effects.notice(Notice::Finished { id: download.id, outcome: outcome.clone() });
+            }
             self.effects.notice(Notice::Finished { id: download.id, outcome });
         }
         let url = download.request.url().as_str();
@@ -505,6 +509,9 @@ impl Manager {
         self.queues.unblock(self.now);
         while let Some(key) = self.timers.pop_due(self.now) {
             let Some(download) = self.downloads.get_mut(key) else { continue };
+            if self.config.makes(Planted::TimerNotCleared) {
+                return self.timers.stay(key, self.now);
+            }
             download.armed = None;
             if download.deadline(&self.config).is_some_and(|deadline| deadline <= self.now) {
                 self.step(key, Input::Timer);
@@ -532,7 +539,8 @@ impl Manager {
             self.note_unwritten();
             let Some(evictor) = &mut self.evictor else { break };
             let names = &self.names;
-            evictor.proceed(&mut self.effects, |path| names.contains_key(path.as_str()));
+            let spares = !self.config.makes(Planted::NewEvicted);
+            evictor.proceed(&mut self.effects, |path| spares && names.contains_key(path.as_str()));
             let Some(key) = evictor.take_swept() else { break };
             self.step(key, Input::Swept);
         }

@@ -10,9 +10,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use url::{Position, Url};
 
 use crate::content_range::{self, ContentRange};
+use crate::planted::Planted;
 use crate::record::{Record, Validator};
 use crate::version::Version;
-use crate::{BootId, Head};
+use crate::{BootId, Config, Head};
 
 /// What tells the version that unfinished bytes belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +114,24 @@ impl Asked<'_> {
         let validator = self.known.identity.as_ref().and_then(Identity::strong).filter(|_| self.if_range);
         if let Some(value) = validator.and_then(|validator| HeaderValue::from_str(validator.as_str()).ok()) {
             headers.insert(IF_RANGE, value);
+        }
+    }
+
+    /// The same, unless a mistake is to be made.
+    pub(crate) fn judge_by(&self, head: &Head, config: &Config) -> Resumed {
+        let part = content_range::parse(&head.headers);
+        let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        match (head.status, part, length) {
+            (StatusCode::PARTIAL_CONTENT, Ok(Some(ContentRange::Part { first, last, total: Some(total) })), _)
+                if config.makes(Planted::RangeStartUnchecked)
+                    || (config.makes(Planted::ValidatorIgnored) && first == self.offset) =>
+            {
+                Resumed::Append { end: last + 1, total }
+            }
+            (StatusCode::OK, _, Some(length)) if config.makes(Planted::WholeAppended) => {
+                Resumed::Append { end: self.offset + length, total: self.offset + length }
+            }
+            _ => self.judge(head),
         }
     }
 

@@ -43,6 +43,11 @@ impl Timers {
         Some(key)
     }
 
+    /// Keeps an entry that was taken out.
+    pub(crate) fn stay(&mut self, key: Key, at: Instant) {
+        self.armed.insert((at, key));
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.armed.len()
     }

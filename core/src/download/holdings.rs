@@ -15,6 +15,7 @@ use crate::effects::{Effects, Kinded, Owner, Reply, Role};
 use crate::gather::Gather;
 use crate::meter::Meter;
 use crate::origin;
+use crate::planted::Planted;
 use crate::reply::Announced;
 use crate::resume::{Asked, source_of};
 use crate::rng::Rng;
@@ -288,7 +289,8 @@ impl Download {
     /// Asks for more of the body, where there is room for it.
     pub(super) fn ask(&mut self, cx: &mut Context<'_>) {
         let Some(transfer) = self.transfer.as_deref_mut() else { return };
-        if transfer.reading || self.body.is_none() || transfer.gather.held() >= cx.config.held_bytes_max.max(1) {
+        let is_full = transfer.gather.held() >= cx.config.held_bytes_max.max(1);
+        if transfer.reading || self.body.is_none() || (is_full && !cx.config.makes(Planted::CreditIgnored)) {
             return;
         }
         transfer.reading = true;
@@ -397,6 +399,7 @@ impl Download {
         if let Some(expected) = transfer.announced.length
             && last
             && received < expected
+            && !cx.config.makes(Planted::CutTakenForWhole)
         {
             transfer.gather.push(cx.now, chunk);
             return Err(DownloadError::Truncated { expected, received });

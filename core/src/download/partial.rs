@@ -13,6 +13,7 @@ use super::{Context, Download};
 use crate::action::{DeleteItem, Deleted, Expect, OpenMode, Opened};
 use crate::effects::Role;
 use crate::origin::Target;
+use crate::planted::Planted;
 use crate::record::Record;
 use crate::resume::{Identity, Known, source_of};
 use crate::{
@@ -348,7 +349,8 @@ impl Download {
         let Some(partial) = self.partial.as_deref_mut() else { return };
         let Ok(record) = Record::decode(record) else { return };
         let url = cx.config.noted(&self.request.target.url);
-        let Some(length) = crate::resume::kept(&record, url.as_str(), cx.boot, partial.disk_length) else { return };
+        let boot = if cx.config.makes(Planted::BootIgnored) { record.boot } else { cx.boot };
+        let Some(length) = crate::resume::kept(&record, url.as_str(), boot, partial.disk_length) else { return };
         partial.length = length;
         partial.record = RecordState::Valid;
         partial.checkpoint.durable = record.durable;
@@ -378,6 +380,7 @@ impl Download {
         }
         if partial.length == 0
             && partial.record != RecordState::Absent
+            && !cx.config.makes(Planted::RecordKept)
             && let Some(path) = partial.record_path.clone()
         {
             self.epoch += 1;
@@ -386,7 +389,8 @@ impl Download {
             return Rewound::Working;
         }
         let (file, length) = (partial.file, partial.length);
-        let flushed = partial.record_path.clone().filter(|_| partial.is_removal_unflushed);
+        let flushes = partial.is_removal_unflushed && !cx.config.makes(Planted::RemovalUnflushed);
+        let flushed = partial.record_path.clone().filter(|_| flushes);
         if flushed.is_none() && partial.disk_length <= length {
             return Rewound::Done;
         }
@@ -499,7 +503,8 @@ impl Download {
         let mode = if partial.record == RecordState::Absent { OpenMode::CreateNew } else { OpenMode::Existing };
         partial.record = partial.record.max(RecordState::Valid);
         let record_file = cx.effects.file();
-        if flushes {
+        let is_late = cx.config.makes(Planted::RecordBeforeFlush);
+        if flushes && !is_late {
             self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Sync { ticket, file });
         }
         if flushes_name {
@@ -515,6 +520,9 @@ impl Download {
             data,
         });
         self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Close { ticket, file: record_file });
+        if flushes && is_late {
+            self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Sync { ticket, file });
+        }
     }
 
     /// An action of a checkpoint was answered: which step, where it matters, and why it did not work.
@@ -623,7 +631,7 @@ impl Download {
             return;
         }
         let Some(partial) = self.partial.take() else { return };
-        let may_come_back = partial.may_come_back();
+        let may_come_back = partial.may_come_back() && !cx.config.makes(Planted::RemovalUnflushed);
         let Partial { file, opening, lock, is_published, record, .. } = *partial;
         self.epoch += 1;
         let may_be_there = matches!(opening, Opening::Open | Opening::Unknown) && !is_published;
@@ -647,10 +655,12 @@ impl Download {
         if lock != Lock::None {
             self.file_op_for(Role::Removal, cx, |ticket| FileOp::Unlock { ticket, file });
         }
-        self.file_op_for(Role::Removal, cx, |ticket| FileOp::Close { ticket, file });
+        if lock != Lock::Refused || !cx.config.makes(Planted::CloserSkipped) {
+            self.file_op_for(Role::Removal, cx, |ticket| FileOp::Close { ticket, file });
+        }
     }
 
-    fn remove(&mut self, path: StorePath, cx: &mut Context<'_>) {
+    pub(super) fn remove(&mut self, path: StorePath, cx: &mut Context<'_>) {
         let items = vec![DeleteItem { path: path.clone(), expect: Expect::File }];
         let action = self.file_op_for(Role::Removal, cx, |ticket| FileOp::Delete { ticket, items });
         self.removing.push((action, path));

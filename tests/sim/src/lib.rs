@@ -8,6 +8,7 @@
 //! Everything follows from a list of decisions, which a seed fills: see [`Decisions`]. The program `dlmanager-sim` runs
 //! batches, replays runs, and makes failing ones small.
 
+mod batch;
 mod decisions;
 mod disk;
 mod marks;
@@ -18,16 +19,18 @@ mod record;
 mod run;
 mod server;
 mod setting;
+mod shrink;
 mod sim;
+mod torture;
 mod trace;
 mod users;
 
+pub use batch::{Batch, find};
 pub use decisions::{Decisions, Lists, Stream, from_text, to_text};
+pub use dlmanager_core::Planted;
 pub use disk::{Blow, Strike};
 pub use marks::{Mark, Tally};
 pub use run::{Ended, Options, run};
+pub use shrink::shrink;
+pub use torture::{Tortured, golden, torture};
 
-/// x
-#[derive(Debug, Clone, Copy)]
-pub enum Planted {}
-pub(crate) fn plant(_: &mut dlmanager_core::Config, _: Option<Planted>) {}

@@ -1,31 +1,156 @@
-//! draft
-use dlmanager_sim::*;
-fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let seed: u64 = args[1].parse().unwrap();
-    let n: u64 = args[2].parse().unwrap();
-    let mut tally = Tally::default();
-    let mut downloads = 0;
-    let mut fails = std::collections::BTreeMap::<String, (u64, u64, String)>::new();
-    let t = std::time::Instant::now();
-    for s in seed..seed + n {
-        let e = run(Decisions::seeded(s), &Options { is_spoken: n == 1, ..Options::default() });
-        tally.add(&e.tally);
-        downloads += e.downloads;
-        if let Some(v) = e.violation {
-            let k: String = v.chars().filter(|c| !c.is_ascii_digit()).take(60).collect();
-            fails.entry(k).or_insert((0, s, v)).0 += 1;
+//! The simulator as a program.
+//!
+//! ```text
+//! dlmanager-sim run --runs N [--seed S] [--compare M]   so many runs, from this seed on, one in M of them twice
+//! dlmanager-sim replay SEED|FILE [--trace]              one run, to the bit; with its story
+//! dlmanager-sim shrink SEED|FILE                        its decisions, as few as still fail
+//! dlmanager-sim torture                                 each scenario with each of its actions failing, then pairs
+//! dlmanager-sim bugs [--runs N]                         how soon each planted bug is found
+//! ```
+//!
+//! The last line of `run` sums it up. Where something was not as it should be, it says how to replay it, and the program
+//! ends with 1.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use dlmanager_sim::{
+    Batch, Decisions, Lists, Options, Planted, find, from_text, golden, run, shrink, to_text, torture,
+};
+
+/// Violations that are made small before a batch ends.
+const SHRUNK_MAX: usize = 3;
+/// How many runs may be spent on one.
+const SHRINKING_RUNS: u32 = 20_000;
+/// How often a batch says how far it is.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let number = |flag: &str, default: u64| match arguments.iter().position(|argument| *argument == flag) {
+        Some(at) => arguments.get(at + 1).and_then(|text| text.parse().ok()),
+        None => Some(default),
+    };
+    match arguments.as_slice() {
+        ["run", ..] => match (number("--runs", 10_000), number("--seed", 1), number("--compare", 100)) {
+            (Some(runs), Some(seed), Some(compared)) => batch(seed, runs, compared),
+            _ => usage(),
+        },
+        ["replay", which, rest @ ..] => match decisions(which) {
+            Ok(decisions) => replay(decisions, rest.contains(&"--trace")),
+            Err(error) => wrong(&error),
+        },
+        ["shrink", which] => match decisions(which) {
+            Ok(decisions) => {
+                let ended = run(decisions, &Options::default());
+                print!("{}", made_small(&ended.decisions, ended.violation.as_deref()));
+                ExitCode::SUCCESS
+            }
+            Err(error) => wrong(&error),
+        },
+        ["torture"] => tortured(),
+        ["bugs", ..] => match number("--runs", 20_000) {
+            Some(runs) => bugs(runs),
+            None => usage(),
+        },
+        _ => usage(),
+    }
+}
+
+fn usage() -> ExitCode {
+    wrong("usage: run --runs N [--seed S] [--compare M] | replay SEED|FILE [--trace] | shrink SEED|FILE | torture | bugs")
+}
+
+fn wrong(text: &str) -> ExitCode {
+    eprintln!("{text}");
+    ExitCode::from(2)
+}
+
+/// Those of a seed, or those in a file.
+fn decisions(which: &str) -> Result<Decisions, String> {
+    if let Ok(seed) = which.parse() {
+        return Ok(Decisions::seeded(seed));
+    }
+    let text = std::fs::read_to_string(which).map_err(|error| format!("{which}: {error}"))?;
+    Ok(Decisions::replayed(from_text(&text).map_err(|error| format!("{which}: {error}"))?))
+}
+
+fn batch(seed: u64, runs: u64, compared: u64) -> ExitCode {
+    let mut told = Instant::now();
+    let batch = Batch::run(seed, runs, compared, |batch| {
+        if told.elapsed() > INTERVAL {
+            told = Instant::now();
+            println!("{batch}");
+        }
+        batch.violations.len() < 100
+    });
+    println!("{}", batch.tally);
+    for mark in batch.tally.missing() {
+        println!("never happened: {}", mark.text());
+    }
+    for (at, (seed, text)) in batch.violations.iter().enumerate() {
+        println!("seed {seed}: {text}\n  to be seen by: dlmanager-sim replay {seed} --trace");
+        if at < SHRUNK_MAX {
+            let ended = run(Decisions::seeded(*seed), &Options::default());
+            print!("{}", made_small(&ended.decisions, ended.violation.as_deref()));
         }
     }
-    let t = t.elapsed();
-    if n > 1 {
-        println!("{tally}");
+    println!("{batch}");
+    if batch.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn made_small(lists: &Lists, violation: Option<&str>) -> String {
+    let small = shrink(lists, &Options::default(), SHRINKING_RUNS);
+    format!("# {}\n{}", violation.unwrap_or("nothing is wrong with it"), to_text(&small))
+}
+
+fn replay(decisions: Decisions, is_spoken: bool) -> ExitCode {
+    let ended = run(decisions, &Options { is_spoken, ..Options::default() });
+    let seconds = Duration::from_nanos(ended.span).as_secs_f64();
+    println!(
+        "{} downloads, {} requests, {} actions, {} deaths in {seconds:.3} s; hash {:016x}",
+        ended.downloads, ended.requests, ended.actions, ended.deaths, ended.hash
+    );
+    match ended.violation {
+        Some(text) => {
+            println!("{text}");
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
     }
-    let mut f: Vec<_> = fails.values().collect();
-    f.sort();
-    f.reverse();
-    for (c, s, v) in f {
-        println!("{c} x, seed {s}: {}", &v[..v.len().min(700)]);
+}
+
+fn tortured() -> ExitCode {
+    let mut is_well = true;
+    for (name, lists) in golden() {
+        let began = Instant::now();
+        let tortured = torture(&lists, u64::MAX);
+        is_well &= tortured.violations.is_empty();
+        println!(
+            "{:>8} single, {:>8} in pairs, {:>4} wrong, {:>6} ms: {name}",
+            tortured.singles,
+            tortured.pairs,
+            tortured.violations.len(),
+            began.elapsed().as_millis()
+        );
+        for (strikes, text) in tortured.violations.iter().take(3) {
+            println!("    {strikes:?}: {text}");
+        }
     }
-    println!("{n} runs, {downloads} downloads, {:?}, {:.0}/s", t, downloads as f64 / t.as_secs_f64());
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn bugs(runs: u64) -> ExitCode {
+    let mut is_well = true;
+    for planted in Planted::ALL {
+        match find(*planted, runs) {
+            Some((seed, text)) => println!("{:>8} runs: {planted:?}: {text}", seed + 1),
+            None => {
+                is_well = false;
+                println!("   never: {planted:?}");
+            }
+        }
+    }
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

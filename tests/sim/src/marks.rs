@@ -140,6 +140,7 @@ marks! {
     FailedOther = "failed: for another reason",
     NameTaken = "a name is taken when a file is to get it",
     PassTold = "the end of a pass of eviction is told",
+    TakenForOurs = "another program's file is taken for the one that was to get its name",
     Litter = "something could not be removed",
     KeptByDeath = "a death leaves bytes to go on from",
     KeptByPowerLoss = "a loss of power leaves bytes to go on from",
@@ -185,8 +186,7 @@ impl Tally {
     #[must_use]
     pub fn faults(&self) -> u64 {
         let is_fault = |mark: &&Mark| {
-            let is_neutral =
-                matches!(mark, Mark::Tmpfs | Mark::Ext4 | Mark::Posix | Mark::RightDigest | Mark::Redirect);
+            let is_neutral = matches!(mark, Mark::Tmpfs | Mark::Ext4 | Mark::Posix | Mark::RightDigest | Mark::Redirect);
             **mark < Mark::Joined && !is_neutral && !mark.text().starts_with("version: ")
         };
         Mark::ALL.iter().filter(is_fault).map(|mark| self.count(*mark)).sum()

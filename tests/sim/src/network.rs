@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use dlmanager_core::{ActionId, Chunk, Completion, Event, Fault, FaultKind, Head, NetAction, NetOp, Ticket, op};
+use dlmanager_core::{
+    ActionId, Chunk, Completion, Event, Fault, FaultKind, Head, NetAction, NetOp, Ticket, op,
+};
 use http::StatusCode;
 use http::header::{IF_RANGE, RANGE};
 
@@ -96,6 +98,11 @@ impl Exchange {
     /// Where in the file the program is that reads it.
     pub(crate) fn reached(&self) -> u64 {
         self.reply.as_ref().map_or(0, |reply| reply.offset) + self.told as u64
+    }
+
+    /// The program has done with it.
+    pub(crate) const fn is_dropped(&self) -> bool {
+        self.dropping.is_some()
     }
 
     /// Its bytes that the program has not let go.
@@ -193,12 +200,9 @@ impl Sim {
                 self.schedule(state, span, What::Net(process, body, Step::Dropped));
             }
         }
-        if strike.is_some()
-            && let Some(exchange) = state.exchanges.get_mut(&(process, body))
-            && let Some(pending) = exchange.pending.take()
-        {
-            state.trace.note(&[11, id.serial()], || format!("p{process} <- struck: reset ({body})"));
-            self.answer(state, process, pending.fail(FaultKind::Reset));
+        if strike.is_some() {
+            state.trace.note(&[11, id.serial()], || format!("p{process}: struck ({body})"));
+            self.fail_pending(state, process, body, FaultKind::Reset);
         }
     }
 
@@ -346,11 +350,7 @@ impl Sim {
         } else {
             // All of it, or less.
             let less = state.decisions.below(Stream::Server, 4);
-            if less < 3 {
-                most
-            } else {
-                1 + state.decisions.below(Stream::Server, u32::try_from(most).unwrap_or(1)) as usize
-            }
+            if less < 3 { most } else { 1 + state.decisions.below(Stream::Server, u32::try_from(most).unwrap_or(1)) as usize }
         }
         .min(most);
         let Some(exchange) = state.exchanges.get_mut(&(process, body)) else { return };
@@ -364,11 +364,8 @@ impl Sim {
         (exchange.says_last, exchange.has_news) = (last, true);
         exchange.held.fetch_add(bytes.len(), Ordering::Relaxed);
         let held = exchange.held();
-        let data = if bytes.is_empty() {
-            bytes
-        } else {
-            Bytes::from_owner(Tracked { bytes, held: Arc::clone(&exchange.held) })
-        };
+        let data =
+            if bytes.is_empty() { bytes } else { Bytes::from_owner(Tracked { bytes, held: Arc::clone(&exchange.held) }) };
         let Some(Pending::Read(ticket, _)) = exchange.pending.take() else { return };
         state.trace.note(&[14, process as u64, body, length as u64, u64::from(last)], || {
             format!("p{process} <- {length} bytes{} ({body})", if last { ", the last" } else { "" })

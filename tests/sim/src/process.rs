@@ -29,6 +29,9 @@ const STALLED: u64 = 61_000_000_000;
 /// How long jobs wait for a thread at most.
 const WAITS: [u64; 4] = [1_000_000, 30_000_000, 700_000_000, 5_000_000_000];
 
+/// How long it takes until a manager that did not open is opened again.
+const REOPENS: u64 = 30_000_000_000;
+
 type Opening = Pin<Box<dyn Future<Output = Result<DownloadManager, OpenError>> + Send>>;
 
 /// A program.
@@ -173,17 +176,18 @@ impl Sim {
         let (process, builder) = {
             let mut state = self.state();
             let state = &mut *state;
-            if state.places[place].is_some() {
+            if state.places[place].is_some() || matches!(state.stage, Stage::Closing | Stage::Over) {
                 return;
             }
             let process = state.processes.len();
             let directory = state.root.process();
             state.places[place] = Some(process);
             state.trace.note(&[1, process as u64], || format!("p{process} starts in place {place}"));
-            let seed = u64::from(state.decisions.below(Stream::Time, 1 << 30));
+            // Those of two programs are never the same.
+            let seed = u64::from(state.decisions.below(Stream::Time, 1 << 30)) | (process as u64) << 32;
             let store = SimStore::new(self, process, directory.clone());
             let mut config = state.setting.config.clone();
-            crate::plant(&mut config, state.planted);
+            config.planted = state.planted;
             let builder = DownloadManager::builder("sim")
                 .config(config)
                 .seed(seed)
@@ -247,7 +251,7 @@ impl Sim {
                 if state.stage != Stage::Safety && started_at >= state.calm_since && !is_faulted {
                     state.fail(format!("a manager does not open although nothing goes wrong: {error}"));
                 }
-                self.schedule(&mut state, 1_000_000_000, What::Start(place));
+                self.schedule(&mut state, REOPENS, What::Start(place));
             }
         }
     }
@@ -320,14 +324,14 @@ impl Sim {
         if state.processes[process].is_alive {
             state.processes[process].events = Some(events);
         }
-        let (since, now) = (state.processes[process].polled_at, self.now());
+        let since = state.processes[process].polled_at;
         for event in heard {
             match event {
                 Event::Download { download, notice } => {
                     if let Notice::Started { .. } = notice {
                         state.downloads += 1;
                     }
-                    state.noticed(process, &download, &notice, (since, now));
+                    state.noticed(process, &download, &notice, since);
                 }
                 Event::Directory { notice } => state.directory_noticed(process, &notice),
                 other => state.fail(format!("p{process} says {other:?}")),
@@ -363,13 +367,13 @@ impl Sim {
                 state.places[place] = None;
             }
             if !is_well {
-                state
-                    .fail(format!("p{process}: the loop ends before its manager is drained ({end:?}, {open} answers)"));
+                state.fail(format!("p{process}: the loop ends before its manager is drained ({end:?}, {open} answers)"));
             }
             let result = state.drained(process);
             state.check(result);
             state.oracle.ended(process);
-            if state.stage == Stage::Safety && state.places[place].is_none() {
+            let is_refused = state.processes[process].is_refused;
+            if state.stage == Stage::Safety && !is_refused {
                 self.schedule(&mut state, 50_000_000, What::Start(place));
             }
         }

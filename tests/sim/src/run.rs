@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use crate::Planted;
+use dlmanager_core::Planted;
+
 use crate::decisions::{Decisions, Lists};
 use crate::disk::Strike;
 use crate::marks::Tally;
@@ -37,6 +38,8 @@ pub struct Ended {
     pub requests: u64,
     /// Actions of files and of the network.
     pub actions: u64,
+    /// Those in which something could go wrong.
+    pub actions_before_calm: u64,
     /// Programs and machines that died.
     pub deaths: u64,
     /// The time that passed, in nanoseconds.
@@ -102,6 +105,7 @@ pub fn run(decisions: Decisions, options: &Options) -> Ended {
         downloads: state.downloads,
         requests: state.requests,
         actions: state.actions,
+        actions_before_calm: state.actions_before_calm,
         deaths: u64::from(state.deaths),
         span,
         tally: state.tally.clone(),

@@ -93,6 +93,7 @@ pub(crate) struct State {
     pub(crate) strikes: Vec<Strike>,
     /// Actions so far, of files and of the network.
     pub(crate) actions: u64,
+    pub(crate) actions_before_calm: u64,
     pub(crate) read_only_until: u64,
     pub(crate) deaths: u32,
     pub(crate) processes: Vec<Process>,
@@ -113,7 +114,7 @@ pub(crate) struct State {
     pub(crate) requests: u64,
     pub(crate) downloads: u64,
     pub(crate) violation: Option<String>,
-    pub(crate) planted: Option<crate::Planted>,
+    pub(crate) planted: Option<dlmanager_core::Planted>,
 }
 
 impl Sim {
@@ -164,6 +165,7 @@ impl Sim {
             failure,
             strikes,
             actions: 0,
+            actions_before_calm: 0,
             read_only_until: 0,
             deaths: 0,
             processes: Vec::new(),

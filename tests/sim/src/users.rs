@@ -75,6 +75,7 @@ impl Sim {
             } else {
                 None
             };
+            self.state().take_away(name, self.now());
             self.download(process, name, source, replaces, checksum);
         }
     }
@@ -200,7 +201,7 @@ impl Sim {
             && state.happens(Stream::Stranger, Mark::ForeignRecord)
         {
             state.damage_record(name, &path);
-        } else if state.happens(Stream::Stranger, Mark::ForeignSwept) {
+        } else if !state.oracle.is_publishing() && state.happens(Stream::Stranger, Mark::ForeignSwept) {
             state.stranger_did(name, "sweeps, and with it all");
             state.root.remove(".dlmanager");
             state.oracle.swept_away();
@@ -214,6 +215,7 @@ impl Sim {
             let state = &mut *state;
             state.trace.note(&[40], || "-- nothing goes wrong any more".to_owned());
             state.stage = Stage::Liveness;
+            state.actions_before_calm = state.actions;
             state.setting.calm();
             state.root.set_capacity(None);
             state.read_only_until = 0;
@@ -280,7 +282,7 @@ impl Sim {
         let (round, wanted) = {
             let mut state = self.state();
             let state = &mut *state;
-            let result = state.check_round(state.rounds, process);
+            let result = state.check_round(state.rounds);
             let is_last = state.rounds >= ROUNDS_MAX;
             state.rounds += 1;
             match result {
@@ -319,6 +321,16 @@ impl Sim {
 impl State {
     fn stranger_did(&mut self, name: usize, what: &str) {
         self.trace.note(&[33, name as u64, what.len() as u64], || format!("a stranger {what} {}", NAMES[name]));
+    }
+
+    /// As often as not a user has no use for a file any more that is there, so that it is fetched anew.
+    fn take_away(&mut self, name: usize, now: u64) {
+        let is_file = self.root.stat(NAMES[name]).is_some_and(|stat| stat.kind == FileKind::Regular);
+        if is_file && self.decisions.below(Stream::User, 3) > 0 {
+            self.trace.note(&[34, name as u64], || format!("{} is of no use any more", NAMES[name]));
+            self.root.remove(NAMES[name]);
+            self.oracle.taken_away(name, now);
+        }
     }
 
     /// The path of a name's unfinished file, where there is one.

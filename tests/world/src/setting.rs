@@ -59,9 +59,6 @@ impl Setting {
             },
             backoff_max: choices.one_of(&[ms(30_000), ms(700)]),
             retry_after_max: choices.one_of(&[ms(20_000), ms(1)]),
-            connect_timeout: ms(10_000),
-            first_byte_timeout: ms(30_000),
-            stall_timeout: ms(30_000),
             stall_bytes_min: choices.one_of(&[1, 16, 1024]),
             timeout: if resumes { None } else { choices.one_of(&[None, None, Some(ms(60_000)), Some(ms(200))]) },
             redirects_max: choices.one_of(&[20, 0, 1]),
@@ -83,6 +80,7 @@ impl Setting {
             partial_age_max: Duration::from_secs(7 * 24 * 60 * 60),
             lock_wait: choices.one_of(&[ms(300_000), Duration::ZERO]),
             limit,
+            ..Config::default()
         };
         let names = if config.limit.is_some() { NAMES_WITH_LIMIT } else { NAMES };
         // Few at once, so that each gets on.

@@ -31,7 +31,6 @@ impl Done {
         match op {
             FileOp::Probe { path, .. } => Self::Named("Probe", path.clone()),
             FileOp::MakeDir { path, .. } => Self::Named("MakeDir", path.clone()),
-            FileOp::Gauge { .. } => Self::OnFile("Gauge", 0),
             FileOp::Stat { path, .. } => Self::Named("Stat", path.clone()),
             FileOp::SyncDir { path, .. } => Self::Named("SyncDir", path.clone()),
             FileOp::Touch { path, .. } => Self::Named("Touch", path.clone()),
@@ -43,9 +42,7 @@ impl Done {
             FileOp::Finish { file, .. } => Self::OnFile("Finish", file.serial()),
             FileOp::Unlock { file, .. } => Self::OnFile("Unlock", file.serial()),
             FileOp::Close { file, .. } => Self::OnFile("Close", file.serial()),
-            FileOp::Open { file, path, mode, .. } => {
-                Self::Open { file: file.serial(), path: path.clone(), mode: *mode }
-            }
+            FileOp::Open { file, path, mode, .. } => Self::Open { file: file.serial(), path: path.clone(), mode: *mode },
             FileOp::Lock { file, .. } => Self::Lock { file: file.serial() },
             FileOp::Write { file, offset, data, .. } => {
                 let length = data.iter().map(|piece| piece.len() as u64).sum();
@@ -66,9 +63,7 @@ impl Done {
             Self::Lock { file } => 2 << 40 ^ file,
             Self::Write { file, offset, length } => 3 << 40 ^ file ^ offset << 8 ^ length << 24,
             Self::Truncate { file, length } => 4 << 40 ^ file ^ length << 8,
-            Self::Rename { from, to } => {
-                hash_of(from.as_str().as_bytes()).rotate_left(1) ^ hash_of(to.as_str().as_bytes())
-            }
+            Self::Rename { from, to } => hash_of(from.as_str().as_bytes()).rotate_left(1) ^ hash_of(to.as_str().as_bytes()),
             Self::Delete(paths) => paths.iter().fold(5 << 40, |hash, path| hash ^ hash_of(path.as_str().as_bytes())),
         }
     }
@@ -118,6 +113,12 @@ impl State {
                     oracle.check_cut(process, file.serial(), *length, directory)?;
                 }
             }
+            FileOp::Finish { .. } => {
+                let program = &mut oracle.programs[process];
+                if let Some(name) = program.lanes.get(&lane) {
+                    program.by_name[*name].is_publishing = true;
+                }
+            }
             FileOp::Rename { from, to, clobber, .. } => {
                 oracle.is_renaming = directory.stat(from.as_str()).is_some();
                 if let Some(name) = final_name(to.as_str()) {
@@ -147,7 +148,7 @@ impl State {
         is_fault: bool,
         directory: &MemoryDirectory,
     ) -> Checked {
-        if is_fault {
+        if is_fault || (!works && matches!(done, Done::Write { .. })) {
             self.oracle.is_disturbed = true;
             self.oracle.faulted(process, done);
         }
@@ -199,7 +200,14 @@ impl State {
     }
 
     /// A rename was tried: where the old name is gone, it was done, whatever was answered.
-    fn renamed(&mut self, now: u64, process: usize, from: &str, to: &str, directory: &MemoryDirectory) -> Checked {
+    fn renamed(
+        &mut self,
+        now: u64,
+        process: usize,
+        from: &str,
+        to: &str,
+        directory: &MemoryDirectory,
+    ) -> Checked {
         let Some(name) = final_name(to) else { return Ok(()) };
         let is_done = self.oracle.is_renaming && directory.stat(from).is_none();
         let Some(bytes) = directory.read(to).filter(|_| is_done) else { return Ok(()) };
@@ -235,6 +243,7 @@ impl State {
         let forgotten = std::mem::take(&mut self.oracle.names[name].flush_forgotten);
         let known = &mut self.oracle.names[name];
         known.is_unsafe = forgotten && is_shared(from);
+        known.was_unsafe |= known.is_unsafe;
         known.gone_at = Some(now);
         let length = bytes.len() as u64;
         self.oracle.programs[process].by_name[name].published = Some(Published { length, sha256, is_cut });
@@ -276,9 +285,9 @@ impl State {
             if power {
                 let known = &mut self.oracle.names[name];
                 known.gone_at = Some(now);
-                if !self.oracle.is_durable {
-                    known.is_unsafe = true;
-                }
+                // What had the name before may have it again.
+                known.is_unsafe |= known.was_unsafe || !self.oracle.is_durable;
+                known.was_unsafe |= known.is_unsafe;
                 if known.is_promised && !known.is_unsafe && !stands {
                     return Err(format!("{path} was reported complete, and is not there after a loss of power"));
                 }
@@ -398,7 +407,8 @@ impl Oracle {
     fn rename_asked(&self, process: usize, name: usize, from: &str) -> Checked {
         let program = &self.programs[process];
         let is_locked = program.files.values().any(|file| file.path == from && file.is_locked);
-        if self.has_locks && is_shared(from) && !is_locked {
+        // What a stranger has taken away is another file by now.
+        if self.has_locks && is_shared(from) && !is_locked && !program.by_name[name].is_faulted {
             return Err(format!("p{process}: {from} is published as {} without its lock", NAMES[name]));
         }
         Ok(())
@@ -423,7 +433,8 @@ impl Oracle {
         if rest == "/owner" {
             return Err(format!("p{process}: the mark is deleted"));
         }
-        if !self.has_locks || !rest.starts_with('/') || self.name_of(path).is_none() {
+        let is_faulted = self.name_of(path).is_none_or(|name| self.programs[process].by_name[name].is_faulted);
+        if !self.has_locks || !rest.starts_with('/') || is_faulted {
             return Ok(());
         }
         let part = path.replace(".rec", ".part");
@@ -485,6 +496,12 @@ impl Oracle {
     fn deleted(&mut self, now: u64, path: &str, directory: &MemoryDirectory) {
         if directory.stat(path).is_some() {
             return;
+        }
+        // Who has it open has a file without a name.
+        for file in self.programs.iter_mut().flat_map(|program| program.files.values_mut()) {
+            if file.path == path {
+                "deleted".clone_into(&mut file.path);
+            }
         }
         if let Some(name) = final_name(path) {
             let known = &mut self.names[name];

@@ -18,20 +18,20 @@ impl State {
     }
 
     /// All downloads have ended. The names that are to be asked for now.
-    pub(crate) fn check_round(&self, round: u32, process: usize) -> Result<Vec<usize>, String> {
+    pub(crate) fn check_round(&self, round: u32) -> Result<Vec<usize>, String> {
         if round == 0 {
             return Ok((0..self.setting.names).collect());
         }
-        let asked = self.oracle.programs[process].downloads.iter().filter(|(_, watched)| watched.is_calm);
         let mut count = 0;
-        for (serial, watched) in asked {
-            count += 1;
-            if !watched.is_well {
-                let why = watched.failure.clone().unwrap_or_default();
-                return Err(format!("p{process}: {serial} does not come to a file, and nothing goes wrong: {why}"));
+        for (process, program) in self.oracle.programs.iter().enumerate() {
+            for (serial, watched) in program.downloads.iter().filter(|(_, watched)| watched.is_calm) {
+                count += 1;
+                if !watched.is_well {
+                    let why = watched.failure.clone().unwrap_or_default();
+                    return Err(format!("p{process}: {serial} does not come to a file, and nothing goes wrong: {why}"));
+                }
             }
         }
-        // One that was there already may have been joined.
         if count == 0 { Err("nothing was asked for in the end".to_owned()) } else { Ok(Vec::new()) }
     }
 
@@ -85,18 +85,13 @@ impl State {
                 && self.oracle.has_kept
                 && self.oracle.name_of(path).is_some()
                 && rest.split('.').count() == 2;
-            let is_known =
-                self.oracle.name_of(path).is_some() || rest.starts_with("probe.") || rest.starts_with("owner.");
+            let is_known = self.oracle.name_of(path).is_some() || rest.starts_with("probe.") || rest.starts_with("owner.");
             if !(is_kept || (self.oracle.is_disturbed && is_known)) {
                 return Err(format!("{path} is left behind"));
             }
             left.push(rest);
         }
-        if left.is_empty()
-            && entries.contains_key(".dlmanager")
-            && self.setting.managers == 1
-            && !self.oracle.is_disturbed
-        {
+        if left.is_empty() && entries.contains_key(".dlmanager") && self.setting.managers == 1 && !self.oracle.is_disturbed {
             return Err("the work folder is left behind, empty".to_owned());
         }
         Ok(())

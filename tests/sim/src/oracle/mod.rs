@@ -51,8 +51,8 @@ struct Program {
     lanes: BTreeMap<u64, usize>,
     files: BTreeMap<u64, OpenFile>,
     by_name: Vec<ByName>,
-    /// Until when an origin wants to be left alone.
-    blocked: BTreeMap<u32, u64>,
+    /// Since when and until when an origin wants to be left alone.
+    blocked: BTreeMap<u32, (u64, u64)>,
 }
 
 #[derive(Debug)]
@@ -74,6 +74,8 @@ struct ByName {
     kept: u64,
     /// A file action went wrong on purpose: then less may be kept than there is.
     is_faulted: bool,
+    /// It is about to be published.
+    is_publishing: bool,
     /// What came of a body whose end nobody can tell, all of it.
     endless: Option<Vec<u8>>,
     /// What it has given the name: its length and digest, and whether it may be cut off.
@@ -121,6 +123,7 @@ struct Name {
     is_promised: bool,
     /// It is of bytes whose flush failed, or was made where nothing is flushed and the power failed.
     is_unsafe: bool,
+    was_unsafe: bool,
     /// A flush of the unfinished file failed, and who knew of it may have died.
     flush_forgotten: bool,
 }
@@ -205,13 +208,19 @@ impl Oracle {
     /// A stranger has put something under a name, or taken away what was there.
     pub(crate) fn foreign(&mut self, name: usize, bytes: Option<&[u8]>, now: u64) {
         self.is_disturbed = true;
+        self.taken_away(name, now);
+        let name = &mut self.names[name];
+        if let Some(bytes) = bytes {
+            name.foreign.push(bytes.to_vec());
+        }
+    }
+
+    /// Somebody has removed a file.
+    pub(crate) fn taken_away(&mut self, name: usize, now: u64) {
         let name = &mut self.names[name];
         name.gone_at = Some(now);
         name.is_promised = false;
         name.is_unsafe = false;
-        if let Some(bytes) = bytes {
-            name.foreign.push(bytes.to_vec());
-        }
     }
 
     /// A stranger has damaged what is unfinished: another file stands there now.
@@ -233,6 +242,12 @@ impl Oracle {
         for name in 0..self.names.len() {
             self.damaged(name, ".dlmanager/");
         }
+    }
+
+    /// Whether a program is about to publish something. Between its last look at the unfinished file's name and the rename
+    /// of that name no file system lets it make sure that no other file has taken the place.
+    pub(crate) fn is_publishing(&self) -> bool {
+        self.programs.iter().any(|program| program.is_alive && program.by_name.iter().any(|one| one.is_publishing))
     }
 
     /// Whether a file action of this program was made to fail.

@@ -42,7 +42,11 @@ impl State {
             let early = by_name.not_before - now;
             return Err(format!("p{process}: another attempt for {uri}, {early} ns before its time"));
         }
-        if let Some(until) = program.blocked.get(&place.host).filter(|until| now < **until) {
+        // Who had a slot before the server said so asks for the first time.
+        let (is_first, admitted_at) = (watched.requests == 1, watched.admitted_at);
+        if let Some((since, until)) = program.blocked.get(&place.host).filter(|(_, until)| now < *until)
+            && !(is_first && admitted_at <= *since)
+        {
             return Err(format!("p{process}: {uri} is asked {} ns before it wants to be", until - now));
         }
         let own: Vec<_> = self.exchanges.iter().filter(|((owner, _), _)| *owner == process).collect();
@@ -74,10 +78,12 @@ impl State {
             return Err(format!("p{process}: a request for {} without its lock", NAMES[name]));
         }
         let other = self.exchanges.iter().find(|((owner, _), other)| {
-            *owner != process && other.part.as_ref() == Some(path) && self.oracle.programs[*owner].is_alive
+            let is_over = other.told_last || other.is_dropped();
+            *owner != process && !is_over && other.part.as_ref() == Some(path) && self.oracle.programs[*owner].is_alive
         });
         // What a stranger has taken away is nobody's any more.
-        match other.filter(|((owner, _), _)| !self.oracle.programs[*owner].by_name[name].is_faulted) {
+        let is_faulted = |owner: usize| self.oracle.programs[owner].by_name[name].is_faulted;
+        match other.filter(|((owner, _), _)| !is_faulted(*owner) && !is_faulted(process)) {
             Some(((owner, _), _)) => Err(format!("p{process} and p{owner} fetch {} at once", NAMES[name])),
             None => Ok(()),
         }
@@ -143,9 +149,7 @@ impl State {
             return Err(format!("p{process}: a request for {uri}, all of which is there"));
         }
         if from < vouched {
-            return Err(format!(
-                "p{process}: {uri} is asked from {from} on, and {vouched} bytes are there: {record:?}"
-            ));
+            return Err(format!("p{process}: {uri} is asked from {from} on, and {vouched} bytes are there: {record:?}"));
         }
         self.tally.hit(Mark::OtherRun);
         Ok(())
@@ -174,7 +178,7 @@ impl State {
             let most = nanos(self.setting.config.retry_after_max);
             let until = now + wait.saturating_mul(1_000_000_000).min(most);
             let blocked = self.oracle.programs[process].blocked.entry(exchange.place.host).or_default();
-            *blocked = until.max(*blocked);
+            *blocked = (now, until.max(blocked.1));
         }
     }
 }

@@ -3,21 +3,21 @@
 use dlmanager::Subject;
 use dlmanager_core::{DownloadError, Notice, Outcome, Progress};
 
-use super::final_name;
+use super::{ByName, final_name};
 use crate::marks::Mark;
 use crate::server::NAMES;
 use crate::sim::{Stage, State, nanos};
 
 impl State {
-    /// A program tells of a download, at some time between two.
-    pub(crate) fn noticed(&mut self, process: usize, subject: &Subject, notice: &Notice, (since, now): (u64, u64)) {
+    /// A program tells of a download, at that time or later.
+    pub(crate) fn noticed(&mut self, process: usize, subject: &Subject, notice: &Notice, since: u64) {
         let serial = subject.id.serial();
         let number = [50, process as u64, serial, kind(notice)];
         self.trace.note(&number, || format!("p{process} tells of {serial}: {notice:?}"));
         let Some(name) = final_name(subject.name.as_str()) else {
             return self.fail(format!("p{process} tells of {}", subject.name));
         };
-        let result = self.check_notice(process, serial, name, notice, (since, now));
+        let result = self.check_notice(process, serial, name, notice, since);
         self.check(result);
     }
 
@@ -27,7 +27,7 @@ impl State {
         serial: u64,
         name: usize,
         notice: &Notice,
-        (since, now): (u64, u64),
+        since: u64,
     ) -> Result<(), String> {
         let program = &mut self.oracle.programs[process];
         let Some(watched) = program.downloads.get_mut(&serial) else {
@@ -76,7 +76,7 @@ impl State {
             Notice::Redirected { .. } => self.tally.hit(Mark::Redirected),
             Notice::Locked { .. } => self.tally.hit(Mark::Locked),
             Notice::Rewound { .. } => self.tally.hit(Mark::Rewound),
-            Notice::Finished { outcome, .. } => return self.finished(process, serial, name, outcome, now),
+            Notice::Finished { outcome, .. } => return self.finished(process, serial, name, outcome),
             _ => {}
         }
         Ok(())
@@ -88,21 +88,23 @@ impl State {
         serial: u64,
         name: usize,
         outcome: &Outcome,
-        now: u64,
     ) -> Result<(), String> {
         let stands = self.root.stat(NAMES[name]).is_some();
         let program = &mut self.oracle.programs[process];
         let is_closed = program.is_closed;
+        let is_first = program.downloads.iter().find(|(_, other)| other.name == name && !other.is_finished);
+        let is_first = is_first.is_some_and(|(first, _)| *first == serial);
         let Some(watched) = program.downloads.get_mut(&serial) else { return Ok(()) };
         watched.is_finished = true;
         watched.is_well = matches!(outcome, Outcome::Complete(_) | Outcome::Present { .. });
         if let Outcome::Failed(error) = outcome {
             watched.failure = Some(error.to_string());
         }
-        let by_name = &mut program.by_name[name];
-        (by_name.not_before, by_name.kept, by_name.endless) = (0, 0, None);
-        let is_faulted = std::mem::take(&mut by_name.is_faulted);
-        let (published, part) = (by_name.published.take(), by_name.part.take());
+        // Who waited behind another has done nothing yet.
+        let ByName { published, part, is_faulted, .. } = match is_first {
+            true => std::mem::take(&mut program.by_name[name]),
+            false => ByName::default(),
+        };
         if part.is_some_and(|(path, _)| !super::is_shared(&path)) {
             self.tally.hit(Mark::StandsAlone);
         }
@@ -110,6 +112,12 @@ impl State {
         match outcome {
             Outcome::Complete(complete) => {
                 let Some(published) = published else {
+                    // A rename that finds nothing to rename may have been done before; and somebody else's file of the
+                    // same length is there.
+                    if is_faulted && stands {
+                        self.tally.hit(Mark::TakenForOurs);
+                        return Ok(());
+                    }
                     return Err(format!("p{process}: {serial} is complete, and {} was not published", NAMES[name]));
                 };
                 if complete.length != published.length || watched.received != published.length {
@@ -162,7 +170,6 @@ impl State {
                     DownloadError::Publish { .. } => Mark::FailedPublish,
                     _ => Mark::FailedOther,
                 });
-                let _ = (is_faulted, now);
             }
         }
         Ok(())
@@ -217,6 +224,5 @@ fn kind(notice: &Notice) -> u64 {
         Notice::Evicted { length, .. } => 14 ^ length << 8,
         Notice::Swept { files, bytes, .. } => 15 ^ files << 8 ^ bytes << 16,
         Notice::Warning(_) => 16,
-        Notice::Kept { length, .. } => 17 ^ length << 8,
     }
 }
