@@ -663,7 +663,8 @@ impl Download {
     fn answered(&mut self, head: &Head, cx: &mut Context<'_>) -> State {
         self.retry_after = reply::retry_after(head, cx.config);
         let asks_for_rest = self.body.as_ref().is_some_and(|body| body.asks_for_rest);
-        let resumed = self.asked().filter(|_| asks_for_rest).map_or(Resumed::Other, |asked| asked.judge_by(head, cx.config));
+        let resumed =
+            self.asked().filter(|_| asks_for_rest).map_or(Resumed::Other, |asked| asked.judge_by(head, cx.config));
         match resumed {
             Resumed::Append { end, total } => match reply::announced_part(head, end, total, cx.config) {
                 Ok(announced) => self.receive(announced, cx),

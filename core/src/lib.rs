@@ -134,10 +134,10 @@ pub use manager::Manager;
 pub use name::{FileName, NameError, NameRule};
 pub use notice::{Complete, Notice, Outcome, Progress, Unmet, Warning};
 pub use origin::{Origin, UrlError};
-#[cfg(feature = "planted-bugs")]
-pub use planted::Planted;
 pub use path::{OWNER_MARK, PINS_FOLDER, StorePath, WORK_FOLDER};
 pub use pattern::Pattern;
+#[cfg(feature = "planted-bugs")]
+pub use planted::Planted;
 pub use record::{Record, RecordError, Validator};
 pub use request::{IfPresent, Request};
 pub use ticket::{Answer, Completion, Op, Ticket, op};

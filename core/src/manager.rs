@@ -487,9 +487,6 @@ impl Manager {
         let Some(mut download) = self.downloads.remove(key) else { return };
         self.timers.disarm(key, &mut download.armed);
         if let State::Gone(outcome) = download.state {
-            if self.config.makes(Planted::EndToldTwice) {
-                self.effects.notice(Notice::Finished { id: download.id, outcome: outcome.clone() });
-            }
             self.effects.notice(Notice::Finished { id: download.id, outcome });
         }
         let url = download.request.url().as_str();

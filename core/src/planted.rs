@@ -57,8 +57,6 @@ planted! {
     DigestIgnored,
     /// Bytes are asked for however many wait to be written.
     CreditIgnored,
-    /// The end of a download is told twice.
-    EndToldTwice,
     /// What was just published may be evicted.
     NewEvicted,
 }

@@ -155,8 +155,7 @@ pub fn from_text(text: &str) -> Result<Lists, String> {
         let at = STREAMS.iter().position(|(_, known)| *known == name).ok_or_else(bad)?;
         for word in values.split_whitespace() {
             let (value, count) = word.split_once('*').unwrap_or((word, "1"));
-            let (value, count): (u32, usize) =
-                (value.parse().map_err(|_| bad())?, count.parse().map_err(|_| bad())?);
+            let (value, count): (u32, usize) = (value.parse().map_err(|_| bad())?, count.parse().map_err(|_| bad())?);
             lists[at].extend(std::iter::repeat_n(value, count));
         }
     }
@@ -199,7 +198,8 @@ mod tests {
         for _ in 0..10 {
             let _ = one.below(Stream::Server, 100);
         }
-        let numbers = |decisions: &mut Decisions| (0..20).map(|_| decisions.below(Stream::Disk, 1000)).collect::<Vec<_>>();
+        let numbers =
+            |decisions: &mut Decisions| (0..20).map(|_| decisions.below(Stream::Disk, 1000)).collect::<Vec<_>>();
         assert_eq!(numbers(&mut one), numbers(&mut other));
     }
 }

@@ -27,10 +27,9 @@ mod users;
 
 pub use batch::{Batch, find};
 pub use decisions::{Decisions, Lists, Stream, from_text, to_text};
-pub use dlmanager_core::Planted;
 pub use disk::{Blow, Strike};
+pub use dlmanager_core::Planted;
 pub use marks::{Mark, Tally};
 pub use run::{Ended, Options, run};
 pub use shrink::shrink;
 pub use torture::{Tortured, golden, torture};
-

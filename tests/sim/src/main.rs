@@ -59,7 +59,9 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    wrong("usage: run --runs N [--seed S] [--compare M] | replay SEED|FILE [--trace] | shrink SEED|FILE | torture | bugs")
+    wrong(
+        "usage: run --runs N [--seed S] [--compare M] | replay SEED|FILE [--trace] | shrink SEED|FILE | torture | bugs",
+    )
 }
 
 fn wrong(text: &str) -> ExitCode {

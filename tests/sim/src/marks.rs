@@ -186,7 +186,8 @@ impl Tally {
     #[must_use]
     pub fn faults(&self) -> u64 {
         let is_fault = |mark: &&Mark| {
-            let is_neutral = matches!(mark, Mark::Tmpfs | Mark::Ext4 | Mark::Posix | Mark::RightDigest | Mark::Redirect);
+            let is_neutral =
+                matches!(mark, Mark::Tmpfs | Mark::Ext4 | Mark::Posix | Mark::RightDigest | Mark::Redirect);
             **mark < Mark::Joined && !is_neutral && !mark.text().starts_with("version: ")
         };
         Mark::ALL.iter().filter(is_fault).map(|mark| self.count(*mark)).sum()

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use dlmanager_core::{
-    ActionId, Chunk, Completion, Event, Fault, FaultKind, Head, NetAction, NetOp, Ticket, op,
-};
+use dlmanager_core::{ActionId, Chunk, Completion, Event, Fault, FaultKind, Head, NetAction, NetOp, Ticket, op};
 use http::StatusCode;
 use http::header::{IF_RANGE, RANGE};
 
@@ -350,7 +348,11 @@ impl Sim {
         } else {
             // All of it, or less.
             let less = state.decisions.below(Stream::Server, 4);
-            if less < 3 { most } else { 1 + state.decisions.below(Stream::Server, u32::try_from(most).unwrap_or(1)) as usize }
+            if less < 3 {
+                most
+            } else {
+                1 + state.decisions.below(Stream::Server, u32::try_from(most).unwrap_or(1)) as usize
+            }
         }
         .min(most);
         let Some(exchange) = state.exchanges.get_mut(&(process, body)) else { return };
@@ -364,8 +366,11 @@ impl Sim {
         (exchange.says_last, exchange.has_news) = (last, true);
         exchange.held.fetch_add(bytes.len(), Ordering::Relaxed);
         let held = exchange.held();
-        let data =
-            if bytes.is_empty() { bytes } else { Bytes::from_owner(Tracked { bytes, held: Arc::clone(&exchange.held) }) };
+        let data = if bytes.is_empty() {
+            bytes
+        } else {
+            Bytes::from_owner(Tracked { bytes, held: Arc::clone(&exchange.held) })
+        };
         let Some(Pending::Read(ticket, _)) = exchange.pending.take() else { return };
         state.trace.note(&[14, process as u64, body, length as u64, u64::from(last)], || {
             format!("p{process} <- {length} bytes{} ({body})", if last { ", the last" } else { "" })

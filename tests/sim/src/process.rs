@@ -367,7 +367,8 @@ impl Sim {
                 state.places[place] = None;
             }
             if !is_well {
-                state.fail(format!("p{process}: the loop ends before its manager is drained ({end:?}, {open} answers)"));
+                state
+                    .fail(format!("p{process}: the loop ends before its manager is drained ({end:?}, {open} answers)"));
             }
             let result = state.drained(process);
             state.check(result);

@@ -136,13 +136,8 @@ impl Setting {
         };
         let managers = d.one_of(&[1, 1, 2, 1, 3]);
         let durability = d.one_of(&[Durability::Data, Durability::Full, Durability::Data, Durability::None]);
-        let resume = d.one_of(&[
-            Resume::AcrossRuns,
-            Resume::AcrossRuns,
-            Resume::WithinRun,
-            Resume::AcrossRuns,
-            Resume::Never,
-        ]);
+        let resume =
+            d.one_of(&[Resume::AcrossRuns, Resume::AcrossRuns, Resume::WithinRun, Resume::AcrossRuns, Resume::Never]);
         let limit = (d.below(6) == 1).then(|| LimitConfig {
             size_limit: d.one_of(&[500, 1, 3000]),
             file_limit: d.one_of(&[1, 2]),
@@ -178,7 +173,11 @@ impl Setting {
             managers,
             names: d.one_of(&[1, 2, 1, 3]),
             commands: 3 + d.below(12),
-            gaps: d.one_of(&[&[0, MILLIS, 20 * MILLIS, 300 * MILLIS, 2 * SECONDS], &[0, 40 * SECONDS, 600 * SECONDS], &[0]]),
+            gaps: d.one_of(&[
+                &[0, MILLIS, 20 * MILLIS, 300 * MILLIS, 2 * SECONDS],
+                &[0, 40 * SECONDS, 600 * SECONDS],
+                &[0],
+            ]),
             latencies: d.one_of(&[&[0][..], &[0, 0, 0, MILLIS], &[0, MILLIS, 7 * MILLIS, 60 * MILLIS]]),
             lengths,
             validators: d.one_of(&[

@@ -42,7 +42,9 @@ impl Done {
             FileOp::Finish { file, .. } => Self::OnFile("Finish", file.serial()),
             FileOp::Unlock { file, .. } => Self::OnFile("Unlock", file.serial()),
             FileOp::Close { file, .. } => Self::OnFile("Close", file.serial()),
-            FileOp::Open { file, path, mode, .. } => Self::Open { file: file.serial(), path: path.clone(), mode: *mode },
+            FileOp::Open { file, path, mode, .. } => {
+                Self::Open { file: file.serial(), path: path.clone(), mode: *mode }
+            }
             FileOp::Lock { file, .. } => Self::Lock { file: file.serial() },
             FileOp::Write { file, offset, data, .. } => {
                 let length = data.iter().map(|piece| piece.len() as u64).sum();
@@ -63,7 +65,9 @@ impl Done {
             Self::Lock { file } => 2 << 40 ^ file,
             Self::Write { file, offset, length } => 3 << 40 ^ file ^ offset << 8 ^ length << 24,
             Self::Truncate { file, length } => 4 << 40 ^ file ^ length << 8,
-            Self::Rename { from, to } => hash_of(from.as_str().as_bytes()).rotate_left(1) ^ hash_of(to.as_str().as_bytes()),
+            Self::Rename { from, to } => {
+                hash_of(from.as_str().as_bytes()).rotate_left(1) ^ hash_of(to.as_str().as_bytes())
+            }
             Self::Delete(paths) => paths.iter().fold(5 << 40, |hash, path| hash ^ hash_of(path.as_str().as_bytes())),
         }
     }
@@ -200,14 +204,7 @@ impl State {
     }
 
     /// A rename was tried: where the old name is gone, it was done, whatever was answered.
-    fn renamed(
-        &mut self,
-        now: u64,
-        process: usize,
-        from: &str,
-        to: &str,
-        directory: &MemoryDirectory,
-    ) -> Checked {
+    fn renamed(&mut self, now: u64, process: usize, from: &str, to: &str, directory: &MemoryDirectory) -> Checked {
         let Some(name) = final_name(to) else { return Ok(()) };
         let is_done = self.oracle.is_renaming && directory.stat(from).is_none();
         let Some(bytes) = directory.read(to).filter(|_| is_done) else { return Ok(()) };

@@ -85,13 +85,18 @@ impl State {
                 && self.oracle.has_kept
                 && self.oracle.name_of(path).is_some()
                 && rest.split('.').count() == 2;
-            let is_known = self.oracle.name_of(path).is_some() || rest.starts_with("probe.") || rest.starts_with("owner.");
+            let is_known =
+                self.oracle.name_of(path).is_some() || rest.starts_with("probe.") || rest.starts_with("owner.");
             if !(is_kept || (self.oracle.is_disturbed && is_known)) {
                 return Err(format!("{path} is left behind"));
             }
             left.push(rest);
         }
-        if left.is_empty() && entries.contains_key(".dlmanager") && self.setting.managers == 1 && !self.oracle.is_disturbed {
+        if left.is_empty()
+            && entries.contains_key(".dlmanager")
+            && self.setting.managers == 1
+            && !self.oracle.is_disturbed
+        {
             return Err("the work folder is left behind, empty".to_owned());
         }
         Ok(())

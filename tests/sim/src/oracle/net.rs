@@ -149,7 +149,9 @@ impl State {
             return Err(format!("p{process}: a request for {uri}, all of which is there"));
         }
         if from < vouched {
-            return Err(format!("p{process}: {uri} is asked from {from} on, and {vouched} bytes are there: {record:?}"));
+            return Err(format!(
+                "p{process}: {uri} is asked from {from} on, and {vouched} bytes are there: {record:?}"
+            ));
         }
         self.tally.hit(Mark::OtherRun);
         Ok(())

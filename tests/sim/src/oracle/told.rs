@@ -82,13 +82,7 @@ impl State {
         Ok(())
     }
 
-    fn finished(
-        &mut self,
-        process: usize,
-        serial: u64,
-        name: usize,
-        outcome: &Outcome,
-    ) -> Result<(), String> {
+    fn finished(&mut self, process: usize, serial: u64, name: usize, outcome: &Outcome) -> Result<(), String> {
         let stands = self.root.stat(NAMES[name]).is_some();
         let program = &mut self.oracle.programs[process];
         let is_closed = program.is_closed;
