@@ -61,7 +61,7 @@ impl State {
             return Err(format!("p{process}: exchange {} with one origin", with_origin + 1));
         }
         self.check_alone(process, name)?;
-        self.check_range(asked, source, by_name.part.as_ref().map(|(path, _)| path.as_str()))?;
+        self.check_range(asked, source, by_name.part.as_ref())?;
         self.check_not_again(asked, source, &by_name)
     }
 
@@ -90,7 +90,7 @@ impl State {
     }
 
     /// The rest is asked for of what is there, and of the version that it is of.
-    fn check_range(&mut self, asked: &Asked<'_>, source: u32, part: Option<&str>) -> Checked {
+    fn check_range(&mut self, asked: &Asked<'_>, source: u32, part: Option<&(String, u64)>) -> Checked {
         let &Asked { process, place, range, if_range, uri } = asked;
         let Some(from) = range else {
             return match if_range {
@@ -105,7 +105,12 @@ impl State {
         if if_range.is_some_and(|validator| validator.starts_with("W/")) {
             return Err(format!("p{process}: a weak validator in If-Range, for {uri}"));
         }
-        let bytes = part.and_then(|part| self.root.read(part)).unwrap_or_default();
+        // What a stranger has taken away can no longer be looked at.
+        let files = &self.oracle.programs[process].files;
+        let Some((path, _)) = part.filter(|(path, file)| files.get(file).is_some_and(|open| open.path == *path)) else {
+            return Ok(());
+        };
+        let bytes = self.root.read(path).unwrap_or_default();
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         let Some(before) = bytes.get(..from) else {
             // What a stranger has cut is not what the program has written.
