@@ -315,7 +315,8 @@ impl State {
 
     /// A record may lag behind the bytes of its version. It never leads, and never describes those of another.
     fn check_unfinished(&mut self, name: usize, power: bool) -> Checked {
-        if power && self.oracle.names[name].flush_forgotten {
+        let known = &self.oracle.names[name];
+        if known.is_swept_under || (power && known.flush_forgotten) {
             return Ok(());
         }
         let Some((record, bytes)) = self.unfinished_of(name) else { return Ok(()) };
@@ -391,6 +392,9 @@ impl Oracle {
         let Some(open) = self.programs[process].files.get(&file).filter(|open| is_shared(&open.path)) else {
             return Ok(());
         };
+        if self.name_of(&open.path).is_some_and(|name| self.names[name].is_swept_under) {
+            return Ok(());
+        }
         let record = directory.read(&open.path.replace(".part", ".rec")).and_then(|bytes| record::read(&bytes));
         let before = directory.read(&open.path).map_or(0, |bytes| bytes.len() as u64);
         match record {

@@ -124,6 +124,9 @@ struct Name {
     /// It is of bytes whose flush failed, or was made where nothing is flushed and the power failed.
     is_unsafe: bool,
     was_unsafe: bool,
+    /// All that was unfinished was removed while a program had a file there: it goes on with one that has no name, and
+    /// its record may stand beside another's.
+    is_swept_under: bool,
     /// A flush of the unfinished file failed, and who knew of it may have died.
     flush_forgotten: bool,
 }
@@ -240,6 +243,8 @@ impl Oracle {
     /// A stranger has removed all that is unfinished.
     pub(crate) fn swept_away(&mut self) {
         for name in 0..self.names.len() {
+            let is_held = |program: &Program| program.by_name[name].part.is_some();
+            self.names[name].is_swept_under |= self.programs.iter().any(is_held);
             self.damaged(name, ".dlmanager/");
         }
     }

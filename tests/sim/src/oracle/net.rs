@@ -132,7 +132,10 @@ impl State {
     /// What is there is not fetched again.
     fn check_not_again(&mut self, asked: &Asked<'_>, source: u32, by_name: &super::ByName) -> Checked {
         let &Asked { process, place, range, uri, .. } = asked;
-        if by_name.is_faulted || self.setting.config.resume == Resume::Never {
+        if by_name.is_faulted
+            || self.oracle.names[place.name].is_swept_under
+            || self.setting.config.resume == Resume::Never
+        {
             return Ok(());
         }
         let from = range.unwrap_or(0);
