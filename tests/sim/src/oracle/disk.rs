@@ -31,6 +31,7 @@ impl Done {
         match op {
             FileOp::Probe { path, .. } => Self::Named("Probe", path.clone()),
             FileOp::MakeDir { path, .. } => Self::Named("MakeDir", path.clone()),
+            FileOp::Gauge { .. } => Self::OnFile("Gauge", 0),
             FileOp::Stat { path, .. } => Self::Named("Stat", path.clone()),
             FileOp::SyncDir { path, .. } => Self::Named("SyncDir", path.clone()),
             FileOp::Touch { path, .. } => Self::Named("Touch", path.clone()),
