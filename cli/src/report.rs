@@ -85,6 +85,7 @@ impl Report {
             self.out.json(&object);
         }
         match notice {
+            Notice::Progress { .. } if self.quiet => {}
             Notice::Progress { id, progress } => {
                 self.begun.entry(*id).or_insert_with(Instant::now);
                 self.view.progress(*id, download.name.as_str(), progress);
@@ -127,16 +128,20 @@ impl Report {
     }
 
     fn file(&mut self, name: &str, file: &DownloadedFile, begun: Option<Instant>) {
-        let length = text::bytes(file.length);
         if file.is_present() {
             self.tally.present += 1;
-            return self.note(&format!("{name}: there already, {length}"));
+            return self.note(&format!("{name}: there already, {}", text::bytes(file.length)));
         }
         self.tally.fetched += 1;
         self.tally.fetched_bytes = self.tally.fetched_bytes.saturating_add(file.length);
+        if self.quiet {
+            // Nothing of what follows would be seen.
+            return;
+        }
         let took = begun.map(|begun| format!(" in {}", text::duration(begun.elapsed()))).unwrap_or_default();
         let digests: Vec<_> = file.digests.iter().map(|digest| digest.algorithm().name()).collect();
         let verified = if digests.is_empty() { String::new() } else { format!(", {} verified", digests.join(" and ")) };
+        let length = text::bytes(file.length);
         self.note(&format!("{name}: fetched, {length}{took}{verified}"));
         if file.length_unverified {
             self.warning(&format!("{name}: nothing said how long the file is, so it may have been cut short"));

@@ -14,6 +14,7 @@ use std::time::Duration;
 use dlmanager_core::{ActionId, Completion, Event, Expect, Fault, FaultKind, FileAction, FileId, FileOp, Lane};
 
 use super::Store;
+use super::flushes::Flushes;
 use crate::pool::Pool;
 use crate::runtime::{Job, Runtime};
 use crate::sync::lock;
@@ -42,6 +43,7 @@ pub(super) struct Files {
     collected: Vec<(Lane, u32)>,
     /// The files whose writes took too long for the loop's thread.
     slow: BTreeSet<FileId>,
+    flushes: Flushes,
     /// Answers to be collected.
     answers: Vec<Completion>,
     /// Batches to be handed over, by the end of a drain.
@@ -62,6 +64,8 @@ struct Batch {
     actions: VecDeque<FileAction>,
     answers: Vec<Completion>,
     failed: Vec<u32>,
+    /// How long each flush among them took.
+    flushes: Vec<Duration>,
 }
 
 impl Files {
@@ -76,6 +80,7 @@ impl Files {
             failed: Vec::new(),
             collected: Vec::new(),
             slow: BTreeSet::new(),
+            flushes: Flushes::new(),
             answers: Vec::new(),
             leaving: Vec::new(),
         }
@@ -87,7 +92,10 @@ impl Files {
             return;
         }
         let workers_only = self.workers_only || self.store.is_slow();
-        let heavy: Vec<Lane> = actions.iter().filter(|action| is_heavy(&action.op)).map(|action| action.lane).collect();
+        let quick = self.flushes.inline(actions);
+        let stays = |op: &FileOp| matches!(op, FileOp::Sync { file, .. } if quick.contains(file));
+        let heavy = actions.iter().filter(|action| is_heavy(&action.op) && !stays(&action.op));
+        let heavy: Vec<Lane> = heavy.map(|action| action.lane).collect();
         for action in actions.drain(..) {
             let (lane, epoch) = (action.lane, action.epoch);
             let closer = action.op.is_closer();
@@ -123,6 +131,7 @@ impl Files {
         if !self.lanes.is_empty() {
             for batch in self.inbox.take(context.waker().clone()) {
                 self.answers.extend(batch.answers);
+                batch.flushes.into_iter().for_each(|time| self.flushes.took(time));
                 self.go_on(batch.lane, batch.failed);
             }
             self.hand_over();
@@ -191,6 +200,12 @@ impl Files {
                 }
                 answer
             }
+            FileOp::Sync { .. } => {
+                let began = Instant::now();
+                let answer = execute(&*self.store, action);
+                self.flushes.took_inline(began.elapsed());
+                answer
+            }
             _ => execute(&*self.store, action),
         }
     }
@@ -204,7 +219,8 @@ impl Files {
     }
 }
 
-/// Whether an action takes so long that it never runs on the loop's thread, nor anything of its lane beside it.
+/// Whether an action takes so long that it does not run on the loop's thread, nor anything of its lane beside it: a flush
+/// only where [`Flushes`] say so.
 fn is_heavy(op: &FileOp) -> bool {
     match op {
         FileOp::Sync { .. } | FileOp::SyncDir { .. } | FileOp::Scan { .. } | FileOp::Hash { .. } => true,
@@ -268,7 +284,7 @@ fn execute(store: &dyn Store, action: FileAction) -> Completion {
 impl Batch {
     fn new(lane: Lane, actions: VecDeque<FileAction>) -> Self {
         let answers = Vec::with_capacity(actions.len());
-        Self { lane, actions, answers, failed: Vec::new() }
+        Self { lane, actions, answers, failed: Vec::new(), flushes: Vec::new() }
     }
 
     fn run(&mut self, store: &dyn Store) {
@@ -278,7 +294,9 @@ impl Batch {
                 self.answers.push(skipped(action));
                 continue;
             }
+            let began = matches!(action.op, FileOp::Sync { .. }).then(Instant::now);
             let answer = execute(store, action);
+            self.flushes.extend(began.map(|began| began.elapsed()));
             if answer.is_failure() {
                 self.failed.push(epoch);
             }

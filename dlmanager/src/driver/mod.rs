@@ -5,6 +5,7 @@
 
 mod backend;
 mod files;
+mod flushes;
 mod network;
 
 use std::future::Future;

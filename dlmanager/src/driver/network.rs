@@ -1,6 +1,6 @@
 //! The transport, and what it owes.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Context;
 
@@ -11,13 +11,13 @@ use super::Transport;
 /// A transport with the ids of its unanswered actions, so that its panic can be answered for it.
 pub(super) struct Network {
     transport: Box<dyn Transport>,
-    unanswered: HashSet<ActionId>,
+    unanswered: BTreeSet<ActionId>,
     lost: Vec<Completion>,
 }
 
 impl Network {
     pub(super) fn new(transport: Box<dyn Transport>) -> Self {
-        Self { transport, unanswered: HashSet::new(), lost: Vec::new() }
+        Self { transport, unanswered: BTreeSet::new(), lost: Vec::new() }
     }
 
     pub(super) fn start(&mut self, action: NetAction) {
@@ -59,6 +59,6 @@ impl Network {
     }
 
     fn lose(&mut self) {
-        self.lost.extend(self.unanswered.drain().map(Completion::aborted));
+        self.lost.extend(std::mem::take(&mut self.unanswered).into_iter().map(Completion::aborted));
     }
 }

@@ -24,7 +24,7 @@ impl Client {
 }
 
 /// An exchange: of whom, and how it is called there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) client: Client,
     pub(crate) body: BodyId,

@@ -1,6 +1,6 @@
 //! All exchanges of a transport: slots, driven by the loop that owns them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub struct Exchanges {
     options: Options,
     connector: Connector,
     slots: Slab<Slot>,
-    bodies: HashMap<Key, Whereabouts>,
+    bodies: BTreeMap<Key, Whereabouts>,
     /// How long a connection for these clients may take to be made.
     connect_timeouts: HashMap<Client, Duration>,
     pool: Pool,
@@ -79,7 +79,7 @@ impl Exchanges {
         Self {
             connector: Connector::new(Box::new(runtime), tls, &options),
             slots: Slab::new(),
-            bodies: HashMap::new(),
+            bodies: BTreeMap::new(),
             connect_timeouts: HashMap::new(),
             pool: Pool::new(&options),
             expiry: None,
