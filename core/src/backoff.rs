@@ -61,6 +61,9 @@ impl Attempts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Rng;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
 
     fn config() -> Config {
         Config { retries_max: 3, ..Config::default() }
@@ -106,5 +109,92 @@ mod tests {
         assert_eq!(attempts.clone().fail(None, &config(), &mut rng), None);
         attempts.reached(REGAIN_BYTES);
         assert!(attempts.fail(None, &config(), &mut rng).is_some());
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        BeginAt(u64),
+        Reached(u64),
+        Fail(Option<u64>),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let offset = prop_oneof![0..4_000u64, 0..4 * REGAIN_BYTES, Just(u64::MAX)];
+        let total = prop_oneof![Just(None), (0..200_000u64).prop_map(Some), (0..u64::MAX).prop_map(Some)];
+        prop_oneof![
+            1 => offset.clone().prop_map(Step::BeginAt),
+            4 => offset.prop_map(Step::Reached),
+            6 => total.prop_map(Step::Fail),
+        ]
+    }
+
+    proptest! {
+        /// The model keeps all that happened and works each failure out from that.
+        #[test]
+        fn what_is_left_follows_from_all_that_happened(
+            steps in prop::collection::vec(step(), 0..80),
+            retries_max in 0..6u32,
+            (backoff_min, backoff_max) in (0..5_000u64, 0..60_000u64),
+            seed in any::<u64>(),
+        ) {
+            let (backoff_min, backoff_max) = (Duration::from_millis(backoff_min), Duration::from_millis(backoff_max));
+            let config = Config { retries_max, backoff_min, backoff_max, ..Config::default() };
+            let (mut attempts, mut rng) = (Attempts::default(), Rng::new(seed));
+            let (mut offsets, mut grounds, mut in_a_row) = (Vec::from([0]), Vec::from([0]), 0);
+            for step in steps {
+                match step {
+                    Step::BeginAt(offset) => {
+                        attempts.begin_at(offset);
+                        offsets.push(offset);
+                        grounds.push(offset);
+                    }
+                    Step::Reached(offset) => {
+                        attempts.reached(offset);
+                        offsets.push(offset);
+                    }
+                    Step::Fail(total) => {
+                        let highest = offsets.iter().copied().max().unwrap();
+                        let gained = highest - grounds.iter().copied().max().unwrap();
+                        let percent = total.map(|total| (total / 100).max(1));
+                        let regained = gained >= 1 << 20 || percent.is_some_and(|percent| gained >= percent);
+                        if regained {
+                            grounds.push(highest);
+                            in_a_row = 0;
+                        }
+                        in_a_row += 1;
+                        let given = attempts.fail(total, &config, &mut rng);
+                        prop_assert_eq!(attempts.failures(), in_a_row);
+                        prop_assert_eq!(given.is_some(), in_a_row <= retries_max);
+                        if let Some((delay, told)) = given {
+                            let doubled = backoff_min.as_nanos() << (in_a_row - 1);
+                            prop_assert!(delay.as_nanos() <= doubled.min(backoff_max.as_nanos()));
+                            prop_assert_eq!(told, regained);
+                        }
+                    }
+                }
+            }
+        }
+
+        /// However a server doles out its bytes, it is not asked for ever.
+        #[test]
+        fn attempts_come_to_an_end_whatever_the_progress(
+            grown in prop::collection::vec(0..3_000u64, 80),
+            total in 1..100_000u64,
+            retries_max in 0..6u32,
+        ) {
+            let config = Config { retries_max, ..Config::default() };
+            let (mut attempts, mut rng) = (Attempts::default(), Rng::new(1));
+            let (mut offset, mut given) = (0, 0);
+            for grown in grown {
+                offset = (offset + grown).min(total);
+                attempts.reached(offset);
+                match attempts.fail(Some(total), &config, &mut rng) {
+                    Some(_) => given += 1,
+                    None => break,
+                }
+            }
+            let parts = offset / (total / REGAIN_PART_OF_TOTAL).max(1);
+            prop_assert!(given <= u64::from(retries_max) * (1 + parts), "{given} for {parts} parts");
+        }
     }
 }

@@ -148,6 +148,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn whatever_a_transport_says_of_pinned_memory_all_of_it_is_given_back() {
@@ -186,5 +187,107 @@ mod tests {
         assert_eq!(gather.written_to(), 102);
         gather.written(action(2), None);
         assert_eq!((gather.written_to(), gather.coming_to()), (102, None));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// So many bytes come, and keep so much memory alive.
+        Push(usize, usize),
+        /// What is gathered is handed out to be written.
+        Take,
+        /// The write at this place of those under way, counted round and round, is answered; whether it worked.
+        Written(usize, bool),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (0..40_usize, 0..100_usize).prop_map(|(length, pinned)| Step::Push(length, pinned)),
+            3 => Just(Step::Take),
+            3 => (any::<usize>(), prop::bool::weighted(0.9)).prop_map(|(at, worked)| Step::Written(at, worked)),
+        ]
+    }
+
+    /// What is under way: where it is written, its vector, the memory that it keeps alive.
+    type UnderWay = (ActionId, u64, Vec<Bytes>, usize);
+
+    proptest! {
+        /// The model is a file whose bytes are marked one by one as they are written.
+        #[test]
+        fn each_byte_is_written_where_it_belongs_and_counted_until_then(
+            steps in prop::collection::vec(step(), 0..80),
+            begin in prop_oneof![Just(0), 0..1_000u64],
+            gather_bytes in 1..200_usize,
+        ) {
+            let mut gather = Gather::from(begin);
+            let mut came: Vec<u8> = Vec::new();
+            // What is written of it, the memory of the pieces that wait and when they came, and what is under way.
+            let mut written: Vec<bool> = Vec::new();
+            let mut pending: Vec<(usize, Instant)> = Vec::new();
+            let (mut pending_bytes, mut failed) = (0, false);
+            let mut under_way: Vec<UnderWay> = Vec::new();
+            for (serial, step) in (1..).zip(steps) {
+                let now = Instant::from_nanos(serial);
+                match step {
+                    Step::Push(length, pinned) => {
+                        let data: Vec<u8> = (came.len()..came.len() + length).map(|at| (at % 251) as u8).collect();
+                        came.extend_from_slice(&data);
+                        written.resize(came.len(), false);
+                        gather.push(now, Chunk { data: data.into(), pinned, last: false });
+                        if length > 0 {
+                            pending.push((pinned.max(length), now));
+                            pending_bytes += length;
+                        }
+                    }
+                    Step::Take => {
+                        let batch = gather.take();
+                        let pinned: usize = pending.drain(..).map(|(pinned, _)| pinned).sum();
+                        prop_assert_eq!((batch.pinned(), batch.length()), (pinned, pending_bytes as u64));
+                        let start = came.len() - pending_bytes;
+                        prop_assert_eq!(batch.offset, begin + start as u64);
+                        prop_assert_eq!(batch.data.concat(), &came[start..], "in order, and nothing from before");
+                        pending_bytes = 0;
+                        if batch.length() > 0 {
+                            let action = ActionId { serial, slot: 0 };
+                            gather.writing(action, batch.offset, batch.pinned());
+                            under_way.push((action, batch.offset, batch.data, pinned));
+                        }
+                    }
+                    Step::Written(..) if under_way.is_empty() => {}
+                    Step::Written(at, worked) => {
+                        let (action, offset, data, _) = under_way.remove(at % under_way.len());
+                        let start = usize::try_from(offset - begin).unwrap();
+                        let length = data.concat().len();
+                        written[start..start + length].fill(worked);
+                        failed |= !worked;
+                        gather.written(action, worked.then_some(data));
+                        // Told twice, it is known no more.
+                        gather.written(action, None);
+                    }
+                }
+                let held: usize = pending.iter().map(|(pinned, _)| *pinned).sum::<usize>()
+                    + under_way.iter().map(|(_, _, _, pinned)| *pinned).sum::<usize>();
+                prop_assert_eq!(gather.held(), held);
+                let whole = written.iter().take_while(|written| **written).count();
+                prop_assert_eq!(gather.written_to(), begin + whole as u64);
+                let is_coming = pending_bytes > 0 || !under_way.is_empty();
+                prop_assert_eq!(gather.coming_to(), is_coming.then_some(begin + came.len() as u64));
+                prop_assert_eq!(gather.is_writing(), !under_way.is_empty());
+                prop_assert_eq!(gather.is_empty(), pending_bytes == 0);
+                prop_assert_eq!(gather.since(), pending.first().map(|(_, since)| *since));
+                prop_assert_eq!(gather.is_full(gather_bytes), pending_bytes >= gather_bytes);
+                prop_assert!(failed || whole == came.len() || is_coming, "a byte is forgotten");
+                prop_assert!(gather.spare.len() <= SPARE_MAX);
+            }
+        }
+    }
+
+    #[test]
+    fn many_small_pieces_are_written_however_few_bytes_they_have() {
+        let mut gather = Gather::default();
+        for piece in 1..=PIECES_MAX {
+            assert!(!gather.is_full(1 << 20), "{piece}");
+            gather.push(Instant::ZERO, Chunk { data: Bytes::from_static(b"a"), pinned: 1, last: false });
+        }
+        assert!(gather.is_full(1 << 20));
     }
 }

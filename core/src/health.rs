@@ -89,6 +89,8 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
 
     const ERROR: DownloadError = DownloadError::Status { status: 500 };
 
@@ -136,5 +138,86 @@ mod tests {
         assert_eq!(health.blocked_until(), Some(Instant::from_nanos(5)));
         health.unblock();
         assert!(health.is_default());
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        TakeRetry,
+        Succeeded,
+        Connected,
+        /// With the status in its error, so that the errors differ, and whether it went alone.
+        ConnectFailed(u16, bool),
+        TakeDead,
+        Block(u64),
+        Unblock,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => Just(Step::TakeRetry),
+            4 => Just(Step::Succeeded),
+            1 => Just(Step::Connected),
+            8 => (any::<u16>(), any::<bool>()).prop_map(|(status, is_probe)| Step::ConnectFailed(status, is_probe)),
+            2 => Just(Step::TakeDead),
+            2 => any::<u64>().prop_map(Step::Block),
+            1 => Just(Step::Unblock),
+        ]
+    }
+
+    /// What a bucket holds after these changes, none of which went below nothing: as much as it could be filled, less what was
+    /// taken since it was last full.
+    fn bucket(changes: &[i64]) -> i64 {
+        let sums: Vec<i64> = (0..=changes.len()).map(|length| changes[..length].iter().sum()).collect();
+        100 + sums[changes.len()] - sums.iter().max().unwrap()
+    }
+
+    proptest! {
+        /// The model keeps what happened and works each answer out from that.
+        #[test]
+        fn the_bucket_and_the_breaker_follow_from_all_that_happened(steps in prop::collection::vec(step(), 0..80)) {
+            let mut health = Health::default();
+            let (mut changes, mut failures, mut dead, mut blocks) = (Vec::new(), 0, None, Vec::new());
+            for step in steps {
+                match step {
+                    Step::TakeRetry => {
+                        let enough = bucket(&changes) >= 10;
+                        prop_assert_eq!(health.take_retry(), enough);
+                        if enough {
+                            changes.push(-10);
+                        }
+                    }
+                    Step::Succeeded => {
+                        health.succeeded();
+                        changes.push(1);
+                    }
+                    Step::Connected => {
+                        health.connected();
+                        failures = 0;
+                    }
+                    Step::ConnectFailed(status, is_probe) => {
+                        let error = DownloadError::Status { status };
+                        health.connect_failed(&error, is_probe);
+                        // The first ten decide nothing: which one goes alone is settled before it goes.
+                        if is_probe && failures >= 10 {
+                            dead = Some(error);
+                        }
+                        failures += 1;
+                    }
+                    Step::TakeDead => prop_assert_eq!(health.take_dead(), dead.take()),
+                    Step::Block(nanos) => {
+                        health.block(Instant::from_nanos(nanos));
+                        blocks.push(nanos);
+                    }
+                    Step::Unblock => {
+                        health.unblock();
+                        blocks.clear();
+                    }
+                }
+                prop_assert_eq!(health.goes_alone(), failures >= 10);
+                prop_assert_eq!(health.blocked_until().map(Instant::as_nanos), blocks.iter().copied().max());
+                let nothing_known = bucket(&changes) == 100 && failures == 0 && blocks.is_empty() && dead.is_none();
+                prop_assert_eq!(health.is_default(), nothing_known);
+            }
+        }
     }
 }

@@ -93,6 +93,8 @@ fn blend(speed: u64, rate: u64, span: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
 
     const fn at(millis: u64) -> Instant {
         Instant::from_nanos(millis * 1_000_000)
@@ -131,5 +133,92 @@ mod tests {
         assert_eq!(meter.report_at(), Some(at(100)));
         assert_eq!(meter.report(at(100)).unwrap().received, 1);
         assert_eq!(meter.report_at(), None);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// So long after the step before, so many bytes come.
+        Add(u64, usize),
+        /// So long after the step before, somebody asks whether a notice is due.
+        Report(u64),
+        End,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let nanos = || prop_oneof![0..200_000_000u64, 0..5_000_000_000u64, Just(u64::MAX / 64)];
+        let bytes = prop_oneof![0..100_000_usize, any::<usize>()];
+        prop_oneof![
+            8 => (nanos(), bytes).prop_map(|(after, bytes)| Step::Add(after, bytes)),
+            4 => nanos().prop_map(Step::Report),
+            1 => Just(Step::End),
+        ]
+    }
+
+    proptest! {
+        /// Whatever comes whenever: the count is right, notices keep their distance and tell the latest, and the speed lies
+        /// between the slowest and the fastest stretch.
+        #[test]
+        fn what_is_told_is_what_came(
+            steps in prop::collection::vec(step(), 0..80),
+            begin in 0..1_000u64,
+            total in prop::option::of(any::<u64>()),
+            interval in 0..1_000u64,
+        ) {
+            let interval = Duration::from_millis(interval);
+            let config = Config { progress_interval: interval, ..Config::default() };
+            let mut meter = Meter::new(&config, Instant::ZERO, begin, total, 3);
+            let (mut now, mut received, mut total) = (Instant::ZERO, begin, total);
+            let (mut told_at, mut told) = (now, begin);
+            let (mut stretch_from, mut rates) = ((now, begin), Vec::new());
+            for step in steps {
+                match step {
+                    Step::Add(after, bytes) => {
+                        now = now + Duration::from_nanos(after);
+                        received = received.saturating_add(bytes as u64);
+                        meter.add(now, bytes);
+                        let nanos = now.as_nanos() - stretch_from.0.as_nanos();
+                        if nanos >= 100_000_000 {
+                            let rate = u128::from(received - stretch_from.1) * 1_000_000_000 / u128::from(nanos);
+                            rates.push(u64::try_from(rate).unwrap_or(u64::MAX));
+                            stretch_from = (now, received);
+                        }
+                    }
+                    Step::Report(after) => {
+                        now = now + Duration::from_nanos(after);
+                        let due = received != told && now >= told_at + interval;
+                        let progress = meter.report(now);
+                        prop_assert_eq!(progress.is_some(), due);
+                        if let Some(progress) = progress {
+                            prop_assert_eq!(progress.received, received);
+                            (told_at, told) = (now, received);
+                        }
+                    }
+                    Step::End => {
+                        meter.end();
+                        total = Some(received);
+                    }
+                }
+                let progress = meter.progress();
+                prop_assert_eq!((meter.received(), progress.received, progress.total), (received, received, total));
+                prop_assert_eq!(progress.rewinds, 3);
+                prop_assert_eq!(meter.report_at(), (received != told).then(|| told_at + interval));
+                prop_assert_eq!(progress.speed.is_some(), !rates.is_empty());
+                if let Some(speed) = progress.speed {
+                    let (slowest, fastest) = (*rates.iter().min().unwrap(), *rates.iter().max().unwrap());
+                    // Each stretch rounds down by less than one.
+                    prop_assert!(speed <= fastest && speed.saturating_add(rates.len() as u64) >= slowest, "{speed}");
+                }
+                match (total.map(|total| total.saturating_sub(received)), progress.speed) {
+                    (Some(0), _) => prop_assert_eq!(progress.time_left, Some(Duration::ZERO)),
+                    (Some(left), Some(speed)) if speed > 0 => {
+                        let millis = progress.time_left.unwrap().as_millis();
+                        prop_assert!(millis * u128::from(speed) <= u128::from(left) * 1_000);
+                        let exact = (millis + 1) * u128::from(speed) > u128::from(left) * 1_000;
+                        prop_assert!(exact || millis == u128::from(u64::MAX));
+                    }
+                    (Some(_) | None, _) => prop_assert_eq!(progress.time_left, None),
+                }
+            }
+        }
     }
 }

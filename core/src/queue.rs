@@ -223,6 +223,9 @@ impl Line {
 }
 
 #[cfg(test)]
+mod model;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use alloc::vec::Vec;

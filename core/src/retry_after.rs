@@ -28,7 +28,9 @@ pub(crate) fn parse(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
     use http::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
 
     const NOON: &str = "Sun, 06 Nov 1994 12:00:00 GMT";
 
@@ -76,5 +78,28 @@ mod tests {
         assert_eq!(parsed(&[(RETRY_AFTER, later), (DATE, NOON), (DATE, later)]), None);
         assert_eq!(parsed(&[(RETRY_AFTER, "1"), (RETRY_AFTER, "2")]), None);
         assert_eq!(parsed(&[(RETRY_AFTER, "1"), (RETRY_AFTER, "1")]), Some(Duration::from_secs(1)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_is_that_many_seconds(seconds in any::<u64>(), zeros in 0..5_usize) {
+            let text = format!("{}{seconds}", "0".repeat(zeros));
+            prop_assert_eq!(asked(&text), Some(Duration::from_secs(seconds)));
+        }
+
+        #[test]
+        fn a_date_is_the_span_from_the_replys_own(now in 0..86_400u64, until in 0..86_400u64) {
+            let date = |of_day: u64| {
+                format!("Sun, 06 Nov 1994 {:02}:{:02}:{:02} GMT", of_day / 3_600, of_day / 60 % 60, of_day % 60)
+            };
+            let wait = parsed(&[(RETRY_AFTER, &date(until)), (DATE, &date(now))]);
+            prop_assert_eq!(wait, Some(Duration::from_secs(until.saturating_sub(now))));
+        }
+
+        #[test]
+        fn no_text_panics_and_only_digits_are_a_number(text in "[ -~]{0,40}") {
+            let wait = parsed(&[(RETRY_AFTER, &text)]);
+            prop_assert_eq!(wait.is_some(), !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+        }
     }
 }

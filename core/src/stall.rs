@@ -52,6 +52,8 @@ impl StallClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
 
     const fn at(seconds: u64) -> Instant {
         Instant::from_nanos(seconds * 1_000_000_000)
@@ -87,5 +89,55 @@ mod tests {
         assert_eq!(clock.deadline(), None);
         clock.asked(at(1_000));
         assert_eq!(clock.deadline(), Some(at(1_020)));
+    }
+
+    proptest! {
+        /// The model keeps each wait and what it brought, and adds up from behind those since enough had come.
+        #[test]
+        fn the_waits_since_enough_came_add_up(
+            waits in prop::collection::vec((0..50_000u64, 0..20_000u64, prop_oneof![0..600_usize, Just(0)]), 0..80),
+            timeout in 0..60_000u64,
+            bytes_min in 0..2_000u64,
+        ) {
+            let config = Config {
+                stall_timeout: Duration::from_millis(timeout), stall_bytes_min: bytes_min, ..Config::default()
+            };
+            let mut clock = StallClock::new(&config);
+            let mut now = Instant::ZERO;
+            // The waits, each with what it brought, since enough had come.
+            let mut since: Vec<(u64, usize)> = Vec::new();
+            prop_assert_eq!(clock.deadline(), None);
+            for (pause, wait, bytes) in waits {
+                now = now + Duration::from_millis(pause);
+                clock.asked(now);
+                let waited: u64 = since.iter().map(|(wait, _)| wait).sum();
+                let left = Duration::from_millis(timeout.saturating_sub(waited));
+                prop_assert_eq!(clock.deadline(), Some(now + left), "a pause in which nothing is asked does not count");
+                now = now + Duration::from_millis(wait);
+                clock.came(now, bytes);
+                prop_assert_eq!(clock.deadline(), None);
+                since.push((wait, bytes));
+                let came: usize = since.iter().map(|(_, bytes)| bytes).sum();
+                if bytes > 0 && came as u64 >= bytes_min {
+                    since.clear();
+                }
+            }
+        }
+
+        /// Who sends enough in each timeout is never called stalled, however it comes.
+        #[test]
+        fn enough_in_each_timeout_is_no_stall(
+            pieces in prop::collection::vec((1..7_000u64, 256..5_000_usize), 0..80),
+        ) {
+            // Four pieces make 1,024 bytes in less than 28 seconds of 30.
+            let mut clock = StallClock::new(&Config::default());
+            let mut now = Instant::ZERO;
+            for (wait, bytes) in pieces {
+                clock.asked(now);
+                now = now + Duration::from_millis(wait);
+                prop_assert!(clock.deadline().is_some_and(|deadline| deadline > now));
+                clock.came(now, bytes);
+            }
+        }
     }
 }
