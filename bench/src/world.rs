@@ -162,7 +162,8 @@ fn answer_file(action: FileAction) -> Completion {
         | FileOp::Read { .. }
         | FileOp::Truncate { .. }
         | FileOp::Hash { .. }
-        | FileOp::Touch { .. }) => unreachable!("nothing here leads to {op:?}"),
+        | FileOp::Touch { .. }
+        | FileOp::Gauge { .. }) => unreachable!("nothing here leads to {op:?}"),
     }
 }
 

@@ -201,9 +201,9 @@ impl Files {
                 answer
             }
             FileOp::Sync { .. } => {
-                let began = Instant::now();
+                let began = self.runtime.now();
                 let answer = execute(&*self.store, action);
-                self.flushes.took_inline(began.elapsed());
+                self.flushes.took_inline(self.runtime.now().saturating_duration_since(began));
                 answer
             }
             _ => execute(&*self.store, action),
@@ -287,16 +287,16 @@ impl Batch {
         Self { lane, actions, answers, failed: Vec::new(), flushes: Vec::new() }
     }
 
-    fn run(&mut self, store: &dyn Store) {
+    fn run(&mut self, store: &dyn Store, runtime: &dyn Runtime) {
         while let Some(action) = self.actions.pop_front() {
             let epoch = action.epoch;
             if self.failed.contains(&epoch) && !action.op.is_closer() {
                 self.answers.push(skipped(action));
                 continue;
             }
-            let began = matches!(action.op, FileOp::Sync { .. }).then(Instant::now);
+            let began = matches!(action.op, FileOp::Sync { .. }).then(|| runtime.now());
             let answer = execute(store, action);
-            self.flushes.extend(began.map(|began| began.elapsed()));
+            self.flushes.extend(began.map(|began| runtime.now().saturating_duration_since(began)));
             if answer.is_failure() {
                 self.failed.push(epoch);
             }
@@ -316,7 +316,7 @@ impl Work {
     fn run(mut self, store: &dyn Store, runtime: &dyn Runtime) {
         let mut since = runtime.now();
         while let Some(mut batch) = self.batches.pop_front() {
-            batch.run(store);
+            batch.run(store, runtime);
             self.done.push(batch);
             let now = runtime.now();
             if !self.batches.is_empty() && now.saturating_duration_since(since) > ANSWERS_HELD_MAX {

@@ -11,6 +11,7 @@
 mod batch;
 mod decisions;
 mod disk;
+mod fuzzing;
 mod marks;
 mod network;
 mod oracle;
@@ -29,6 +30,7 @@ pub use batch::{Batch, find};
 pub use decisions::{Decisions, Lists, Stream, from_text, to_text};
 pub use disk::{Blow, Strike};
 pub use dlmanager_core::Planted;
+pub use fuzzing::{bytes_of, lists_of, simulator_body};
 pub use marks::{Mark, Tally};
 pub use run::{Ended, Options, run};
 pub use shrink::shrink;
