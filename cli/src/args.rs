@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use dlmanager::{Digest, HeaderName, HeaderValue, PersistLimit};
 
 use crate::values;
@@ -38,6 +38,9 @@ pub(crate) enum Command {
     Get(Box<GetArgs>),
     Evict(EvictArgs),
     List(ListArgs),
+    Pin(PinArgs),
+    Unpin(UnpinArgs),
+    Verify(VerifyArgs),
     /// Show the whole job against a server that it brings along, in a temporary folder.
     ///
     /// Several downloads, a connection that is cut and resumed, a download that is joined, a checksum that is right and one that
@@ -150,23 +153,56 @@ pub(crate) struct GetArgs {
 
 /// A bound for the directory, where one is wanted.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("bound").multiple(true).args(["size_limit", "max_age", "min_free"]))]
 pub(crate) struct OptionalLimit {
     /// Evict the files accessed longest ago while all have this many bytes or more [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) size_limit: Option<u64>,
 
     /// Keep this many files whatever their size; 0 is no limit at all
-    #[arg(long, value_name = "N", default_value_t = PersistLimit::DEFAULT_FILE_LIMIT, requires = "size_limit")]
+    #[arg(long, value_name = "N", default_value_t = PersistLimit::DEFAULT_FILE_LIMIT, requires = "bound")]
     pub(crate) file_limit: u64,
 
     /// Let the limit evict files that dlmanager did not put into the directory
     #[arg(long)]
     pub(crate) adopt: bool,
+
+    #[command(flatten)]
+    pub(crate) bounds: Bounds,
+
+    /// Make room for a file while it is fetched, and refuse one that can never fit
+    #[arg(long, requires = "bound")]
+    pub(crate) reserve: bool,
 }
 
 impl OptionalLimit {
     pub(crate) fn limit(&self) -> Option<PersistLimit> {
-        self.size_limit.map(|size_limit| PersistLimit::new(size_limit, self.file_limit))
+        let size_limit = self.size_limit.or_else(|| self.bounds.is_any().then_some(0))?;
+        Some(self.bounds.of(PersistLimit::new(size_limit, self.file_limit)).reserves(self.reserve))
+    }
+}
+
+/// Bounds beside that of size and number.
+#[derive(Debug, Args)]
+pub(crate) struct Bounds {
+    /// Evict files that were not accessed for longer than this, however few there are [default: no limit]
+    #[arg(long, value_name = "D", value_parser = values::age)]
+    pub(crate) max_age: Option<Duration>,
+
+    /// Evict the files accessed longest ago while fewer bytes are free on the disk; --file-limit of them are kept [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = values::size_above_zero)]
+    pub(crate) min_free: Option<u64>,
+}
+
+impl Bounds {
+    const fn is_any(&self) -> bool {
+        self.max_age.is_some() || self.min_free.is_some()
+    }
+
+    /// The limit with these bounds.
+    pub(crate) fn of(&self, limit: PersistLimit) -> PersistLimit {
+        let limit = limit.free_bytes_min(self.min_free.unwrap_or(0));
+        self.max_age.map_or(limit.clone(), |age_max| limit.age_max(age_max))
     }
 }
 
@@ -191,12 +227,15 @@ pub(crate) struct EvictArgs {
     pub(crate) dir: PathBuf,
 
     /// Evict while all files have this many bytes or more; 0 is no limit
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    pub(crate) size_limit: u64,
+    #[arg(long, value_name = "SIZE", value_parser = values::size, required_unless_present_any = ["max_age", "min_free"])]
+    pub(crate) size_limit: Option<u64>,
 
     /// Keep this many files whatever their size; 0 is no limit
     #[arg(long, value_name = "N", default_value_t = PersistLimit::DEFAULT_FILE_LIMIT)]
     pub(crate) file_limit: u64,
+
+    #[command(flatten)]
+    pub(crate) bounds: Bounds,
 
     /// Only files whose names match count: '*' any characters, '?' one, '[a-z]' one of a set
     #[arg(long, value_name = "GLOB", default_value = "*")]
@@ -210,6 +249,10 @@ pub(crate) struct EvictArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
+    /// Tell of each file why it goes or stays
+    #[arg(long)]
+    pub(crate) explain: bool,
+
     /// Tell what goes as JSON on standard output, one object a line
     #[arg(long)]
     pub(crate) json: bool,
@@ -220,10 +263,13 @@ pub(crate) struct EvictArgs {
 }
 
 const EVICT_EXIT_CODES: &str = "\
-Exit codes: 0 when the bounds hold, or --file-limit alone keeps them from it; 1 when a file could not be removed; 2 when \
-something was wrong with what was asked, and nothing was touched.";
+Exit codes: 0 when the bounds hold, or --file-limit alone keeps them from it; 1 when a file could not be removed or is in use; \
+2 when something was wrong with what was asked, and nothing was touched.";
 
-/// List the files of a directory that count for its limit: size, last access (UTC), name.
+/// List the files of a directory that count for its limit: size, last access (UTC), how long ago that was, name.
+///
+/// Behind the age stands L where a program has a lease on the file or is just publishing it, P where it is pinned, and U for what
+/// is unfinished, with its URL where that is known instead of a name. Nothing is changed, nor recorded as an access.
 #[derive(Debug, Args)]
 #[command(args_override_self = true)]
 pub(crate) struct ListArgs {
@@ -235,6 +281,62 @@ pub(crate) struct ListArgs {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+/// Keep files from being evicted, by whatever program, until they are unpinned.
+///
+/// It is the names that are pinned, in DIR/.dlmanager/pins/: a file that takes the place of another is kept as well.
+#[derive(Debug, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct PinArgs {
+    /// The directory
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+
+    /// The files, by their names in the directory
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+}
+
+/// Let files be evicted again.
+#[derive(Debug, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct UnpinArgs {
+    /// The directory
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+
+    /// The files, by their names in the directory
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+}
+
+/// Compare files with the digests that were recorded when they were fetched.
+///
+/// A digest is recorded where --checksum or the server named one, as an attribute of the file itself
+/// (user.dlmanager.digests), which file systems without attributes do not keep. Reading a file here is no access.
+#[derive(Debug, Args)]
+#[command(args_override_self = true, after_long_help = VERIFY_EXIT_CODES)]
+pub(crate) struct VerifyArgs {
+    /// The directory
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+
+    /// The files, by their names in the directory [default: all of it]
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Only errors on standard error
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+const VERIFY_EXIT_CODES: &str = "\
+Exit codes: 0 when no file differs from what was recorded of it; 1 when one does, cannot be read, or was named and nothing is \
+recorded of it; 2 when something was wrong with what was asked.";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum IfPresent {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use dlmanager::core::{OWNER_MARK, WORK_FOLDER};
+use dlmanager::core::{OWNER_FORMAT, OWNER_MARK, WORK_FOLDER, owner_format};
 
 /// A file that may count for a limit: a regular one that is not hidden.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,8 @@ pub(crate) struct Content {
     pub(crate) example: Option<OsString>,
     /// It is marked as managed.
     pub(crate) is_ours: bool,
+    /// It is marked as managed by a later version, in this format.
+    pub(crate) later_format: Option<u64>,
 }
 
 pub(crate) fn read(directory: &Path) -> io::Result<Content> {
@@ -52,6 +54,9 @@ pub(crate) fn read(directory: &Path) -> io::Result<Content> {
         }
     }
     files.sort();
-    let is_ours = directory.join(OWNER_MARK).symlink_metadata().is_ok_and(|mark| mark.is_file());
-    Ok(Content { files, example, is_ours })
+    let mark = directory.join(OWNER_MARK);
+    let is_file = mark.symlink_metadata().is_ok_and(|mark| mark.is_file());
+    let format = if is_file { owner_format(&fs::read(mark)?) } else { None };
+    let later_format = format.filter(|format| *format > OWNER_FORMAT);
+    Ok(Content { files, example, is_ours: format == Some(OWNER_FORMAT), later_format })
 }

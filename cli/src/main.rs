@@ -13,11 +13,13 @@ mod list;
 mod misuse;
 mod open;
 mod out;
+mod pin;
 mod plan;
 mod report;
 mod run;
 mod text;
 mod values;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,9 @@ fn main() -> ExitCode {
         Command::Get(args) => get::get(&args),
         Command::Evict(args) => evict::evict(&args),
         Command::List(args) => list::list(&args),
+        Command::Pin(args) => pin::pin(&args),
+        Command::Unpin(args) => pin::unpin(&args),
+        Command::Verify(args) => verify::verify(&args),
         Command::Demo => demo::demo(),
     };
     let exit = ended.unwrap_or_else(|misuse| {

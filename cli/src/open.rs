@@ -22,6 +22,11 @@ pub(crate) fn not_ours(directory: &Path, example: &str) -> Misuse {
     ))
 }
 
+/// A later version of dlmanager manages the directory.
+pub(crate) fn later(directory: &Path, format: u64) -> Misuse {
+    Misuse::new(format!("{}: {}", directory.display(), DirectoryError::Newer { format }))
+}
+
 /// For what works on a directory that is there.
 pub(crate) fn existing(directory: &Path) -> Result<(), Misuse> {
     match directory.metadata() {

@@ -10,7 +10,9 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dlmanager::{DownloadError, DownloadId, DownloadedFile, Error, Notice, Progress, Subject, Unmet, Warning};
+use dlmanager::{
+    DownloadError, DownloadId, DownloadedFile, Error, Kept, Notice, Progress, Subject, Unmet, Warning, Why,
+};
 
 use crate::out::Out;
 use crate::text;
@@ -33,6 +35,8 @@ pub(crate) enum Output {
 pub(crate) struct Report {
     view: Box<dyn View>,
     quiet: bool,
+    /// It is told why a file is evicted.
+    explains: bool,
     output: Output,
     out: Out,
     /// When the first bytes of a download were expected.
@@ -74,7 +78,15 @@ impl Report {
         let view: Box<dyn View> =
             if capable && !quiet { Box::new(Bars::new(downloads)) } else { Box::new(Plain::new(quiet)) };
         let output = if output == Output::Paths && io::stdout().is_terminal() { Output::Nothing } else { output };
-        Self { view, quiet, output, out: Out::default(), begun: HashMap::new(), tally: Tally::default() }
+        Self {
+            view,
+            quiet,
+            explains: false,
+            output,
+            out: Out::default(),
+            begun: HashMap::new(),
+            tally: Tally::default(),
+        }
     }
 
     /// A download has news; its end is told by [`finished`](Self::finished).
@@ -154,7 +166,10 @@ impl Report {
     /// The directory has news.
     pub(crate) fn directory(&mut self, directory: &Path, notice: &Notice) {
         match notice {
-            Notice::Evicted { path, length, .. } => self.evicted(directory, path.as_str(), *length, false),
+            Notice::Evicted { path, length, why } => self.evicted(directory, path.as_str(), *length, *why, false),
+            // What may not be removed is warned of.
+            Notice::Kept { why: Kept::Denied, .. } => {}
+            Notice::Kept { path, length, why } => self.kept(directory, path.as_str(), *length, *why),
             Notice::Swept { unmet: Some(unmet), .. } => self.unmet(*unmet),
             Notice::Warning(warning) => self.warning(&warning_text(warning)),
             _ => {}
@@ -162,20 +177,34 @@ impl Report {
     }
 
     /// A file was evicted, or would be.
-    pub(crate) fn evicted(&mut self, directory: &Path, name: &str, length: u64, dry_run: bool) {
+    pub(crate) fn evicted(&mut self, directory: &Path, name: &str, length: u64, why: Why, dry_run: bool) {
         if self.output == Output::Json {
-            self.out.json(&json::evicted(directory, name, length, dry_run));
+            self.out.json(&json::evicted(directory, name, length, why, dry_run));
         }
         let what = if dry_run { "would be evicted" } else { "evicted" };
-        self.note(&format!("{name}: {what}, {}", text::bytes(length)));
+        let because = if self.explains { format!(": {why}") } else { String::new() };
+        self.note(&format!("{name}: {what}, {}{because}", text::bytes(length)));
+    }
+
+    /// A file stays that should have gone, or of which it was asked why it stays.
+    pub(crate) fn kept(&mut self, directory: &Path, name: &str, length: u64, why: Kept) {
+        if self.output == Output::Json {
+            self.out.json(&json::kept(directory, name, length, why));
+        }
+        self.note(&format!("{name}: kept, {}: {why}", text::bytes(length)));
+    }
+
+    /// From now on it is told why a file is evicted.
+    pub(crate) const fn explain(&mut self, explains: bool) {
+        self.explains = explains;
     }
 
     /// The size limit is exceeded.
     pub(crate) fn unmet(&mut self, unmet: Unmet) {
         match unmet {
-            Unmet::FileLimit => self.warning("--size-limit is exceeded: --file-limit keeps the files that are left"),
+            Unmet::FileLimit => self.warning("a bound is exceeded: --file-limit keeps the files that are left"),
             Unmet::InUse => {
-                self.error("--size-limit is exceeded: files that should go are in use, or cannot be removed");
+                self.error("a bound is exceeded: files that should go are in use or pinned, or cannot be removed");
             }
             Unmet::NotScanned => self.error("the directory could not be read to its end, so nothing is evicted"),
         }

@@ -75,6 +75,17 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Parses an age: a number of days or weeks, or a duration.
+pub(crate) fn age(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    for (unit, seconds) in [("d", 86_400), ("w", 7 * 86_400)] {
+        if let Some(number) = text.strip_suffix(unit).and_then(|number| number.parse::<u64>().ok()) {
+            return number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "it is too long".to_owned());
+        }
+    }
+    duration(text).map_err(|_| "an age is a number with a unit: 30d, 2w, 12h, 90m".into())
+}
+
 /// Parses a header field: `Name: value`.
 pub(crate) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("a header field is 'Name: value'")?;

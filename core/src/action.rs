@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
 
 use crate::ticket::{Completion, Ticket, op};
-use crate::{ActionId, Algorithms, BodyId, Fault, FileId, Lane, Stamp, StorePath};
+use crate::{ActionId, Algorithms, BodyId, Digests, Fault, FileId, Lane, Stamp, StorePath};
 
 mod files;
 
@@ -291,6 +291,16 @@ pub enum FileOp {
         /// The byte behind the last one to add.
         to: u64,
     },
+    /// Note with the open file what its digests are, so that it can be held to them later; the note follows the file when it
+    /// is renamed, and `Truncate` takes it away. Where the file system keeps no notes, that is fine, too.
+    KeepDigests {
+        /// Completes this action.
+        ticket: Ticket<op::KeepDigests>,
+        /// Which file.
+        file: FileId,
+        /// Its digests; at least one.
+        digests: Digests,
+    },
     /// Flush the file's data, and of its metadata what is needed to read it, to the disk.
     Sync {
         /// Completes this action.
@@ -416,6 +426,7 @@ macro_rules! each_file_op {
             FileOp::Truncate { ticket: $ticket, .. } => $then,
             FileOp::SetTimes { ticket: $ticket, .. } => $then,
             FileOp::Hash { ticket: $ticket, .. } => $then,
+            FileOp::KeepDigests { ticket: $ticket, .. } => $then,
             FileOp::Sync { ticket: $ticket, .. } => $then,
             FileOp::Finish { ticket: $ticket, .. } => $then,
             FileOp::Rename { ticket: $ticket, .. } => $then,
@@ -457,6 +468,7 @@ impl FileOp {
             | Self::Truncate { file, .. }
             | Self::SetTimes { file, .. }
             | Self::Hash { file, .. }
+            | Self::KeepDigests { file, .. }
             | Self::Sync { file, .. }
             | Self::Finish { file, .. }
             | Self::Lock { file, .. }

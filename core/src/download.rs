@@ -929,6 +929,7 @@ impl Download {
         };
         let length = transfer.meter.received();
         let (file, modified) = (partial.file, partial.modified);
+        let digests = partial.hashing.digests.clone().filter(|digests| digests.iter().next().is_some());
         let record = partial.record_path.clone().filter(|_| partial.record != RecordState::Absent);
         let may_come_back = partial.may_come_back();
         self.epoch += 1;
@@ -938,6 +939,9 @@ impl Download {
         self.file_op(cx, |ticket| FileOp::Finish { ticket, file, length });
         if let Some(modified) = modified {
             self.file_op(cx, |ticket| FileOp::SetTimes { ticket, file, modified });
+        }
+        if let Some(digests) = digests {
+            self.file_op(cx, |ticket| FileOp::KeepDigests { ticket, file, digests });
         }
         let is_late = cx.config.makes(Planted::RenameBeforeFlush);
         if cx.config.durability != Durability::None && !is_late {

@@ -111,6 +111,7 @@ replies! {
     Truncate(()),
     SetTimes(()),
     Hash(Digests),
+    KeepDigests(()),
     Sync(()),
     Finish(()),
     Rename(()),

@@ -15,6 +15,7 @@ use crate::{
 mod owner;
 
 use owner::Ownership;
+pub use owner::{OWNER_FORMAT, owner_format};
 
 /// Entries asked for in one go.
 const SCAN_BATCH: usize = 1024;

@@ -126,6 +126,7 @@ pub use config::{Config, Durability, LimitConfig, Resume};
 pub use digest::{Algorithm, Algorithms, Digest, DigestError, Digests, Hasher};
 pub use error::{AdmitError, CancelError, DirectoryError, DownloadError, FileStep, Published, TimeoutKind};
 pub use event::{Admission, Event, Output, Wait, WakeReason};
+pub use evict::{OWNER_FORMAT, owner_format};
 pub use fault::{Fault, FaultKind};
 pub use id::{ActionId, BodyId, DownloadId, FileId, Lane};
 pub use info::{DownloadInfo, Phase};

@@ -187,6 +187,8 @@ operations! {
     SetTimes -> (),
     /// Adds to a file's running digests; yields them.
     Hash -> Digests,
+    /// Notes a file's digests with it.
+    KeepDigests -> (),
     /// Flushes a file to the disk.
     Sync -> (),
     /// Compares a file with what it should be.

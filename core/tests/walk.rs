@@ -38,6 +38,7 @@ fn name(output: &Output) -> &'static str {
             FileOp::Truncate { .. } => "Truncate",
             FileOp::SetTimes { .. } => "SetTimes",
             FileOp::Hash { .. } => "Hash",
+            FileOp::KeepDigests { .. } => "KeepDigests",
             FileOp::Sync { .. } => "Sync",
             FileOp::Finish { .. } => "Finish",
             FileOp::Rename { .. } => "Rename",

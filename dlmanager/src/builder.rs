@@ -132,6 +132,15 @@ impl Builder {
         self
     }
 
+    /// So long after it was written to last an unfinished file that nobody is at work on is removed; 7 days unless set. Those
+    /// that nobody can go on with go after a minute.
+    ///
+    /// They are looked for before the first eviction, and when a manager closes and leaves something.
+    pub fn partial_age_max(mut self, age_max: Duration) -> Self {
+        self.config.partial_age_max = age_max;
+        self
+    }
+
     /// How often a download is tried again after a failure that may pass; 5 unless set.
     pub fn retries(mut self, retries_max: u32) -> Self {
         self.config.retries_max = retries_max;
@@ -372,8 +381,10 @@ impl Builder {
         };
         let core = Manager::new(config, seed);
         let bounded = core.limit().is_some();
+        let runtime_of_shared = Arc::clone(&runtime);
+        let directory = store.directory();
         let shared =
-            Shared::new(core, path.clone(), self.headers, self.callbacks, proxies_ignored, Arc::clone(&runtime));
+            Shared::new(core, path.clone(), directory, self.headers, self.callbacks, proxies_ignored, runtime_of_shared);
         let manager = DownloadManager::with(Arc::clone(&shared));
         let driver = Driver::new(Arc::clone(&shared), transport, store, Arc::clone(&runtime), workers_only);
         runtime.spawn(Box::pin(driver));

@@ -87,11 +87,12 @@ mod waits;
 pub use builder::Builder;
 pub use dlmanager_core as core;
 pub use dlmanager_core::{
-    AdmitError, Algorithm, CancelError, Complete, Digest, DigestError, Digests, DirectoryError, DownloadError,
-    DownloadId, Durability, Fault, FaultKind, FileName, FileStep, IfPresent, NameError, NameRule, Notice, Outcome,
-    Pattern, Phase, Progress, Published, Resume, StorePath, TimeoutKind, Unmet, UrlError, Warning,
+    AdmitError, Algorithm, Bounds, CancelError, Complete, Digest, DigestError, Digests, DirectoryError, DownloadError,
+    DownloadId, Durability, Fault, FaultKind, FileName, FileStep, IfPresent, Judged, Kept, NameError, NameRule, Notice,
+    Outcome, Pattern, Phase, Progress, Published, Resume, StorePath, TimeoutKind, Unmet, UrlError, Verdict, Warning,
+    Why,
 };
-pub use dlmanager_fs::{CreateError, Directory};
+pub use dlmanager_fs::{CreateError, Directory, Verified};
 #[cfg(any(feature = "tokio", feature = "smol"))]
 pub use dlmanager_tls::{LoadError, TlsConfig, TlsConfigBuilder};
 pub use download::{Download, DownloadedFile, How, Subject};
@@ -102,7 +103,7 @@ pub use events::{Event, Events};
 pub use fetch::{Fetch, fetch};
 pub use hooks::Hook;
 pub use http::{HeaderName, HeaderValue};
-pub use limit::PersistLimit;
+pub use limit::{Lease, PersistLimit, Verdicts};
 pub use manager::{DownloadManager, LimitUsage, Swept, Victim};
 pub use network::IoRuntime;
 pub use request::RequestBuilder;

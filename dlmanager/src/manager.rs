@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dlmanager_core::{AdmitError, DeleteItem, Expect, Fault, FileName, NameError, Stamp, StorePath, Unmet};
+use dlmanager_core::{AdmitError, DeleteItem, Expect, Fault, FileName, Kept, NameError, Stamp, StorePath, Unmet};
 
 use crate::shared::{Leaving, Shared};
 use crate::sync::block_on;
@@ -216,6 +216,8 @@ pub struct Swept {
     pub unmet: Option<Unmet>,
     /// The files that could not be removed, and why; of a manager, since the pass that was told before.
     pub failures: Vec<(PathBuf, Fault)>,
+    /// The files that should have gone and were kept, and what keeps them; of a manager, those that were not told before.
+    pub kept: Vec<(PathBuf, Kept)>,
 }
 
 /// What counts for a limit.

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use dlmanager_core::{Admission, AdmitError, CancelError, DirectoryError, Instant, Manager, Request};
+use dlmanager_core::{Admission, AdmitError, CancelError, DirectoryError, FileName, Instant, Manager, Request};
+use dlmanager_fs::Directory;
 use http::{HeaderName, HeaderValue};
 
 use crate::events::{Event, Events, Subscription};
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     runtime: Arc<dyn Runtime>,
     epoch: std::time::Instant,
     pub(crate) directory: PathBuf,
+    /// The real directory, where the store works on one.
+    pub(crate) real: Option<Directory>,
     /// Fields for every request that does not set them itself.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     state: Mutex<State>,
@@ -52,6 +55,7 @@ impl Shared {
     pub(crate) fn new(
         core: Manager,
         directory: PathBuf,
+        real: Option<Directory>,
         headers: Vec<(HeaderName, HeaderValue)>,
         callbacks: Callbacks,
         proxies_ignored: Vec<&'static str>,
@@ -62,6 +66,7 @@ impl Shared {
             runtime,
             state: Mutex::new(State::new(core, directory.clone(), proxies_ignored)),
             directory,
+            real,
             headers,
             observers: Pool::new("dlmanager-observer", OBSERVERS_MAX),
             hooks: Hooks::new(callbacks),
@@ -198,6 +203,12 @@ impl Shared {
             self.wake_loop(state);
         }
         before
+    }
+
+    /// A lease of this process has ended.
+    pub(crate) fn release(&self, name: &FileName) {
+        let now = self.now();
+        self.lock().core.release(now, name);
     }
 
     pub(crate) fn events(&self) -> Events {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Waker;
 
-use dlmanager_core::{DirectoryError, DownloadId, Fault, Instant, Manager, Notice, Outcome, Warning};
+use dlmanager_core::{DirectoryError, DownloadId, Fault, Instant, Kept, Manager, Notice, Outcome, Warning};
 
 use crate::events::{Event, Subscription};
 use crate::hooks::{Call, Hook};
@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) swept: Swept,
     /// What could not be evicted since the last pass that was told.
     not_evicted: BTreeMap<PathBuf, Fault>,
+    /// What should have gone and was kept, since then.
+    kept: Vec<(PathBuf, Kept)>,
     pub(crate) subscriptions: Vec<Arc<Subscription>>,
     /// Variables that name a proxy, until they are told.
     proxies_ignored: Vec<&'static str>,
@@ -83,6 +85,7 @@ impl State {
             sweeps: 0,
             swept: Swept::default(),
             not_evicted: BTreeMap::new(),
+            kept: Vec::new(),
             subscriptions: Vec::new(),
             proxies_ignored,
             the_loop: None,
@@ -124,10 +127,14 @@ impl State {
             Notice::Warning(Warning::NotEvicted { path, fault }) => {
                 self.not_evicted.insert(self.path.join(path.as_str()), fault.clone());
             }
+            // What may not be removed is told as a failure.
+            Notice::Kept { why: Kept::Denied, .. } => {}
+            Notice::Kept { path, why, .. } => self.kept.push((self.path.join(path.as_str()), *why)),
             Notice::Swept { files, bytes, unmet } => {
                 self.sweeps += 1;
                 let failures = std::mem::take(&mut self.not_evicted).into_iter().collect();
-                self.swept = Swept { usage: LimitUsage { files: *files, bytes: *bytes }, unmet: *unmet, failures };
+                let (usage, kept) = (LimitUsage { files: *files, bytes: *bytes }, std::mem::take(&mut self.kept));
+                self.swept = Swept { usage, unmet: *unmet, failures, kept };
                 after.wake(self.wakers.take());
             }
             Notice::Redirected { .. }
@@ -136,7 +143,6 @@ impl State {
             | Notice::Rewound { .. }
             | Notice::Finished { .. }
             | Notice::Evicted { .. }
-            | Notice::Kept { .. }
             | Notice::Warning(_) => {}
         }
         self.tell(notice, after);

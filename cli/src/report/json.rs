@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dlmanager::{DownloadedFile, Error, How, Notice, Subject};
+use dlmanager::{DownloadedFile, Error, How, Kept, Notice, Subject, Why};
 use serde_json::{Value, json};
 
 /// News of a download; `None` for what programs are not told.
@@ -64,13 +64,26 @@ pub(super) fn finished(download: &Subject, result: &Result<DownloadedFile, Error
     })
 }
 
-pub(super) fn evicted(directory: &Path, name: &str, length: u64, dry_run: bool) -> Value {
+/// A file that stays although it should have gone, or was asked about.
+pub(super) fn kept(directory: &Path, name: &str, length: u64, why: Kept) -> Value {
+    json!({
+        "event": "kept",
+        "url": null,
+        "name": name,
+        "path": directory.join(name).to_string_lossy(),
+        "bytes": length,
+        "why": why.text(),
+    })
+}
+
+pub(super) fn evicted(directory: &Path, name: &str, length: u64, why: Why, dry_run: bool) -> Value {
     json!({
         "event": "evicted",
         "url": null,
         "name": name,
         "path": directory.join(name).to_string_lossy(),
         "bytes": length,
+        "why": why.text(),
         "dry_run": dry_run,
     })
 }

@@ -33,7 +33,10 @@ fn a_dry_run_tells_what_the_real_one_does() {
         let told = |line: &str| -> Vec<String> {
             let ran = bench.run(line).exits(0);
             let events = ran.json();
-            assert!(events.iter().all(|event| event["event"] == "evicted" && event["bytes"] == 10), "{ran:#?}");
+            let is_right = |event: &serde_json::Value| {
+                event["event"] == "evicted" && event["bytes"] == 10 && event["why"] == "too many bytes"
+            };
+            assert!(events.iter().all(is_right), "{ran:#?}");
             events.iter().map(|event| event["path"].as_str().unwrap().to_owned()).collect()
         };
         let (dry, real) = (told(&format!("{line} --dry-run")), told(&line));
@@ -100,6 +103,89 @@ fn a_bound_that_file_limit_keeps_from_being_met_is_no_failure_but_told() {
         assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
     }
     assert_eq!(bench.names("cache").concat(), "bcdef");
+}
+
+#[test]
+fn what_is_leased_or_pinned_stays_and_that_is_told() {
+    for dry in ["--dry-run", ""] {
+        let bench = Bench::new();
+        bench.six_files("cache");
+        bench.run("pin -d cache b").exits(0);
+        let lease = dlmanager::PersistLimit::lease(bench.path("cache/c")).unwrap();
+        set_accessed(&bench.path("cache/c"), SystemTime::now() - Duration::from_secs(3600 * 24));
+        let ran = bench.run(&format!("evict -d cache --adopt --size-limit 1 --file-limit 1 {dry}")).exits(1);
+        let ran = ran.says("c: kept, 10 B: in use").says("in use or pinned");
+        if dry.is_empty() {
+            assert_eq!(bench.names("cache"), [".dlmanager", "b", "c"]);
+            ran.says("b: kept, 10 B: pinned");
+        }
+        drop(lease);
+        bench.run(&format!("evict -d cache --adopt --size-limit 1 --file-limit 1 {dry}")).exits(0);
+        bench.run("unpin -d cache b").exits(0);
+    }
+}
+
+#[test]
+fn each_file_is_explained_where_that_is_asked() {
+    let bench = Bench::new();
+    bench.six_files("cache");
+    let line = "evict -d cache --adopt --size-limit 31 --file-limit 1 --explain";
+    let ran = bench.run(&format!("{line} --dry-run")).exits(0);
+    let expected = "a: would be evicted, 10 B: too many bytes\nb: would be evicted, 10 B: too many bytes\n\
+        c: would be evicted, 10 B: too many bytes\nd: kept, 10 B: within the bounds\ne: kept, 10 B: within the bounds\n\
+        f: kept, 10 B: within the bounds\n3 files left, 30 B\n";
+    assert_eq!(ran.stderr, expected);
+    assert_eq!(bench.names("cache").concat(), "abcdef");
+    let ran = bench.run(line).exits(0);
+    assert_eq!(ran.stderr, expected.replace("would be evicted", "evicted"));
+}
+
+#[test]
+fn what_was_not_used_for_too_long_goes() {
+    for (dry, left) in [("--dry-run", 6), ("", 4)] {
+        let bench = Bench::new();
+        bench.six_files("cache");
+        for name in ["b", "e"] {
+            set_accessed(&bench.path("cache").join(name), SystemTime::now() - Duration::from_secs(3 * 86_400));
+        }
+        let ran = bench.run(&format!("evict -d cache --adopt --max-age 2d --explain {dry}")).exits(0);
+        ran.says("not accessed for too long").says("4 files left, 40 B");
+        assert_eq!(bench.names("cache").len(), left);
+    }
+}
+
+#[test]
+fn while_too_little_is_free_files_go_down_to_the_number_to_keep() {
+    // No disk has so much.
+    for (dry, left) in [("--dry-run", "abcdef"), ("", "def")] {
+        let bench = Bench::new();
+        bench.six_files("cache");
+        let ran = bench.run(&format!("evict -d cache --adopt --min-free 8P --file-limit 3 {dry} --explain")).exits(0);
+        ran.says("too little free space").says("--file-limit keeps").says("3 files left");
+        assert_eq!(bench.names("cache").concat(), left);
+    }
+    let bench = Bench::new();
+    bench.six_files("cache");
+    bench.run("evict -d cache --adopt --min-free 1").exits(0).says("6 files left");
+    assert_eq!(bench.names("cache").concat(), "abcdef");
+}
+
+#[test]
+fn what_dead_processes_left_goes_and_nothing_else_in_the_work_folder() {
+    let bench = Bench::new();
+    bench.six_files("cache");
+    fs::create_dir(bench.path("cache/.dlmanager")).unwrap();
+    let key = "0123456789abcdef0123456789abcdef";
+    for (name, seconds) in
+        [(format!("{key}.part"), 3_600), (format!("{}.part", key.replace('0', "1")), 0), ("notes".into(), 9_999_999)]
+    {
+        let path = format!("cache/.dlmanager/{name}");
+        bench.write(&path, "1234567");
+        let written = SystemTime::now() - Duration::from_secs(seconds);
+        fs::File::options().write(true).open(bench.path(&path)).unwrap().set_modified(written).unwrap();
+    }
+    bench.run("evict -d cache --adopt --size-limit 1G").exits(0);
+    assert_eq!(bench.names("cache/.dlmanager"), [format!("{}.part", key.replace('0', "1")), "notes".into()]);
 }
 
 #[test]

@@ -22,3 +22,4 @@ mod rights;
 mod secrets;
 mod support;
 mod transports;
+mod verify;

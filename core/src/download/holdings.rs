@@ -218,6 +218,7 @@ impl Download {
                 None => Step::File(File::Done),
             },
             Reply::SetTimes(result) => done(FileStep::Write, result),
+            Reply::KeepDigests(result) => done(FileStep::Write, result),
             Reply::Sync(result) => done(FileStep::Flush, result),
             Reply::Finish(result) => done(FileStep::Verify, result),
             Reply::Rename(result) => Step::File(File::Renamed(result)),

@@ -15,7 +15,8 @@ const MARKS_MAX: u32 = 8;
 /// What the mark of ownership holds: the format's version.
 const OWNER_TEXT: &[u8] = b"dlmanager 1\n";
 const OWNER_WORD: &[u8] = b"dlmanager ";
-const FORMAT: u64 = 1;
+/// The version of the format of directories that this crate writes.
+pub const OWNER_FORMAT: u64 = 1;
 /// More than a mark has, so that what is longer is none.
 const OWNER_BYTES_MAX: usize = 64;
 
@@ -90,8 +91,8 @@ impl Evictor {
         }
         let (found, read) = (looking.found.take(), looking.read.take());
         match read {
-            Some(Ok(text)) => match version(&text) {
-                Some(FORMAT) => self.accept(effects),
+            Some(Ok(text)) => match owner_format(&text) {
+                Some(OWNER_FORMAT) => self.accept(effects),
                 Some(format) => self.refuse(DirectoryError::Newer { format }, effects),
                 None => self.refuse(DirectoryError::Fault(no_mark()), effects),
             },
@@ -176,6 +177,7 @@ impl Evictor {
             | Reply::Truncate(_)
             | Reply::SetTimes(_)
             | Reply::Hash(_)
+            | Reply::KeepDigests(_)
             | Reply::Finish(_)
             | Reply::Delete(_)
             | Reply::Touch(_)
@@ -234,13 +236,21 @@ impl Evictor {
     }
 }
 
-/// The version of the format of a mark; `None` where it is no mark.
-fn version(text: &[u8]) -> Option<u64> {
+/// The version of the format that a mark of ownership ([`OWNER_MARK`](crate::OWNER_MARK)) says; `None` where the text is none.
+/// This version of the crate knows [`OWNER_FORMAT`], and keeps off what is later.
+///
+/// ```
+/// use dlmanager_core::{OWNER_FORMAT, owner_format};
+///
+/// assert_eq!(owner_format(b"dlmanager 1\n"), Some(OWNER_FORMAT));
+/// assert_eq!(owner_format(b"hello"), None);
+/// ```
+pub fn owner_format(text: &[u8]) -> Option<u64> {
     let digits = text.strip_prefix(OWNER_WORD)?;
     let line = digits.split(|byte| *byte == b'\n').next()?;
     let version: u64 = core::str::from_utf8(line).ok()?.parse().ok()?;
     // This version's own is known to the byte; what a later one has behind its first line is its own matter.
-    (version > FORMAT || text == OWNER_TEXT).then_some(version)
+    (version > OWNER_FORMAT || text == OWNER_TEXT).then_some(version)
 }
 
 fn no_mark() -> Fault {
@@ -254,14 +264,14 @@ mod tests {
 
     #[test]
     fn a_mark_is_told_from_a_later_ones_and_from_what_is_none() {
-        assert_eq!(version(OWNER_TEXT), Some(1));
-        assert_eq!(version(b"dlmanager 2\n"), Some(2));
-        assert_eq!(version(b"dlmanager 10 \n"), None);
-        assert_eq!(version(b"dlmanager 10\nand more"), Some(10));
+        assert_eq!(owner_format(OWNER_TEXT), Some(1));
+        assert_eq!(owner_format(b"dlmanager 2\n"), Some(2));
+        assert_eq!(owner_format(b"dlmanager 10 \n"), None);
+        assert_eq!(owner_format(b"dlmanager 10\nand more"), Some(10));
         for text in
             [&b"dlmanager 1"[..], b"dlmanager 0\n", b"dlmanager \n", b"", b"owner", b"dlmanager 1\nmore", b"\xff"]
         {
-            assert_eq!(version(text), None, "{text:?}");
+            assert_eq!(owner_format(text), None, "{text:?}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::Context;
 
 use dlmanager_core::{ActionId, Completion, Event, FileAction, NetAction};
+use dlmanager_fs::Directory;
 
 /// Executes network actions. The loop alone calls it, and polls it as it polls a future.
 ///
@@ -94,6 +95,13 @@ pub trait Store: Send + Sync + 'static {
     fn is_slow(&self) -> bool {
         false
     }
+
+    /// The real directory that it works on, where it is one: needed for what hands out files of the system, which are
+    /// [`DownloadManager::lease`](crate::DownloadManager::lease), pins, and the like. Without it they are
+    /// [`Unsupported`](std::io::ErrorKind::Unsupported).
+    fn directory(&self) -> Option<Directory> {
+        None
+    }
 }
 
 impl<S: Store + ?Sized> Store for Arc<S> {
@@ -104,11 +112,19 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     fn is_slow(&self) -> bool {
         (**self).is_slow()
     }
+
+    fn directory(&self) -> Option<Directory> {
+        (**self).directory()
+    }
 }
 
-impl Store for dlmanager_fs::Directory {
+impl Store for Directory {
     fn execute(&self, action: FileAction) -> Completion {
         Self::execute(self, action)
+    }
+
+    fn directory(&self) -> Option<Directory> {
+        Some(self.clone())
     }
 }
 

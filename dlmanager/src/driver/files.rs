@@ -237,6 +237,7 @@ fn is_heavy(op: &FileOp) -> bool {
         | FileOp::Read { .. }
         | FileOp::Write { .. }
         | FileOp::SetTimes { .. }
+        | FileOp::KeepDigests { .. }
         | FileOp::Finish { .. }
         | FileOp::Gauge { .. }
         | FileOp::Touch { .. }

@@ -2,17 +2,21 @@
 
 mod pass;
 mod registered;
+mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use dlmanager_core::{Fault, FaultKind, FileKind, FileStat, Pattern, StorePath};
+use dlmanager_core::{Bounds, Fault, FaultKind, FileKind, FileStat, Pattern, StorePath};
 use dlmanager_fs::Directory;
 
 use crate::{LimitUsage, Swept};
+
+pub use uses::{Lease, Verdicts};
 
 /// A bound for files: while there are more than `file_limit` of them and they have `size_limit` bytes or more in total, the
 /// one that was accessed longest ago goes; of equals, the one whose name comes first. A limit of 0, in either, is no limit.
@@ -43,6 +47,7 @@ pub struct PersistLimit {
     pub size_limit: u64,
     /// This many files are kept whatever their size; 0 means no limit.
     pub file_limit: u64,
+    bounds: Bounds,
     files: BTreeMap<File, FileStat>,
     bytes: u128,
     /// The folders that files were registered in, so that those of one folder share its path.
@@ -68,6 +73,7 @@ impl PersistLimit {
         Self {
             size_limit,
             file_limit,
+            bounds: Bounds { age_max: None, free_bytes_min: 0, reserves: false },
             files: BTreeMap::new(),
             bytes: 0,
             folders: BTreeSet::new(),
@@ -78,6 +84,39 @@ impl PersistLimit {
     /// A bound of `size_limit` bytes that keeps at least [`DEFAULT_FILE_LIMIT`](Self::DEFAULT_FILE_LIMIT) files.
     pub const fn of_size(size_limit: u64) -> Self {
         Self::new(size_limit, Self::DEFAULT_FILE_LIMIT)
+    }
+
+    /// A file goes, too, that was not accessed for longer than this, however few there are. Without this none goes by its age.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use dlmanager::PersistLimit;
+    ///
+    /// // What nobody used for a month goes, and nothing else.
+    /// let limit = PersistLimit::new(0, 0).age_max(Duration::from_secs(30 * 24 * 60 * 60));
+    /// # let _ = limit;
+    /// ```
+    #[must_use]
+    pub const fn age_max(mut self, age_max: Duration) -> Self {
+        self.bounds.age_max = Some(age_max);
+        self
+    }
+
+    /// While the file system has fewer free bytes than this, the file accessed longest ago goes, as long as there are more than
+    /// [`file_limit`](Self::file_limit); what is unfinished and nobody is at work on goes before. 0, as without this, is no bound.
+    #[must_use]
+    pub const fn free_bytes_min(mut self, bytes_min: u64) -> Self {
+        self.bounds.free_bytes_min = bytes_min;
+        self
+    }
+
+    /// Make room for the announced length of a download while it is fetched, not after; and refuse one that could never fit
+    /// beside what is pinned, whatever is evicted, when its reply begins
+    /// ([`DownloadError::NoRoom`](crate::DownloadError::NoRoom)). Of use in a manager alone.
+    #[must_use]
+    pub const fn reserves(mut self, reserves: bool) -> Self {
+        self.bounds.reserves = reserves;
+        self
     }
 
     /// Makes a file count, with the length and the access time that it has now, also one that is hidden. Registered twice

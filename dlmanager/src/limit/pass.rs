@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dlmanager_core::{self as core, DeleteItem, Deleted, Fault, FaultKind, StorePath, Unmet};
+use dlmanager_core::{self as core, DeleteItem, Deleted, Fault, FaultKind, Kept, StorePath, Unmet};
 use dlmanager_fs::Directory;
 
 use super::{File, PersistLimit};
@@ -18,13 +18,13 @@ pub(super) fn remove_old_files(limit: &mut PersistLimit) -> Swept {
     while pass.remove_batch() {}
     let unmet =
         if pass.rule.is_exceeded() { Some(Unmet::InUse) } else { pass.rule.is_unmet().then_some(Unmet::FileLimit) };
-    let failures = pass.failures;
-    Swept { usage: limit.usage(), unmet, failures }
+    let (failures, kept) = (pass.failures, pass.kept);
+    Swept { usage: limit.usage(), unmet, failures, kept }
 }
 
 struct Pass<'a> {
     limit: &'a mut PersistLimit,
-    /// The rule, which knows each file by its rank among all names: so equals go in the order of their names.
+    /// Knows each file by a key of `files`.
     rule: core::PersistLimit,
     files: BTreeMap<StorePath, File>,
     /// What this pass leaves alone.
@@ -32,6 +32,7 @@ struct Pass<'a> {
     /// Files found changed once: the second time they are left alone.
     changed: BTreeSet<StorePath>,
     failures: Vec<(PathBuf, Fault)>,
+    kept: Vec<(PathBuf, Kept)>,
     /// The folder that was worked in last.
     folder: Option<(Arc<Path>, Directory)>,
 }
@@ -41,23 +42,15 @@ enum Removal {
     Gone,
     /// It changed, and has its new place in the order.
     Renewed,
+    Kept(Kept),
     Failed(Fault),
 }
 
 impl<'a> Pass<'a> {
     fn new(limit: &'a mut PersistLimit) -> Self {
-        let mut rule = core::PersistLimit::new(limit.size_limit, limit.file_limit);
-        let mut files = BTreeMap::new();
-        if rule.is_bounded() {
-            for (rank, (file, stat)) in limit.files.iter().enumerate() {
-                if let Some(key) = StorePath::entry(&format!("{rank:020}")) {
-                    rule.register(key.clone(), stat);
-                    files.insert(key, file.clone());
-                }
-            }
-        }
-        let (aside, changed, failures) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-        Self { limit, rule, files, aside, changed, failures, folder: None }
+        let (rule, files) = rule(limit);
+        let (aside, changed) = (BTreeSet::new(), BTreeSet::new());
+        Self { limit, rule, files, aside, changed, failures: Vec::new(), kept: Vec::new(), folder: None }
     }
 
     /// Returns whether there may be more to go.
@@ -72,11 +65,19 @@ impl<'a> Pass<'a> {
                 }
                 // Those behind it have to go all the more.
                 Removal::Renewed => {}
+                Removal::Kept(why) => {
+                    self.aside.insert(victim.path.clone());
+                    self.kept.push((file.path(), why));
+                }
                 Removal::Failed(fault) => {
                     self.aside.insert(victim.path.clone());
                     self.failures.push((file.path(), fault));
                 }
             }
+        }
+        // What is free has changed.
+        if self.limit.bounds.free_bytes_min > 0 && !victims.is_empty() {
+            look_at_disk(&mut self.rule, &self.files);
         }
         !victims.is_empty()
     }
@@ -90,10 +91,10 @@ impl<'a> Pass<'a> {
         let item = DeleteItem { path: file.name.clone(), expect: victim.expect };
         match directory.delete(&item) {
             Deleted::Deleted | Deleted::Gone => Removal::Gone,
-            Deleted::Busy => Removal::Failed(FaultKind::Busy.into()),
-            Deleted::Pinned => Removal::Failed(Fault::new(FaultKind::Busy).with_detail("pinned")),
+            Deleted::Busy => Removal::Kept(Kept::InUse),
+            Deleted::Pinned => Removal::Kept(Kept::Pinned),
             Deleted::Denied(fault) => Removal::Failed(fault),
-            Deleted::Changed if !self.changed.insert(victim.path.clone()) => Removal::Failed(FaultKind::Changed.into()),
+            Deleted::Changed if !self.changed.insert(victim.path.clone()) => Removal::Kept(Kept::Changed),
             Deleted::Changed => match directory.stat(&file.name) {
                 Ok(Some(stat)) if self.limit.register(file.clone(), Some(&stat)) => {
                     self.rule.register(victim.path.clone(), &stat);
@@ -115,5 +116,34 @@ impl<'a> Pass<'a> {
         let directory = Directory::open(folder)?;
         self.folder = Some((Arc::clone(folder), directory.clone()));
         Ok(directory)
+    }
+}
+
+/// The rule with all that is registered, and the files that its keys stand for: each by its rank among all names, so that
+/// equals go in the order of their names.
+pub(super) fn rule(limit: &PersistLimit) -> (core::PersistLimit, BTreeMap<StorePath, File>) {
+    let mut rule = core::PersistLimit::new(limit.size_limit, limit.file_limit).with_bounds(limit.bounds);
+    let mut files = BTreeMap::new();
+    if rule.is_bounded() {
+        for (rank, (file, stat)) in limit.files.iter().enumerate() {
+            if let Some(key) = StorePath::entry(&format!("{rank:020}")) {
+                rule.register(key.clone(), stat);
+                files.insert(key, file.clone());
+            }
+        }
+    }
+    look_at_disk(&mut rule, &files);
+    (rule, files)
+}
+
+/// Tells the rule of the clock, and of what is free: where the files lie on several file systems, of the fullest.
+fn look_at_disk(rule: &mut core::PersistLimit, files: &BTreeMap<StorePath, File>) {
+    if !rule.needs_gauge() && !rule.is_exceeded() {
+        return;
+    }
+    let folders: BTreeSet<&Path> = files.values().map(|file| &*file.folder).collect();
+    let gauges = folders.iter().filter_map(|folder| Directory::open(folder).ok()?.gauge().ok());
+    if let Some(gauge) = gauges.min_by_key(|gauge| gauge.free_bytes.unwrap_or(u64::MAX)) {
+        rule.set_gauge(gauge);
     }
 }

@@ -52,7 +52,7 @@ impl PersistLimit {
             file_limit: self.file_limit,
             pattern,
             adopt,
-            ..LimitConfig::default()
+            bounds: self.bounds,
         })
     }
 }

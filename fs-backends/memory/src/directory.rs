@@ -166,6 +166,9 @@ impl MemoryDirectory {
             FileOp::Hash { ticket, file, algorithms, from, to } => {
                 answer(ticket, failure, || self.tree().hash(self.id(file), algorithms, from, to))
             }
+            FileOp::KeepDigests { ticket, file, digests } => {
+                answer(ticket, failure, || self.tree().keep_digests(self.id(file), digests))
+            }
             FileOp::Sync { ticket, file } => {
                 if failure.as_ref().is_some_and(|failure| failure.performed != Performed::All) {
                     self.tree().sync_badly(self.id(file));

@@ -83,6 +83,7 @@ impl Tree {
         }
         let node = self.writable(id)?;
         self.used_bytes -= self.content_mut(node)?.set_length(length);
+        self.node_mut(node).digests = None;
         self.node_mut(node).modified = self.now;
         if before > length
             && let Some(disk) = &mut self.disk
@@ -149,6 +150,12 @@ impl Tree {
             return Ok(());
         }
         Err(Fault::new(FaultKind::Changed).with_detail(format!("the file has {length} bytes, not {expected}")))
+    }
+
+    pub(crate) fn keep_digests(&mut self, id: HandleId, digests: Digests) -> Result<(), Fault> {
+        let node = self.file(id)?.node;
+        self.node_mut(node).digests = Some(digests);
+        Ok(())
     }
 
     pub(crate) fn lock(&mut self, id: HandleId, path: &StorePath) -> Result<u64, Fault> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dlmanager_core::{FileKind, FileStat, Stamp};
+use dlmanager_core::{Digests, FileKind, FileStat, Stamp};
 
 use crate::MemoryDirectory;
 use crate::content::Content;
@@ -100,6 +100,12 @@ impl MemoryDirectory {
             Body::File(content) => Some(content.to_vec()),
             Body::Folder(_) | Body::Symlink(_) | Body::Other => None,
         }
+    }
+
+    /// The digests that were noted with a regular file.
+    pub fn digests(&self, path: &str) -> Option<Digests> {
+        let tree = self.tree();
+        tree.node(tree.find(tree.place(path).ok()?)?).digests.clone()
     }
 
     /// What stands under a name.

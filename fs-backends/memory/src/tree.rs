@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dlmanager_core::{BootId, FaultKind, FileId, FileKind, FileStat, Hasher, Stamp, StorePath};
+use dlmanager_core::{BootId, Digests, FaultKind, FileId, FileKind, FileStat, Hasher, Stamp, StorePath};
 
 use crate::content::Content;
 use crate::disk::{Disk, Edit, Survivor};
@@ -30,6 +30,8 @@ pub(crate) struct Node {
     pub(crate) lock: Option<HandleId>,
     /// How many other programs have a lease on it.
     pub(crate) leases: u32,
+    /// What was noted with a file.
+    pub(crate) digests: Option<Digests>,
 }
 
 impl Node {
@@ -131,6 +133,7 @@ impl Tree {
             handles: 0,
             lock: None,
             leases: 0,
+            digests: None,
         };
         self.nodes = BTreeMap::from([(ROOT, root)]);
         self.nodes_made = 1;
@@ -151,7 +154,8 @@ impl Tree {
             if let Body::File(content) = &body {
                 self.used_bytes += content.allocated();
             }
-            self.nodes.insert(id, Node { body, accessed, modified, names, handles: 0, lock: None, leases: 0 });
+            self.nodes
+                .insert(id, Node { body, accessed, modified, names, handles: 0, lock: None, leases: 0, digests: None });
         }
     }
 
@@ -268,7 +272,16 @@ impl Tree {
         if let Some(disk) = &mut self.disk {
             disk.made(id, &body);
         }
-        let node = Node { body, accessed: self.now, modified: self.now, names: 0, handles: 0, lock: None, leases: 0 };
+        let node = Node {
+            body,
+            accessed: self.now,
+            modified: self.now,
+            names: 0,
+            handles: 0,
+            lock: None,
+            leases: 0,
+            digests: None,
+        };
         self.nodes.insert(id, node);
         id
     }

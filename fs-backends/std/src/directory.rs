@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use dlmanager_core::{Completion, DeleteItem, Deleted, Fault, FileAction, FileStat, ScanEntry, StorePath};
+use dlmanager_core::{Completion, DeleteItem, Deleted, Fault, FileAction, FileStat, Gauged, ScanEntry, StorePath};
 
 use crate::create::{self, CreateError};
 use crate::engine::Engine;
 use crate::lease::{self, Lease};
+use crate::notes::{self, Verified};
 use crate::pins;
 use crate::root::Root;
 
@@ -162,6 +163,34 @@ impl Directory {
     /// The folder of pins is there and cannot be read.
     pub fn pins(&self) -> Result<Vec<StorePath>, Fault> {
         pins::pins(self.shared.engine.root())
+    }
+
+    /// Whether a file has the digests that were noted with it. Reads all of it, which is recorded as an access only where the
+    /// file is somebody else's.
+    ///
+    /// # Errors
+    ///
+    /// No regular file has the name, or it cannot be read.
+    pub fn verify(&self, path: &StorePath) -> Result<Verified, Fault> {
+        notes::verify(self.shared.engine.root(), path)
+    }
+
+    /// What the clock and the disk say.
+    ///
+    /// # Errors
+    ///
+    /// The file system does not tell.
+    pub fn gauge(&self) -> Result<Gauged, Fault> {
+        self.shared.engine.gauge()
+    }
+
+    /// Whether somebody has a lease on a file, publishes it, or is about to evict it: its exclusive lock cannot be taken.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened.
+    pub fn is_in_use(&self, path: &StorePath) -> Result<bool, Fault> {
+        lease::is_in_use(self.shared.engine.root(), path)
     }
 
     /// Deletes a name, if it is as expected, for somebody who insists: other than a deletion by

@@ -11,6 +11,7 @@ use dlmanager_core::{
 use crate::boot;
 use crate::fault;
 use crate::handles::Handles;
+use crate::notes;
 use crate::open_file::OpenFile;
 use crate::root::{self, Root};
 
@@ -53,6 +54,9 @@ impl<R: Root> Engine<R> {
             }
             FileOp::Hash { ticket, file, algorithms, from, to } => {
                 ticket.done(self.handles.file(file).and_then(|open| open.hash(&self.root, algorithms, from, to)))
+            }
+            FileOp::KeepDigests { ticket, file, digests } => {
+                ticket.done(self.handles.file(file).and_then(|open| notes::keep(&self.root, &open.file, &digests)))
             }
             FileOp::Sync { ticket, file } => ticket.done(self.sync(file)),
             FileOp::Finish { ticket, file, length } => ticket.done(self.finish(file, length)),
@@ -133,6 +137,8 @@ impl<R: Root> Engine<R> {
             let detail = format!("the file has {before} bytes, fewer than {length}");
             return Err(Fault::new(FaultKind::Changed).with_detail(detail));
         }
+        // Until now it may have been taken for whole.
+        self.root.set_note(&open.file, None)?;
         open.file.set_len(length).map_err(|error| fault::of_file(&error))
     }
 
@@ -155,7 +161,7 @@ impl<R: Root> Engine<R> {
         open.unlock(&self.root)
     }
 
-    fn gauge(&self) -> Result<Gauged, Fault> {
+    pub(crate) fn gauge(&self) -> Result<Gauged, Fault> {
         Ok(Gauged { now: root::now(), free_bytes: self.root.free_bytes()? })
     }
 

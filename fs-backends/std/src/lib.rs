@@ -34,6 +34,8 @@
 //!   in, a `Probe` finds that out.
 //! - *A digest* is read back from the file in pieces, so that it holds what any handle has written, flushed or not.
 //!   Meanwhile the file can be written.
+//! - *Digests* that are noted with a file are an extended attribute of it, `user.dlmanager.digests`: they follow it to its
+//!   final name, and to wherever it is moved, and end with it. File systems without such attributes keep none.
 //! - *A time* that may not be chosen, since the file is somebody else's, becomes now.
 //! - *Evicting*, which is deleting what is unchanged, takes the file's own lock first, so that a [`Lease`] on it, of whatever
 //!   process, keeps it; and nobody replaces files or evicts others at the same time, by the lock of the work folder.
@@ -56,6 +58,7 @@ mod engine;
 mod fault;
 mod handles;
 mod lease;
+mod notes;
 mod open_file;
 mod pins;
 #[cfg(any(not(unix), test))]
@@ -69,3 +72,4 @@ mod unix;
 pub use create::CreateError;
 pub use directory::Directory;
 pub use lease::Lease;
+pub use notes::Verified;

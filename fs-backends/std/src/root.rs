@@ -32,6 +32,14 @@ pub(crate) trait Root: Sized + Send + Sync {
     fn is_shared_among_hosts(&self, _file: &File) -> Result<bool, Fault> {
         Ok(false)
     }
+    /// Keeps a short text with a file, or takes it away; nothing where the file system cannot.
+    fn set_note(&self, file: &File, note: Option<&str>) -> Result<(), Fault>;
+    /// The text that is kept with a file.
+    fn note(&self, file: &File) -> Result<Option<String>, Fault>;
+    /// Opens a regular file such that reading it is no access, where that can be had.
+    fn open_quietly(&self, path: &StorePath) -> Result<File, Fault> {
+        Ok(self.open_file(path, OpenMode::Read)?.0)
+    }
     /// [`Busy`](dlmanager_core::FaultKind::Busy) where somebody else holds it.
     fn try_lock(&self, file: &File) -> Result<(), Fault>;
     /// Takes a lock that others may have at the same time, but not together with that of [`try_lock`](Self::try_lock).

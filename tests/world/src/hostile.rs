@@ -209,7 +209,7 @@ fn any_head(choices: &mut Choices<'_>) -> Head {
 }
 
 fn any_answer(choices: &mut Choices<'_>) -> Answer {
-    match choices.index(25) {
+    match choices.index(26) {
         0 => Answer::Fetch(any_result(choices, |choices| Box::new(any_head(choices)))),
         1 | 2 => Answer::ReadBody(any_result(choices, |choices| {
             let data = Bytes::from(vec![7; choices.index(200)]);
@@ -264,6 +264,7 @@ fn any_answer(choices: &mut Choices<'_>) -> Answer {
         })),
         21 => Answer::Lock(any_result(choices, any_number)),
         22 => Answer::Unlock(any_result(choices, |_| ())),
+        24 => Answer::KeepDigests(any_result(choices, |_| ())),
         23 => Answer::Gauge(any_result(choices, |choices| Gauged {
             now: any_stamp(choices),
             free_bytes: choices.happens(128).then(|| any_number(choices)),

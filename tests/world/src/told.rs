@@ -43,6 +43,7 @@ pub(crate) enum Subject {
     Truncate,
     SetTimes,
     Hash,
+    KeepDigests,
     Sync,
     Finish,
     Rename { from: String, to: String, clobber: bool },
@@ -80,6 +81,7 @@ impl Subject {
             FileOp::Truncate { .. } => Self::Truncate,
             FileOp::SetTimes { .. } => Self::SetTimes,
             FileOp::Hash { .. } => Self::Hash,
+            FileOp::KeepDigests { .. } => Self::KeepDigests,
             FileOp::Sync { .. } => Self::Sync,
             FileOp::Finish { .. } => Self::Finish,
             FileOp::Rename { from, to, clobber, .. } => {
@@ -107,6 +109,7 @@ impl Subject {
             Self::Truncate => "Truncate",
             Self::SetTimes => "SetTimes",
             Self::Hash => "Hash",
+            Self::KeepDigests => "KeepDigests",
             Self::Sync => "Sync",
             Self::Finish => "Finish",
             Self::Rename { .. } => "Rename",

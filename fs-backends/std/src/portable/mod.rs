@@ -106,6 +106,15 @@ impl Root for PortableRoot {
         file.set_times(times).map_err(on_file)
     }
 
+    /// The standard library has no attributes of files.
+    fn set_note(&self, _file: &File, _note: Option<&str>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn note(&self, _file: &File) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
     fn try_lock(&self, file: &File) -> Result<(), Fault> {
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => FaultKind::Busy.into(),

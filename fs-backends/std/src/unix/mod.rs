@@ -2,6 +2,7 @@
 
 mod delete;
 mod folder_lock;
+mod note;
 mod open;
 mod publish;
 mod scan;
@@ -102,6 +103,19 @@ impl Root for UnixRoot {
 
     fn is_shared_among_hosts(&self, file: &File) -> Result<bool, Fault> {
         shared::is_among_hosts(file)
+    }
+
+    fn set_note(&self, file: &File, note: Option<&str>) -> Result<(), Fault> {
+        note::set(file, note)
+    }
+
+    fn note(&self, file: &File) -> Result<Option<String>, Fault> {
+        note::get(file)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn open_quietly(&self, path: &StorePath) -> Result<File, Fault> {
+        open::quietly(&self.tree, path)
     }
 
     fn try_lock(&self, file: &File) -> Result<(), Fault> {

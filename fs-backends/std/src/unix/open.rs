@@ -51,6 +51,16 @@ fn create_or_existing(tree: &Tree, path: &StorePath) -> Result<(File, bool), Fau
     Err(Fault::new(FaultKind::Busy).with_detail("the name comes and goes"))
 }
 
+/// Opens a regular file to read it without that being recorded as an access.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn quietly(tree: &Tree, path: &StorePath) -> Result<File, Fault> {
+    match regular(tree, path, OFlags::RDONLY | OFlags::NOATIME) {
+        // Only its owner may ask for that (open(2)).
+        Err(fault) if fault.kind() == FaultKind::Denied => Ok(regular(tree, path, OFlags::RDONLY)?.0),
+        result => Ok(result?.0),
+    }
+}
+
 /// Opens a regular file, and tells how many names it has.
 #[allow(clippy::useless_conversion, reason = "the type of the field differs from system to system")]
 fn regular(tree: &Tree, path: &StorePath, access: OFlags) -> Result<(File, u64), Fault> {

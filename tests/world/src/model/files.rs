@@ -70,6 +70,7 @@ impl Model {
             | FileOp::Truncate { file, .. }
             | FileOp::SetTimes { file, .. }
             | FileOp::Hash { file, .. }
+            | FileOp::KeepDigests { file, .. }
             | FileOp::Sync { file, .. }
             | FileOp::Finish { file, .. }
             | FileOp::Lock { file, .. }

@@ -239,6 +239,9 @@ impl Run<'_> {
                 let half = data[..data.len().div_ceil(2)].to_vec();
                 FileOp::Write { ticket: tickets.ticket(), file: *file, offset: *offset, data: half }
             }
+            FileOp::KeepDigests { file, digests, .. } => {
+                FileOp::KeepDigests { ticket: tickets.ticket(), file: *file, digests: digests.clone() }
+            }
             FileOp::Sync { file, .. } => FileOp::Sync { ticket: tickets.ticket(), file: *file },
             FileOp::Finish { file, length, .. } => {
                 FileOp::Finish { ticket: tickets.ticket(), file: *file, length: *length }
