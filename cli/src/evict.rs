@@ -17,6 +17,7 @@ pub(crate) fn evict(args: &EvictArgs) -> Result<Exit, Misuse> {
     existing(&args.dir)?;
     let mut report = Report::new(if args.json { Output::Json } else { Output::Nothing }, args.quiet, 0);
     report.explain(args.explain);
+    report.bounds(matches!(args.size_limit, Some(1..)), &args.bounds);
     let bounded = if args.dry_run { foretell(args, &mut report)? } else { sweep(args, &mut report)? };
     let told = report.finish();
     Ok(if bounded && told { Exit::Success } else { Exit::Failure })

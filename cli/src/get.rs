@@ -17,6 +17,7 @@ pub(crate) fn get(args: &GetArgs) -> Result<Exit, Misuse> {
     let jobs = plan(args)?;
     let manager = open(builder(args, tls(args)?))?;
     let mut report = Report::new(if args.json { Output::Json } else { Output::Paths }, args.quiet, jobs.len());
+    report.bounds(matches!(args.limit.size_limit, Some(1..)), &args.limit.bounds);
     let mut run = Run::new(&manager, &interrupt, interruption(args.resume));
     for job in &jobs {
         if run.is_interrupted(&mut report) {

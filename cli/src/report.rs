@@ -14,6 +14,7 @@ use dlmanager::{
     DownloadError, DownloadId, DownloadedFile, Error, Kept, Notice, Progress, Subject, Unmet, Warning, Why,
 };
 
+use crate::args::Bounds;
 use crate::out::Out;
 use crate::text;
 
@@ -37,6 +38,8 @@ pub(crate) struct Report {
     quiet: bool,
     /// It is told why a file is evicted.
     explains: bool,
+    /// The options whose bounds may be exceeded.
+    bounds: &'static str,
     output: Output,
     out: Out,
     /// When the first bytes of a download were expected.
@@ -82,6 +85,7 @@ impl Report {
             view,
             quiet,
             explains: false,
+            bounds: "--size-limit",
             output,
             out: Out::default(),
             begun: HashMap::new(),
@@ -194,6 +198,19 @@ impl Report {
         self.note(&format!("{name}: kept, {}: {why}", text::bytes(length)));
     }
 
+    /// The options that bound the directory, where there are others than that of its size.
+    pub(crate) const fn bounds(&mut self, has_size: bool, bounds: &Bounds) {
+        self.bounds = match (has_size, bounds.max_age.is_some(), bounds.min_free.is_some()) {
+            (false, true, false) => "--max-age",
+            (false, false, true) => "--min-free",
+            (false, true, true) => "--max-age or --min-free",
+            (true, true, false) => "--size-limit or --max-age",
+            (true, false, true) => "--size-limit or --min-free",
+            (true, true, true) => "--size-limit, --max-age or --min-free",
+            (_, false, false) => "--size-limit",
+        };
+    }
+
     /// From now on it is told why a file is evicted.
     pub(crate) const fn explain(&mut self, explains: bool) {
         self.explains = explains;
@@ -202,9 +219,15 @@ impl Report {
     /// The size limit is exceeded.
     pub(crate) fn unmet(&mut self, unmet: Unmet) {
         match unmet {
-            Unmet::FileLimit => self.warning("a bound is exceeded: --file-limit keeps the files that are left"),
+            Unmet::FileLimit => {
+                let bounds = self.bounds;
+                self.warning(&format!("{bounds} is exceeded: --file-limit keeps the files that are left"));
+            }
             Unmet::InUse => {
-                self.error("a bound is exceeded: files that should go are in use or pinned, or cannot be removed");
+                let bounds = self.bounds;
+                self.error(&format!(
+                    "{bounds} is exceeded: files that should go are in use or pinned, or cannot be removed"
+                ));
             }
             Unmet::NotScanned => self.error("the directory could not be read to its end, so nothing is evicted"),
         }

@@ -47,6 +47,7 @@ fn fetch(checksum: Digest, computed: &Digests) -> (Outcome, bool) {
                 FileOp::Delete { ticket, .. } => ticket.done(Ok(vec![dlmanager_core::Deleted::Deleted])),
                 FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
                 FileOp::Finish { ticket, .. } => ticket.done(Ok(())),
+                FileOp::KeepDigests { ticket, .. } => ticket.done(Ok(())),
                 FileOp::Sync { ticket, .. } => ticket.done(Ok(())),
                 FileOp::Unlock { ticket, .. } => ticket.done(Ok(())),
                 FileOp::Close { ticket, .. } => ticket.done(Ok(())),

@@ -77,6 +77,14 @@ impl Running {
         }
     }
 
+    /// Waits until it has told (by `--json`) that so many downloads have started.
+    #[track_caller]
+    pub(crate) fn wait_started(&mut self, count: usize) {
+        while self.stdout.iter().filter(|line| line.contains("\"started\"")).count() < count {
+            assert!(self.next(Instant::now() + DEADLINE), "it has ended: {:?}, {:?}", self.stdout, self.stderr);
+        }
+    }
+
     /// Waits until it has told (by `--json`) that so many bytes are there.
     #[track_caller]
     pub(crate) fn wait_received(&mut self, bytes: u64) {

@@ -20,6 +20,8 @@ mod proxies;
 #[cfg(unix)]
 mod rights;
 mod secrets;
+#[cfg(unix)]
+mod several;
 mod support;
 mod transports;
 mod verify;
