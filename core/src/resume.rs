@@ -178,8 +178,9 @@ pub(crate) fn kept(record: &Record, url: &str, boot: Option<BootId>, length: u64
         return None;
     }
     let offset = if boot.is_some() && record.boot == boot {
-        // The process died and not the machine: what it wrote is there, in order.
-        length
+        // The process died and not the machine: what it wrote is there, in order. Somebody else has cut what is shorter
+        // than it was flushed, and the record would lead what is written from there on.
+        Some(length).filter(|length| record.durable <= *length)?
     } else {
         Some(record.durable).filter(|durable| *durable <= length)?
     };
@@ -332,6 +333,8 @@ mod tests {
         let kept = |record: Record, boot, length| kept(&record, "http://a/", boot, length);
         assert_eq!(kept(record(here, Some(100), 10), here, 40), Some(40), "the process died");
         assert_eq!(kept(record(here, None, 10), here, 40), Some(40));
+        assert_eq!(kept(record(here, Some(100), 40), here, 40), Some(40));
+        assert_eq!(kept(record(here, Some(100), 41), here, 40), None, "somebody has cut it");
         assert_eq!(kept(record(here, Some(100), 10), other, 40), Some(10), "the machine died");
         assert_eq!(kept(record(here, Some(100), 40), other, 40), Some(40));
         assert_eq!(kept(record(here, Some(100), 41), other, 40), None, "shorter than it was flushed");

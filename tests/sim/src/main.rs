@@ -79,8 +79,12 @@ fn decisions(which: &str) -> Result<Decisions, String> {
 }
 
 fn batch(seed: u64, runs: u64, compared: u64) -> ExitCode {
-    let mut told = Instant::now();
+    let (mut told, mut violations) = (Instant::now(), 0);
     let batch = Batch::run(seed, runs, compared, |batch| {
+        if let Some((seed, text)) = batch.violations.get(violations) {
+            violations += 1;
+            println!("seed {seed}: {text}\n  to be seen by: dlmanager-sim replay {seed} --trace");
+        }
         if told.elapsed() > INTERVAL {
             told = Instant::now();
             println!("{batch}");
@@ -92,10 +96,10 @@ fn batch(seed: u64, runs: u64, compared: u64) -> ExitCode {
         println!("never happened: {}", mark.text());
     }
     for (at, (seed, text)) in batch.violations.iter().enumerate() {
-        println!("seed {seed}: {text}\n  to be seen by: dlmanager-sim replay {seed} --trace");
         if at < SHRUNK_MAX {
+            println!("seed {seed}, made small:");
             let ended = run(Decisions::seeded(*seed), &Options::default());
-            print!("{}", made_small(&ended.decisions, ended.violation.as_deref()));
+            print!("{}", made_small(&ended.decisions, Some(text)));
         }
     }
     println!("{batch}");

@@ -353,6 +353,7 @@ impl State {
         let length = self.decisions.below(Stream::Stranger, bound) as usize;
         self.stranger_did(name, "cuts what is unfinished of");
         self.root.put_file(path, &bytes[..length]);
+        self.oracle.cut(name);
         self.oracle.damaged(name, path);
     }
 

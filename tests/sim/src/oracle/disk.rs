@@ -321,10 +321,14 @@ impl State {
             return Ok(());
         }
         let Some((record, bytes)) = self.unfinished_of(name) else { return Ok(()) };
+        let known = &self.oracle.names[name];
         let length = bytes.len() as u64;
         let vouched = record.vouched(self.root.boot().map(|boot| boot.0), length);
         // Without bytes it describes nothing, nor beside a new file, which stays empty until the record is gone.
         if bytes.is_empty() || vouched == 0 || record.total.is_some_and(|total| vouched > total) {
+            return Ok(());
+        }
+        if vouched > length && known.is_cut {
             return Ok(());
         }
         if vouched > length {

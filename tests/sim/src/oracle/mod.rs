@@ -124,6 +124,8 @@ struct Name {
     /// It is of bytes whose flush failed, or was made where nothing is flushed and the power failed.
     is_unsafe: bool,
     was_unsafe: bool,
+    /// A stranger has cut the unfinished file.
+    is_cut: bool,
     /// All that was unfinished was removed while a program had a file there: it goes on with one that has no name, and
     /// its record may stand beside another's.
     is_swept_under: bool,
@@ -238,6 +240,11 @@ impl Oracle {
         for program in &mut self.programs {
             program.by_name[name].is_faulted = true;
         }
+    }
+
+    /// A stranger has cut what is unfinished.
+    pub(crate) fn cut(&mut self, name: usize) {
+        self.names[name].is_cut = true;
     }
 
     /// A stranger has removed all that is unfinished.
