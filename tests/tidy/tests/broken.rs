@@ -150,6 +150,16 @@ const BREACHES: &[(&str, &str, Change)] = &[
         "transports/hyper/Cargo.toml",
         Replace("tokio.workspace = true", "tokio = { workspace = true, features = [\"fs\"] }"),
     ),
+    (
+        "mistakes_are_planted_in_simulations_alone",
+        "dlmanager/Cargo.toml",
+        Replace("dlmanager-core = \"0\"", "dlmanager-core = { version = \"0\", features = [\"planted-bugs\"] }"),
+    ),
+    (
+        "mistakes_are_planted_in_simulations_alone",
+        "tests/world/Cargo.toml",
+        Replace("proptest", "dlmanager-core = { version = \"0\", features = [\"planted-bugs\"] }\nproptest"),
+    ),
     ("backends_know_no_http", "fs-backends/std/src/a.rs", Append("use http::StatusCode;")),
     ("backends_know_no_http", "fs-backends/std/src/a.rs", Append("fn f() { hyper::x() }")),
     ("backends_know_no_http", "fs-backends/std/src/a.rs", Append("use std::net::TcpStream;")),

@@ -28,6 +28,7 @@ walls! {
     core_is_pure
     core_has_the_dependencies_it_is_known_for
     core_iterates_nothing_unordered
+    mistakes_are_planted_in_simulations_alone
     arrows_point_downwards
     transports_know_no_file_system
     backends_know_no_http

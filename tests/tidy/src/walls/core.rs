@@ -65,6 +65,26 @@ pub fn core_has_the_dependencies_it_is_known_for(tree: &Tree) -> Vec<String> {
     broken
 }
 
+/// The mistakes that tests can have the core make, and the one package that turns them on.
+const PLANTED: (&str, &str) = ("planted-bugs", "tests/sim");
+
+/// No package but the simulator has the core make mistakes.
+#[must_use]
+pub fn mistakes_are_planted_in_simulations_alone(tree: &Tree) -> Vec<String> {
+    let packages = match manifest::packages(tree) {
+        Ok(packages) => packages,
+        Err(error) => return vec![error],
+    };
+    let (feature, simulator) = PLANTED;
+    let mut broken = Vec::new();
+    for package in packages.iter().filter(|package| package.folder != simulator) {
+        if package.dependencies.iter().any(|dependency| dependency.features.iter().any(|found| found == feature)) {
+            broken.push(format!("{}/Cargo.toml: turns on {feature}", package.folder));
+        }
+    }
+    broken
+}
+
 /// The core names no collection whose order differs from run to run.
 #[must_use]
 pub fn core_iterates_nothing_unordered(tree: &Tree) -> Vec<String> {

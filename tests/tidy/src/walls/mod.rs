@@ -6,7 +6,10 @@ mod fuzz;
 mod packaging;
 mod sources;
 
-pub use core::{core_has_the_dependencies_it_is_known_for, core_is_pure, core_iterates_nothing_unordered};
+pub use core::{
+    core_has_the_dependencies_it_is_known_for, core_is_pure, core_iterates_nothing_unordered,
+    mistakes_are_planted_in_simulations_alone,
+};
 pub use dependencies::{
     arrows_point_downwards, backends_know_no_http, named_packages_are_used_where_they_belong,
     transports_know_no_file_system,
@@ -25,6 +28,7 @@ pub const ALL: &[(&str, Wall)] = &[
     ("core_is_pure", core_is_pure),
     ("core_has_the_dependencies_it_is_known_for", core_has_the_dependencies_it_is_known_for),
     ("core_iterates_nothing_unordered", core_iterates_nothing_unordered),
+    ("mistakes_are_planted_in_simulations_alone", mistakes_are_planted_in_simulations_alone),
     ("arrows_point_downwards", arrows_point_downwards),
     ("transports_know_no_file_system", transports_know_no_file_system),
     ("backends_know_no_http", backends_know_no_http),
