@@ -2,6 +2,7 @@
 
 mod compare;
 mod counts;
+mod latency;
 
 use clap::{Parser, Subcommand};
 
@@ -21,6 +22,8 @@ enum Command {
     Counts(counts::Arguments),
     /// Measures the core by the clock.
     Speed,
+    /// Measures how long a cancel and an event take, as distributions.
+    Latency(latency::Arguments),
     /// Does a piece of work in the core.
     #[command(hide = true)]
     Work(counts::WorkArguments),
@@ -36,10 +39,8 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command.unwrap_or_else(|| Command::Compare(compare::Options::parse_from(["compare"]))) {
         Command::Compare(options) => compare::run(&options),
         Command::Counts(arguments) => counts::run(&arguments),
-        Command::Speed => {
-            counts::speed();
-            Ok(())
-        }
+        Command::Speed => counts::speed(),
+        Command::Latency(arguments) => latency::run(&arguments),
         Command::Work(arguments) => counts::work(&arguments),
         Command::Measure(arguments) => compare::measure::run(&arguments),
         Command::Raw(arguments) => compare::raw::run(&arguments),

@@ -86,7 +86,7 @@ impl Work {
                 }
             }
             Self::SmallOfMany => {
-                world = World::of_small_files(Config { publishing_max: LIVE as usize, ..many }, 16 * 1024, ())
+                world = World::of_small_files(Config { publishing_max: LIVE as usize, ..many }, 16 * 1024, ());
             }
             Self::Admission => {
                 while number < QUEUED {

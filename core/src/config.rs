@@ -136,7 +136,7 @@ impl Default for Config {
             user_agent: concat!("dlmanager/", env!("CARGO_PKG_VERSION")).into(),
             gather_bytes: 32 * 1024,
             gather_time: Duration::from_millis(200),
-            read_bytes_max: 256 * 1024,
+            read_bytes_max: 512 * 1024,
             held_bytes_max: 1024 * 1024,
             progress_interval: Duration::from_millis(100),
             durability: Durability::Data,

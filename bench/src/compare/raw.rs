@@ -14,14 +14,14 @@ pub(crate) struct Arguments {
     /// Writes under another name, flushes, and renames, file after file.
     #[arg(long)]
     flush: bool,
+    /// Length of the buffer in KiB.
+    #[arg(long, default_value_t = 256)]
+    buffer_kib: usize,
     /// Where the files go.
     dir: PathBuf,
     /// A file with an `http` URL in each line, all of one origin.
     list: PathBuf,
 }
-
-/// Larger ones were not faster.
-const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Fetches all files over one connection, one after another.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (host, _) = split(first)?;
     let mut connection = TcpStream::connect(host)?;
     connection.set_nodelay(true)?;
-    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut buffer = vec![0; arguments.buffer_kib * 1024];
     for url in lines {
         let (host, path) = split(url)?;
         let name = Path::new(path).file_name().context("a URL without a name")?;

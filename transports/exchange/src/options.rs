@@ -39,7 +39,7 @@ impl Default for Options {
             connections_per_origin_max: 6,
             idle_connections_max: 32,
             idle_timeout: Duration::from_secs(30),
-            read_buffer_bytes_max: 256 * 1024,
+            read_buffer_bytes_max: 512 * 1024,
             header_bytes_max: 64 * 1024,
             header_count_max: 100,
             happy_eyeballs_delay: Duration::from_millis(250),
