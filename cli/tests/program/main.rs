@@ -6,6 +6,8 @@ mod child;
 #[cfg(unix)]
 mod damaged;
 mod demo;
+#[cfg(target_os = "linux")]
+mod every_call;
 mod evict;
 mod get;
 #[cfg(unix)]
