@@ -9,6 +9,8 @@ mod demo;
 #[cfg(target_os = "linux")]
 mod every_call;
 mod evict;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod get;
 #[cfg(unix)]
 mod interrupt;
