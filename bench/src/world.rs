@@ -163,6 +163,7 @@ fn answer_file(action: FileAction) -> Completion {
         | FileOp::Truncate { .. }
         | FileOp::Hash { .. }
         | FileOp::Touch { .. }
+        | FileOp::KeepDigests { .. }
         | FileOp::Gauge { .. }) => unreachable!("nothing here leads to {op:?}"),
     }
 }

@@ -383,8 +383,15 @@ impl Builder {
         let bounded = core.limit().is_some();
         let runtime_of_shared = Arc::clone(&runtime);
         let directory = store.directory();
-        let shared =
-            Shared::new(core, path.clone(), directory, self.headers, self.callbacks, proxies_ignored, runtime_of_shared);
+        let shared = Shared::new(
+            core,
+            path.clone(),
+            directory,
+            self.headers,
+            self.callbacks,
+            proxies_ignored,
+            runtime_of_shared,
+        );
         let manager = DownloadManager::with(Arc::clone(&shared));
         let driver = Driver::new(Arc::clone(&shared), transport, store, Arc::clone(&runtime), workers_only);
         runtime.spawn(Box::pin(driver));

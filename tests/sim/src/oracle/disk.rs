@@ -39,6 +39,7 @@ impl Done {
             FileOp::Read { file, .. } => Self::OnFile("Read", file.serial()),
             FileOp::SetTimes { file, .. } => Self::OnFile("SetTimes", file.serial()),
             FileOp::Hash { file, .. } => Self::OnFile("Hash", file.serial()),
+            FileOp::KeepDigests { file, .. } => Self::OnFile("KeepDigests", file.serial()),
             FileOp::Sync { file, .. } => Self::OnFile("Sync", file.serial()),
             FileOp::Finish { file, .. } => Self::OnFile("Finish", file.serial()),
             FileOp::Unlock { file, .. } => Self::OnFile("Unlock", file.serial()),
