@@ -9,16 +9,23 @@ pub(crate) struct Key {
     pub(crate) slot: u32,
 }
 
+/// Slots stand in blocks, so that a growing arena neither moves them nor takes twice the room.
+const BLOCK: usize = 64;
+
 #[derive(Debug)]
 pub(crate) struct Arena<T> {
-    slots: Vec<Option<(u64, T)>>,
+    /// All but the last are full.
+    blocks: Vec<Vec<Slot<T>>>,
     free: Vec<u32>,
     issued: u64,
 }
 
+/// A value with its serial number, or room for one.
+type Slot<T> = Option<(u64, T)>;
+
 impl<T> Default for Arena<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), issued: 0 }
+        Self { blocks: Vec::new(), free: Vec::new(), issued: 0 }
     }
 }
 
@@ -32,41 +39,61 @@ impl<T> Arena<T> {
         self.issued += 1;
         let serial = self.issued;
         if let Some(slot) = self.free.pop()
-            && let Some(place) = self.slots.get_mut(slot as usize)
+            && let Some(place) = self.slot_mut(slot)
         {
             let key = Key { serial, slot };
             *place = Some((serial, make(key)));
             return key;
         }
-        let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 values live at once");
+        let slot = u32::try_from(self.slots()).expect("fewer than 2^32 values live at once");
         let key = Key { serial, slot };
-        self.slots.push(Some((serial, make(key))));
+        let value = Some((serial, make(key)));
+        match self.blocks.last_mut() {
+            Some(block) if block.len() < BLOCK => block.push(value),
+            Some(_) | None => {
+                let mut block = Vec::with_capacity(BLOCK);
+                block.push(value);
+                self.blocks.push(block);
+            }
+        }
         key
     }
 
+    fn slot(&self, slot: u32) -> Option<&Slot<T>> {
+        self.blocks.get(slot as usize / BLOCK)?.get(slot as usize % BLOCK)
+    }
+
+    fn slot_mut(&mut self, slot: u32) -> Option<&mut Slot<T>> {
+        self.blocks.get_mut(slot as usize / BLOCK)?.get_mut(slot as usize % BLOCK)
+    }
+
+    /// How many there are, free ones included.
+    fn slots(&self) -> usize {
+        self.blocks.last().map_or(0, |last| (self.blocks.len() - 1) * BLOCK + last.len())
+    }
+
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        match self.slots.get(key.slot as usize) {
+        match self.slot(key.slot) {
             Some(Some((serial, value))) if *serial == key.serial => Some(value),
             Some(_) | None => None,
         }
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        match self.slots.get_mut(key.slot as usize) {
+        match self.slot_mut(key.slot) {
             Some(Some((serial, value))) if *serial == key.serial => Some(value),
             Some(_) | None => None,
         }
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        self.get(key)?;
-        let (_, value) = self.slots.get_mut(key.slot as usize)?.take()?;
+        let (_, value) = self.slot_mut(key.slot)?.take_if(|(serial, _)| *serial == key.serial)?;
         self.free.push(key.slot);
         Some(value)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.slots() - self.free.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -75,7 +102,7 @@ impl<T> Arena<T> {
 
     /// In the order of their places, which says nothing.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.slots.iter().enumerate().filter_map(|(slot, place)| {
+        self.blocks.iter().flatten().enumerate().filter_map(|(slot, place)| {
             let (serial, value) = place.as_ref()?;
             Some((Key { serial: *serial, slot: u32::try_from(slot).ok()? }, value))
         })
@@ -97,5 +124,24 @@ mod tests {
         assert_eq!(arena.remove(first), None);
         assert_eq!(arena.get(second), Some(&"second"));
         assert_eq!(arena.len(), 1);
+    }
+
+    #[test]
+    fn values_stay_where_they_are_while_blocks_are_added() {
+        let mut arena = Arena::default();
+        let keys: Vec<Key> = (0..3 * BLOCK + 1).map(|value| arena.insert(value)).collect();
+        assert!(
+            keys.iter().enumerate().all(|(value, &key)| key.slot as usize == value && arena.get(key) == Some(&value))
+        );
+        assert!(arena.iter().map(|(key, &value)| (key, value)).eq(keys.iter().copied().zip(0..)));
+        for (value, &key) in keys.iter().enumerate().filter(|(value, _)| value % 3 == 0) {
+            assert_eq!(arena.remove(key), Some(value));
+        }
+        assert_eq!(arena.len(), arena.iter().count());
+        let before = arena.slots();
+        for value in 0..BLOCK {
+            arena.insert(value);
+        }
+        assert_eq!((arena.slots(), arena.len()), (before, arena.iter().count()), "free slots are used first");
     }
 }

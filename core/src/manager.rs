@@ -160,7 +160,9 @@ impl Manager {
         if let Some(error) = self.evictor.as_ref().and_then(Evictor::refusal) {
             return Err(error.clone().into());
         }
-        if let Some(name) = request.headers.keys().find(|name| RESERVED_FIELDS.contains(name)) {
+        if let Some(name) =
+            request.headers.iter().flat_map(|headers| headers.keys()).find(|name| RESERVED_FIELDS.contains(name))
+        {
             return Err(AdmitError::Header { name: name.as_str().into() });
         }
         if request.is_named_by_server() {

@@ -144,7 +144,11 @@ impl FileName {
     /// What stands for this name among the unfinished files: 128 bits of the BLAKE3 hash of the name in lower case, so
     /// that names which a file system may take for one share it.
     pub(crate) fn key(&self) -> u128 {
-        let digest = blake3::hash(self.0.to_lowercase().as_bytes());
+        let is_lower = self.0.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        let digest = match is_lower {
+            true => blake3::hash(self.0.as_bytes()),
+            false => blake3::hash(self.0.to_lowercase().as_bytes()),
+        };
         let mut key = [0; 16];
         key.copy_from_slice(&digest.as_bytes()[..16]);
         u128::from_be_bytes(key)

@@ -1,5 +1,6 @@
 //! URLs: what is accepted, and to whom an exchange belongs.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
@@ -98,7 +99,7 @@ pub(crate) struct Parts {
     pub(crate) url: Url,
     pub(crate) origin: Origin,
     /// What the user info asks to send as `Authorization`.
-    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) authorization: Option<Box<HeaderValue>>,
 }
 
 impl Target {
@@ -117,7 +118,7 @@ impl Target {
     }
 
     fn new(mut url: Url) -> Result<Self, UrlError> {
-        let authorization = basic_authorization(&url);
+        let authorization = basic_authorization(&url).map(Box::new);
         // Both fail only where there is no host, and such a URL is refused below.
         let _ = url.set_username("");
         let _ = url.set_password(None);

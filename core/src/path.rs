@@ -1,6 +1,5 @@
 //! Paths within the manager's directory.
 
-use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
@@ -65,22 +64,30 @@ impl StorePath {
     /// A file in the work folder that stands for a name: `KEY.part`, `KEY.RANDOM.part`, `KEY.rec`, its numbers in
     /// hexadecimal.
     pub(crate) fn of_key(key: u128, random: Option<u64>, end: &str) -> Self {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut text = String::with_capacity(WORK_FOLDER.len() + 2 + 32 + 16 + end.len());
-        text.push_str(WORK_FOLDER);
-        let mut push = |before: char, number: &[u8]| {
-            text.push(before);
+        const HEX: [u8; 16] = *b"0123456789abcdef";
+        // The folder, two numbers with what stands before each, and the end.
+        let mut bytes = [0; WORK_FOLDER.len() + 33 + 17 + 8];
+        let mut length = 0;
+        let mut push = |text: &[u8]| {
+            for (place, byte) in bytes.iter_mut().skip(length).zip(text) {
+                *place = *byte;
+            }
+            length += text.len();
+        };
+        push(WORK_FOLDER.as_bytes());
+        let mut number = |before: u8, number: &[u8]| {
+            push(&[before]);
             for byte in number {
-                text.push(char::from(HEX[usize::from(byte >> 4)]));
-                text.push(char::from(HEX[usize::from(byte & 15)]));
+                push(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
             }
         };
-        push('/', &key.to_be_bytes());
+        number(b'/', &key.to_be_bytes());
         if let Some(random) = random {
-            push('.', &random.to_be_bytes());
+            number(b'.', &random.to_be_bytes());
         }
-        text.push_str(end);
-        Self(text.into())
+        push(end.as_bytes());
+        let text = bytes.get(..length).and_then(|bytes| core::str::from_utf8(bytes).ok());
+        Self(text.expect("the ends are short, and all is ASCII").into())
     }
 
     /// Before all paths in their order.

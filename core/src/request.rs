@@ -1,5 +1,7 @@
 //! What to download.
 
+use alloc::boxed::Box;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
@@ -19,7 +21,8 @@ use crate::{Digest, FileName, NameError, UrlError};
 pub struct Request {
     pub(crate) target: Target,
     pub(crate) name: Option<FileName>,
-    pub(crate) headers: HeaderMap,
+    /// Most set none.
+    pub(crate) headers: Option<Box<HeaderMap>>,
     pub(crate) if_present: IfPresent,
     pub(crate) checksum: Option<Digest>,
     pub(crate) named_by_server: bool,
@@ -37,7 +40,7 @@ impl Request {
         Ok(Self {
             target,
             name: None,
-            headers: HeaderMap::new(),
+            headers: None,
             if_present: IfPresent::default(),
             checksum: None,
             named_by_server: false,
@@ -54,7 +57,7 @@ impl Request {
     /// A header field to send with the request, to the URL's own origin only. It replaces an earlier one of that name.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.get_or_insert_default().insert(name, value);
         self
     }
 

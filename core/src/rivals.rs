@@ -1,5 +1,6 @@
 //! The downloads of one name, in the order of their admission.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use crate::arena::Key;
@@ -8,16 +9,18 @@ use crate::arena::Key;
 #[derive(Debug)]
 pub(crate) struct Rivals {
     first: Key,
-    behind: VecDeque<Key>,
+    /// There is nearly never any, and then it takes one word.
+    #[expect(clippy::box_collection)]
+    behind: Option<Box<VecDeque<Key>>>,
 }
 
 impl Rivals {
     pub(crate) const fn of(first: Key) -> Self {
-        Self { first, behind: VecDeque::new() }
+        Self { first, behind: None }
     }
 
     pub(crate) fn push(&mut self, key: Key) {
-        self.behind.push_back(key);
+        self.behind.get_or_insert_default().push_back(key);
     }
 
     /// The only one that is under way.
@@ -26,20 +29,22 @@ impl Rivals {
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = Key> {
-        core::iter::once(self.first).chain(self.behind.iter().copied())
+        core::iter::once(self.first).chain(self.behind.iter().flat_map(|behind| behind.iter().copied()))
     }
 
     pub(crate) fn len(&self) -> usize {
-        1 + self.behind.len()
+        1 + self.behind.as_ref().map_or(0, |behind| behind.len())
     }
 
     /// Removes one. Returns whether others are left.
     pub(crate) fn remove(&mut self, key: Key) -> bool {
         if key != self.first {
-            self.behind.retain(|rival| *rival != key);
+            if let Some(behind) = &mut self.behind {
+                behind.retain(|rival| *rival != key);
+            }
             return true;
         }
-        match self.behind.pop_front() {
+        match self.behind.as_mut().and_then(|behind| behind.pop_front()) {
             Some(next) => {
                 self.first = next;
                 true

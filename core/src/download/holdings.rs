@@ -461,12 +461,12 @@ impl Download {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let first = &self.request.target;
         let at_home = self.hop.origin == first.origin;
-        let own = first.authorization.as_ref().filter(|_| at_home);
-        if let Some(authorization) = self.hop.authorization.as_ref().or(own) {
+        let own = first.authorization.as_deref().filter(|_| at_home);
+        if let Some(authorization) = self.hop.authorization.as_deref().or(own) {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
         if at_home {
-            for (name, value) in &self.request.headers {
+            for (name, value) in self.request.headers.iter().flat_map(|headers| headers.iter()) {
                 headers.insert(name, value.clone());
             }
         }
