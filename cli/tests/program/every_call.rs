@@ -26,9 +26,9 @@ use crate::killed::asked_from;
 use crate::support::{Bench, DEADLINE, PROXY_VARIABLES, TRANSPORTS, program};
 
 /// From a mebibyte on there is a record.
-const LENGTH: u64 = 5 << 18;
+const LENGTH: u64 = 2 << 20;
 /// What an earlier run has left.
-const KEPT: u64 = 9 << 17;
+const KEPT: u64 = 15 << 17;
 
 /// All by which the file backend changes something, or may one day.
 const CALLS: [&str; 24] = [
