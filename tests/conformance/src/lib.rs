@@ -26,7 +26,7 @@
 //! A backend that works on a folder of a real file system needs nothing but its `execute`: see [`OnDisk`]. Where temporary
 //! folders are made (`TMPDIR` on Unix) decides which file system is tried.
 //!
-//! The backends of this repository, side by side: `cargo run -p dlmanager-conformance --example table`.
+//! The backends of this repository, side by side: `cargo run -p dlmanager-conformance --example backends_table`.
 //!
 //! # What the suite takes for the rule where the operations' documentation is silent
 //!

@@ -7,8 +7,8 @@
 //!
 //! ```console
 //! $ cargo test -p dlmanager-rules                      # each group a test
-//! $ cargo run -p dlmanager-rules --example table       # each case: result, transport, group, rule, case
-//! $ cargo run -p dlmanager-rules --example table -- redirect smol    # those whose line holds all of these words
+//! $ cargo run -p dlmanager-rules --example rules_table       # each case: result, transport, group, rule, case
+//! $ cargo run -p dlmanager-rules --example rules_table -- redirect smol    # those whose line holds all of these words
 //! ```
 //!
 //! Cases wait for what has to happen, never for time alone; where a timeout is what they are about, it is short, and the

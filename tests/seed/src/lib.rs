@@ -3,7 +3,7 @@
 //!
 //! ```console
 //! $ cargo test -p dlmanager-seed                      # each number a test of its own name
-//! $ cargo run -p dlmanager-seed --example table       # number, rule, transport, backend, result
+//! $ cargo run -p dlmanager-seed --example seed_table       # number, rule, transport, backend, result
 //! ```
 //!
 //! A transport is a line of [`TRANSPORTS`], a backend one of [`Backend`]'s. Cases compare the bytes that are there with

@@ -23,7 +23,7 @@
 //! The other side is [`dlmanager_origin`] on loopback, and now and then a server by hand. Over TLS its certificates come
 //! from a CA that is made in the process.
 //!
-//! The transports of this repository, side by side: `cargo run -p dlmanager-transport-conformance --example table`.
+//! The transports of this repository, side by side: `cargo run -p dlmanager-transport-conformance --example transports_table`.
 #![forbid(unsafe_code)]
 
 mod bench;

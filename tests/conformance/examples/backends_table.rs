@@ -1,4 +1,4 @@
-//! Prints the rules and which backend obeys them: `cargo run -p dlmanager-conformance --example table`.
+//! Prints the rules and which backend obeys them: `cargo run -p dlmanager-conformance --example backends_table`.
 
 #[path = "../tests/suite/support.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! Prints the rules and which transport obeys them: `cargo run -p dlmanager-transport-conformance --example table`.
+//! Prints the rules and which transport obeys them: `cargo run -p dlmanager-transport-conformance --example transports_table`.
 
 #[path = "../tests/suite/subjects.rs"]
 mod subjects;
