@@ -101,6 +101,8 @@ mod notice;
 mod origin;
 mod path;
 mod pattern;
+// Without the feature there is the question alone.
+#[cfg_attr(not(feature = "planted-bugs"), allow(dead_code, unreachable_pub))]
 mod planted;
 mod queue;
 mod record;

@@ -84,7 +84,7 @@ impl Decisions {
             return taken;
         };
         // The bias of a bound that is no power of two is below one in a million.
-        let taken = u32::try_from((random.next_u64() >> 32) * u64::from(bound) >> 32).unwrap_or(0);
+        let taken = u32::try_from(((random.next_u64() >> 32) * u64::from(bound)) >> 32).unwrap_or(0);
         source.list.push(taken);
         taken
     }

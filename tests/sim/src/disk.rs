@@ -135,7 +135,7 @@ impl SimStore {
         let failure = state.mishap(&action.op, strike, self.sim.now());
         let kind = failure.as_ref().map(|(kind, _)| *kind);
         let done = Done::of(&action.op);
-        let result = state.file_asked(process, action.lane, &action.op, &self.directory);
+        let result = state.file_asked(self.sim.now(), process, action.lane, &action.op, &self.directory);
         state.check(result);
         *state.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = failure.map(|(_, failure)| failure);
         let completion = self.directory.execute(action);
@@ -184,13 +184,18 @@ impl State {
         if self.deaths >= DEATHS_MAX || self.stage != Stage::Safety {
             return None;
         }
-        // Where names and records change, more can go wrong than elsewhere.
-        let is_close = matches!(
-            op,
-            FileOp::Rename { .. } | FileOp::Delete { .. } | FileOp::Truncate { .. } | FileOp::SyncDir { .. }
-        );
+        // Where names and records change, and around flushes, more can go wrong than elsewhere.
+        let weight = match op {
+            FileOp::Rename { .. }
+            | FileOp::Delete { .. }
+            | FileOp::Truncate { .. }
+            | FileOp::SyncDir { .. }
+            | FileOp::Sync { .. }
+            | FileOp::Close { .. } => 4,
+            _ => 1,
+        };
         let mut chance = |mark| {
-            let rate = self.setting.rate(mark).saturating_mul(if is_close { 4 } else { 1 });
+            let rate = self.setting.rate(mark).saturating_mul(weight);
             self.decisions.happens(Stream::Crash, rate)
         };
         let (dies, power) = (chance(Mark::ProcessDies), chance(Mark::PowerLost));

@@ -140,7 +140,6 @@ marks! {
     FailedOther = "failed: for another reason",
     NameTaken = "a name is taken when a file is to get it",
     PassTold = "the end of a pass of eviction is told",
-    TakenForOurs = "another program's file is taken for the one that was to get its name",
     Litter = "something could not be removed",
     KeptByDeath = "a death leaves bytes to go on from",
     KeptByPowerLoss = "a loss of power leaves bytes to go on from",

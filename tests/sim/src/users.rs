@@ -224,10 +224,10 @@ impl Sim {
                 reply.drips = false;
             }
             state.calm_since = self.now();
-            for name in 0..state.setting.names {
-                // What nobody can fetch over.
-                if state.root.stat(NAMES[name]).is_some_and(|stat| stat.kind == FileKind::Folder) {
-                    state.root.remove(NAMES[name]);
+            // What nobody can fetch over.
+            for name in NAMES.iter().take(state.setting.names) {
+                if state.root.stat(name).is_some_and(|stat| stat.kind == FileKind::Folder) {
+                    state.root.remove(name);
                 }
             }
             self.schedule(state, 0, What::Look);

@@ -99,6 +99,7 @@ impl State {
     /// A program is about to do this.
     pub(crate) fn file_asked(
         &mut self,
+        now: u64,
         process: usize,
         lane: Lane,
         op: &FileOp,
@@ -109,7 +110,12 @@ impl State {
         match op {
             FileOp::Stat { path, .. } => {
                 if let Some(name) = final_name(path.as_str()) {
-                    oracle.programs[process].lanes.entry(lane).or_insert(name);
+                    let program = &mut oracle.programs[process];
+                    program.lanes.entry(lane).or_insert(name);
+                    let by_name = &mut program.by_name[name];
+                    if by_name.part.as_ref().is_none_or(|(_, file)| !program.files.contains_key(file)) {
+                        by_name.began_at = now;
+                    }
                 }
             }
             FileOp::Open { path, file, .. } => oracle.open_asked(process, lane, path.as_str(), file.serial())?,
@@ -278,8 +284,7 @@ impl State {
     /// A program has died, or the machine: what is there now?
     pub(crate) fn after_death(&mut self, now: u64, power: bool) -> Checked {
         self.oracle.is_disturbed = true;
-        for name in 0..self.setting.names {
-            let path = NAMES[name];
+        for (name, path) in NAMES.iter().enumerate().take(self.setting.names) {
             let stands = self.root.stat(path).is_some_and(|stat| stat.kind == FileKind::Regular);
             if power {
                 let known = &mut self.oracle.names[name];

@@ -68,6 +68,8 @@ struct OpenFile {
 struct ByName {
     /// The unfinished file that it has.
     part: Option<(String, u64)>,
+    /// When it began to look for the file, in this attempt.
+    began_at: u64,
     /// It may not ask again before.
     not_before: u64,
     /// So many bytes of it came that need not come again.

@@ -37,10 +37,8 @@ impl State {
             return Err(format!("p{process} tells of {serial} behind its end: {notice:?}"));
         }
         match notice {
-            Notice::Started { .. } => {
-                if std::mem::replace(&mut watched.is_started, true) {
-                    return Err(format!("p{process} starts {serial} twice"));
-                }
+            Notice::Started { .. } if std::mem::replace(&mut watched.is_started, true) => {
+                return Err(format!("p{process} starts {serial} twice"));
             }
             Notice::Progress { progress, .. } => {
                 check_progress((watched.received, watched.rewinds), *progress)
@@ -109,7 +107,6 @@ impl State {
                     // A rename that finds nothing to rename may have been done before; and somebody else's file of the
                     // same length is there.
                     if is_faulted && stands {
-                        self.tally.hit(Mark::TakenForOurs);
                         return Ok(());
                     }
                     return Err(format!("p{process}: {serial} is complete, and {} was not published", NAMES[name]));
