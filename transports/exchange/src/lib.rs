@@ -66,7 +66,7 @@
 //! end. Without one it may have been cut off: that is [`FaultKind::Reset`](dlmanager_core::FaultKind::Reset). (Over plain
 //! TCP the two cannot be told apart.)
 //!
-//! A connection holds the ciphertext of one read (32 KiB) and the plaintext of one record (16 KiB) besides.
+//! A connection holds the ciphertext of one read (128 KiB) and the plaintext of one record (16 KiB) besides.
 //!
 //! # What a chunk keeps alive
 //!

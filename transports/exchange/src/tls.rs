@@ -23,7 +23,7 @@ pub(crate) struct TlsStream {
     session: ClientConnection,
     io: Box<dyn Stream>,
     /// rustls by itself takes 4 KiB at a time from the system.
-    ciphertext: Box<[u8; CIPHERTEXT_BYTES]>,
+    ciphertext: Box<[u8]>,
     /// What of it rustls has not taken.
     untaken: Range<usize>,
     /// What has ended the receiving, as long as nobody was told.
@@ -31,7 +31,7 @@ pub(crate) struct TlsStream {
     close_notified: bool,
 }
 
-const CIPHERTEXT_BYTES: usize = 32 * 1024;
+const CIPHERTEXT_BYTES: usize = 128 * 1024;
 
 impl TlsStream {
     /// Shakes hands with `origin` over a stream to it.
@@ -41,7 +41,7 @@ impl TlsStream {
         let mut stream = Self {
             session,
             io: connecting.await?,
-            ciphertext: Box::new([0; CIPHERTEXT_BYTES]),
+            ciphertext: vec![0; CIPHERTEXT_BYTES].into(),
             untaken: 0..0,
             failure: None,
             close_notified: false,
