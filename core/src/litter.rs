@@ -4,7 +4,7 @@
 //! folder of a manager that closes is not empty. Nothing is removed that was written to within the last minute, and no
 //! unfinished file whose lock somebody holds: the deletion takes that lock itself, and answers `Busy` where it cannot.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -142,13 +142,15 @@ impl Litter {
         }
     }
 
-    /// Goes on, now that it is known whether locks work.
-    pub(crate) fn proceed(&mut self, locks: bool, terms: Terms, effects: &mut Effects) {
+    /// Goes on, now that it is known whether locks work. What is this manager's own is no litter, whatever the clock says and
+    /// whether or not a lock shows it.
+    pub(crate) fn proceed(&mut self, locks: bool, terms: Terms, own: &BTreeSet<&StorePath>, effects: &mut Effects) {
         let Some(gauge) = self.gauge.filter(|_| self.wants_locks()) else { return };
         self.stage = Stage::Deleting;
         let is_full = gauge.free_bytes.is_some_and(|free| free < terms.free_bytes_min);
         let age_max = if locks && is_full { SETTLED } else { terms.age_max };
-        let entries = core::mem::take(&mut self.entries);
+        let mut entries = core::mem::take(&mut self.entries);
+        entries.retain(|entry| !own.contains(&entry.path));
         (self.items, self.records) = stale(&entries, gauge.now, locks, age_max);
         self.delete_on(effects);
     }

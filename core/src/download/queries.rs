@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use super::partial::Partial;
 use super::{Context, Download, State, Then, Transfer};
 use crate::origin::Origin;
-use crate::{ActionId, Config, Fault, IfPresent, Instant, Outcome, Phase, Progress};
+use crate::{ActionId, Config, Fault, IfPresent, Instant, Outcome, Phase, Progress, StorePath};
 
 impl Download {
     /// The origin that the next request goes to.
@@ -25,6 +25,15 @@ impl Download {
             State::Draining(_) => Phase::Draining,
             State::Evicting(_) | State::Gone(_) => Phase::Evicting,
         }
+    }
+
+    /// Its unfinished file, and the record of that.
+    pub(crate) fn unfinished(&self) -> impl Iterator<Item = &StorePath> {
+        self.partial
+            .as_deref()
+            .into_iter()
+            .flat_map(|partial| [Some(&partial.path), partial.record_path.as_ref()])
+            .flatten()
     }
 
     /// How it will end, where that is decided.

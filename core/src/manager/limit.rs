@@ -81,7 +81,8 @@ impl Manager {
                     let limit = self.config.limit.as_ref();
                     let free_bytes_min = limit.map_or(0, |limit| limit.bounds.free_bytes_min);
                     let terms = Terms { age_max: self.config.partial_age_max, free_bytes_min };
-                    self.litter.proceed(probed.locks, terms, &mut self.effects);
+                    let own = self.downloads.iter().flat_map(|(_, download)| download.unfinished()).collect();
+                    self.litter.proceed(probed.locks, terms, &own, &mut self.effects);
                 }
             }
         }

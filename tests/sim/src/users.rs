@@ -312,6 +312,10 @@ impl Sim {
         }
         let mut state = self.state();
         let state = &mut *state;
+        // Those whose managers did not open have no place, and may be held up.
+        if state.processes.iter().any(|program| program.is_alive) {
+            return;
+        }
         state.stage = Stage::Over;
         let result = state.check_end(self.now());
         state.check(result);

@@ -4,7 +4,7 @@ use dlmanager_sim::{Decisions, Lists, Options, Planted, find, run, shrink};
 
 /// How many runs it may take at most to find each.
 const RUNS_MAX: &[(Planted, u64)] = &[
-    (Planted::RecordBeforeFlush, 4_000),
+    (Planted::RecordBeforeFlush, 20_000),
     (Planted::RenameBeforeFlush, 1_500),
     (Planted::RangeStartUnchecked, 100),
     (Planted::ValidatorIgnored, 4_000),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dlmanager_core::{FileKind, FileOp, Lane, OpenMode, StorePath};
+use dlmanager_core::{Expect, FileKind, FileOp, Lane, OpenMode, StorePath};
 use dlmanager_fs_memory::{MemoryDirectory, Profile};
 use sha2::{Digest, Sha256};
 
@@ -142,7 +142,10 @@ impl State {
             }
             FileOp::Delete { items, .. } => {
                 for item in items {
-                    oracle.delete_asked(process, item.path.as_str())?;
+                    // The deletion of what is to be as it was seen takes the lock itself, and answers that it is busy where it
+                    // cannot: what dead programs have left is swept by it.
+                    let is_swept = matches!(item.expect, Expect::Unchanged { .. });
+                    oracle.delete_asked(process, item.path.as_str(), is_swept)?;
                 }
             }
             _ => {}
@@ -426,7 +429,7 @@ impl Oracle {
         Ok(())
     }
 
-    fn delete_asked(&self, process: usize, path: &str) -> Checked {
+    fn delete_asked(&self, process: usize, path: &str, is_swept: bool) -> Checked {
         if let Some(name) = final_name(path) {
             if !self.has_limit {
                 return Err(format!("p{process}: {path} is deleted, and there is no limit"));
@@ -446,7 +449,7 @@ impl Oracle {
             return Err(format!("p{process}: the mark is deleted"));
         }
         let is_faulted = self.name_of(path).is_none_or(|name| self.programs[process].by_name[name].is_faulted);
-        if !self.has_locks || !rest.starts_with('/') || is_faulted {
+        if !self.has_locks || !rest.starts_with('/') || is_faulted || is_swept {
             return Ok(());
         }
         let part = path.replace(".rec", ".part");
