@@ -45,7 +45,7 @@ pub enum Blow {
 }
 
 impl Blow {
-    /// All of them. Any of the first three resets an exchange.
+    /// All of them. Of the network, any of the first three resets the exchange.
     pub const ALL: [Self; 5] = [Self::Io, Self::NoSpace, Self::NotTold, Self::Dies, Self::PowerLost];
 }
 

@@ -9,6 +9,7 @@ use http::StatusCode;
 use http::header::{IF_RANGE, RANGE};
 
 use crate::decisions::Stream;
+use crate::disk::Blow;
 use crate::marks::Mark;
 use crate::oracle::Asked;
 use crate::server::{Place, Reply};
@@ -122,9 +123,12 @@ impl Sim {
             let at = state.actions;
             state.strikes.iter().find(|strike| strike.at == at).map(|strike| strike.how)
         };
+        if let Some(Blow::Dies | Blow::PowerLost) = strike {
+            return self.die(process, strike == Some(Blow::PowerLost));
+        }
         let mut state = self.state();
         let state = &mut *state;
-        let (body, id) = (action.body().serial(), action.id());
+        let body = action.body().serial();
         match action.op {
             NetOp::Fetch { ticket, request, .. } => {
                 state.requests += 1;
@@ -199,7 +203,7 @@ impl Sim {
             }
         }
         if strike.is_some() {
-            state.trace.note(&[11, id.serial()], || format!("p{process}: struck ({body})"));
+            state.trace.note(&[11, body], || format!("p{process}: struck ({body})"));
             self.fail_pending(state, process, body, FaultKind::Reset);
         }
     }
