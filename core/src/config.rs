@@ -97,7 +97,8 @@ pub struct Config {
     pub limit: Option<LimitConfig>,
     /// A mistake that is made on purpose.
     #[cfg(feature = "planted-bugs")]
-    pub planted: Option<crate::Planted>,
+    #[doc(hidden)]
+    pub planted: Option<crate::planted::Planted>,
 }
 
 impl Config {

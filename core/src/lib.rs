@@ -101,8 +101,8 @@ mod notice;
 mod origin;
 mod path;
 mod pattern;
-// Without the feature there is the question alone.
-#[cfg_attr(not(feature = "planted-bugs"), allow(dead_code, unreachable_pub))]
+// Elsewhere there is the question alone.
+#[cfg_attr(not(feature = "testing"), allow(dead_code, unreachable_pub))]
 mod planted;
 mod queue;
 mod record;
@@ -139,8 +139,6 @@ pub use notice::{Complete, Notice, Outcome, Progress, Unmet, Warning};
 pub use origin::{Origin, UrlError};
 pub use path::{OWNER_MARK, PINS_FOLDER, StorePath, WORK_FOLDER};
 pub use pattern::Pattern;
-#[cfg(feature = "planted-bugs")]
-pub use planted::Planted;
 pub use record::{Record, RecordError, Validator};
 pub use request::{IfPresent, Request};
 pub use ticket::{Answer, Completion, Op, Ticket, op};

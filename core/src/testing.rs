@@ -9,8 +9,9 @@ use http::HeaderMap;
 
 use crate::content_range::{self, ContentRange};
 use crate::id::ActionId;
+pub use crate::planted::Planted;
 use crate::version::Version;
-use crate::{Answer, BodyId, Completion, Digest, FileId, Lane, Op, Stamp, StorePath, Ticket, Validator};
+use crate::{Answer, BodyId, Completion, Config, Digest, FileId, Lane, Op, Stamp, StorePath, Ticket, Validator};
 use crate::{digest_fields, disposition, record, retry_after};
 
 /// A source of tickets whose ids were never issued by a [`Manager`](crate::Manager).
@@ -130,4 +131,13 @@ pub fn is_same_version(one: &HeaderMap, other: &HeaderMap) -> bool {
 /// The bytes of a record with the checksum that fits them, which a fuzzer would not find.
 pub fn with_checksum(bytes: &[u8]) -> Vec<u8> {
     [bytes, &record::checksum(bytes)].concat()
+}
+
+/// Has managers with these settings make a mistake. Whether they can, which they do with the feature `planted-bugs` alone.
+pub fn plant(config: &mut Config, mistake: Planted) -> bool {
+    #[cfg(feature = "planted-bugs")]
+    {
+        config.planted = Some(mistake);
+    }
+    config.makes(mistake)
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use dlmanager_core::Planted;
+use dlmanager_core::Config;
+use dlmanager_core::testing::{Planted, plant};
 
 use crate::decisions::Decisions;
 use crate::marks::Tally;
@@ -121,8 +122,13 @@ impl CoreClock {
 }
 
 /// Looks for a planted mistake among the seeds from 0 on, up to so many runs. The seed that shows it, and how.
+///
+/// # Panics
+///
+/// Where the core was built without its mistakes.
 #[must_use]
 pub fn find(planted: Planted, runs: u64) -> Option<(u64, String)> {
+    assert!(plant(&mut Config::default(), planted), "the core was built without its mistakes");
     let options = Options { planted: Some(planted), ..Options::default() };
     (0..runs).find_map(|seed| run(Decisions::seeded(seed), &options).violation.map(|text| (seed, text)))
 }

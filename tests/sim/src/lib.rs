@@ -29,7 +29,7 @@ mod users;
 pub use batch::{Batch, find};
 pub use decisions::{Decisions, Lists, Stream, from_text, to_text};
 pub use disk::{Blow, Strike};
-pub use dlmanager_core::Planted;
+pub use dlmanager_core::testing::Planted;
 pub use fuzzing::{bytes_of, lists_of, simulator_body};
 pub use marks::{Mark, Tally};
 pub use run::{Ended, Options, run};

@@ -5,7 +5,6 @@
 //! dlmanager-sim replay SEED|FILE [--trace]              one run, to the bit; with its story
 //! dlmanager-sim shrink SEED|FILE                        its decisions, as few as still fail
 //! dlmanager-sim torture                                 each scenario with each of its actions failing, then pairs
-//! dlmanager-sim bugs [--runs N]                         how soon each planted bug is found
 //! ```
 //!
 //! The last line of `run` sums it up. Where something was not as it should be, it says how to replay it, and the program
@@ -14,9 +13,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use dlmanager_sim::{
-    Batch, Decisions, Lists, Options, Planted, find, from_text, golden, run, shrink, to_text, torture,
-};
+use dlmanager_sim::{Batch, Decisions, Lists, Options, from_text, golden, run, shrink, to_text, torture};
 
 /// Violations that are made small before a batch ends.
 const SHRUNK_MAX: usize = 3;
@@ -50,18 +47,12 @@ fn main() -> ExitCode {
             Err(error) => wrong(&error),
         },
         ["torture"] => tortured(),
-        ["bugs", ..] => match number("--runs", 20_000) {
-            Some(runs) => bugs(runs),
-            None => usage(),
-        },
         _ => usage(),
     }
 }
 
 fn usage() -> ExitCode {
-    wrong(
-        "usage: run --runs N [--seed S] [--compare M] | replay SEED|FILE [--trace] | shrink SEED|FILE | torture | bugs",
-    )
+    wrong("usage: run --runs N [--seed S] [--compare M] | replay SEED|FILE [--trace] | shrink SEED|FILE | torture")
 }
 
 fn wrong(text: &str) -> ExitCode {
@@ -142,20 +133,6 @@ fn tortured() -> ExitCode {
         );
         for (strikes, text) in tortured.violations.iter().take(3) {
             println!("    {strikes:?}: {text}");
-        }
-    }
-    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn bugs(runs: u64) -> ExitCode {
-    let mut is_well = true;
-    for planted in Planted::ALL {
-        match find(*planted, runs) {
-            Some((seed, text)) => println!("{:>8} runs: {planted:?}: {text}", seed + 1),
-            None => {
-                is_well = false;
-                println!("   never: {planted:?}");
-            }
         }
     }
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -14,6 +14,7 @@ use dlmanager::core::{ActionId, Event as CoreEvent, NetAction};
 use dlmanager::{
     Closed, Download, DownloadManager, Event, Events, Job, Notice, OpenError, Runtime, Sleep, Task, Transport,
 };
+use dlmanager_core::testing::plant;
 use dlmanager_fs_memory::MemoryDirectory;
 
 use crate::decisions::Stream;
@@ -187,7 +188,9 @@ impl Sim {
             let seed = u64::from(state.decisions.below(Stream::Time, 1 << 30)) | (process as u64) << 32;
             let store = SimStore::new(self, process, directory.clone());
             let mut config = state.setting.config.clone();
-            config.planted = state.planted;
+            if let Some(planted) = state.planted {
+                plant(&mut config, planted);
+            }
             let builder = DownloadManager::builder("sim")
                 .config(config)
                 .seed(seed)

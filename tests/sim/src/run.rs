@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use dlmanager_core::Planted;
+use dlmanager_core::testing::Planted;
 
 use crate::decisions::{Decisions, Lists};
 use crate::disk::Strike;

@@ -114,7 +114,7 @@ pub(crate) struct State {
     pub(crate) requests: u64,
     pub(crate) downloads: u64,
     pub(crate) violation: Option<String>,
-    pub(crate) planted: Option<dlmanager_core::Planted>,
+    pub(crate) planted: Option<dlmanager_core::testing::Planted>,
 }
 
 impl Sim {
