@@ -124,7 +124,8 @@ impl Store for Directory {
     }
 
     fn directory(&self) -> Option<Directory> {
-        Some(self.clone())
+        // What the manager has open ends with its loop, whoever still has a lease.
+        self.another().ok()
     }
 }
 

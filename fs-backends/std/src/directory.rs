@@ -77,6 +77,15 @@ impl Directory {
         Self { shared: Arc::new(Shared { path: path.into(), engine: Engine::new(root) }) }
     }
 
+    /// The same directory with nothing open in it: what is open by this handle and its clones ends without the other.
+    ///
+    /// # Errors
+    ///
+    /// The process has too many files open.
+    pub fn another(&self) -> Result<Self, Fault> {
+        Ok(Self::new(self.path(), self.shared.engine.root().another()?))
+    }
+
     /// The path that it was opened with.
     pub fn path(&self) -> &Path {
         &self.shared.path

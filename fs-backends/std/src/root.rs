@@ -15,6 +15,8 @@ pub(crate) trait Root: Sized + Send + Sync {
 
     /// Opens a directory that is there; [`WrongType`](dlmanager_core::FaultKind::WrongType) where it is none.
     fn open(path: &Path) -> Result<Self, Fault>;
+    /// The same directory once more, also where it has another path by now.
+    fn another(&self) -> Result<Self, Fault>;
     /// Whether entries can be made in it, as far as can be told without making one.
     fn check_writable(&self) -> Result<(), Fault>;
 

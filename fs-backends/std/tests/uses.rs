@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use dlmanager_core::{DeleteItem, Deleted, Expect, FaultKind, StorePath};
+use dlmanager_core::testing::{Tickets, lane};
+use dlmanager_core::{DeleteItem, Deleted, Expect, FaultKind, FileAction, FileOp, StorePath};
 use dlmanager_fs::Directory;
 
 fn path(name: &str) -> StorePath {
@@ -192,4 +193,48 @@ fn under_load_nothing_that_is_in_use_is_lost_and_both_sides_get_on() {
     });
     let counts = [leased, pinned, evicted].map(AtomicU64::into_inner);
     assert!(counts.iter().all(|count| *count >= 200), "leases, pins, evictions: {counts:?}");
+}
+
+/// Performs a rename.
+fn rename(directory: &Directory, from: &str, to: &str, clobber: bool) {
+    let ticket = Tickets::new().ticket();
+    let op = FileOp::Rename { ticket, from: dlmanager_core::testing::path(from), to: path(to), clobber };
+    let completion = directory.execute(FileAction { lane: lane(1), epoch: 0, op });
+    assert!(!completion.is_failure(), "{completion:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn no_file_is_replaced_while_an_eviction_is_under_way_and_others_are_published_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    fs::create_dir(folder.path().join(".dlmanager")).unwrap();
+    for name in [".dlmanager/new", ".dlmanager/other", "a"] {
+        put(folder.path(), name);
+    }
+    // What an eviction holds.
+    let eviction = fs::File::open(folder.path().join(".dlmanager")).unwrap();
+    eviction.lock().unwrap();
+    rename(&directory, ".dlmanager/other", "b", false);
+    thread::scope(|scope| {
+        let replaced = scope.spawn(|| rename(&directory, ".dlmanager/new", "a", true));
+        thread::sleep(Duration::from_millis(100));
+        assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"a");
+        assert!(!replaced.is_finished());
+        eviction.unlock().unwrap();
+    });
+    assert_eq!(fs::read(folder.path().join("a")).unwrap(), b".dlmanager/new");
+    // Those who replace do not keep each other out, and an eviction waits for them.
+    eviction.lock_shared().unwrap();
+    put(folder.path(), ".dlmanager/new");
+    rename(&directory, ".dlmanager/new", "a", true);
+    put(folder.path(), "c");
+    let evicted = thread::scope(|scope| {
+        let evicting = scope.spawn(|| evict(&directory, "c"));
+        thread::sleep(Duration::from_millis(100));
+        assert!(!evicting.is_finished() && folder.path().join("c").exists());
+        eviction.unlock().unwrap();
+        evicting.join().unwrap()
+    });
+    assert_eq!(evicted, Deleted::Deleted);
 }

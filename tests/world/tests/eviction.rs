@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dlmanager_core::{
     Bounds, Config, DirectoryError, DownloadError, Durability, Fault, FaultKind, FileName, FileOp, Kept, LimitConfig,
-    Notice, OWNER_MARK, Outcome, Pattern, Stamp, StorePath, Unmet, Why,
+    Notice, OWNER_MARK, Outcome, Pattern, Stamp, StorePath, Unmet, Warning, Why,
 };
 use dlmanager_scripted::{Reply, content};
 use dlmanager_world::{RuledFile, World, removed_by_the_rule};
@@ -479,4 +479,58 @@ fn nothing_is_evicted_that_was_replaced_by_a_symlink_meanwhile() {
     let list = world.directory.list();
     assert_eq!(list.get("a"), Some(&dlmanager_core::FileKind::Symlink));
     assert_eq!(world.directory.read("kept").as_deref(), Some(&b"0123456789"[..]));
+}
+
+#[test]
+fn where_there_are_no_locks_the_rule_holds_all_the_same() {
+    let key = "0123456789abcdef0123456789abcdef";
+    let mut world = six_files(config(10, 3, true));
+    world.directory.set_locks_work(false);
+    // Nothing tells that nobody is at work on it.
+    put(&world, &format!(".dlmanager/{key}.part"), 10, 3_600);
+    sweep(&mut world);
+    assert_eq!(world.visible().concat(), "def");
+    assert!(world.directory.stat(&format!(".dlmanager/{key}.part")).is_some());
+}
+
+#[test]
+fn in_a_directory_that_cannot_be_written_the_pass_ends_and_says_so() {
+    let mut world = six_files(config(10, 3, true));
+    world.directory.fail_when(|operation| {
+        let writes = matches!(operation.op, FileOp::Delete { .. } | FileOp::MakeDir { .. });
+        writes.then(|| Fault::new(FaultKind::ReadOnly).into())
+    });
+    sweep(&mut world);
+    assert_eq!(world.visible().concat(), "abcdef");
+    assert_eq!(swept(&world), [(6, 60, Some(Unmet::InUse))]);
+    let denied = |notice: &Notice| matches!(notice, Notice::Warning(Warning::NotEvicted { fault, .. }) if fault.kind() == FaultKind::ReadOnly);
+    assert!(world.notices().iter().any(|(_, notice)| denied(notice)));
+}
+
+#[test]
+fn names_that_are_not_utf_8_are_a_strangers_and_are_never_touched() {
+    for adopt in [false, true] {
+        let mut world = World::new(config(10, 1, adopt));
+        world.directory.put_unnameable(b"\xff\xfe");
+        world.net.otherwise(Reply::ok(content(1, 10)));
+        let ids: Vec<_> = ["a", "b"].iter().map(|name| world.download(&format!("http://h.example/{name}"))).collect();
+        world.run();
+        for id in ids {
+            assert_eq!(matches!(world.outcome(id), Some(Outcome::Complete(_))), adopt);
+        }
+        // One of the two went, but not the one without a name that can be told.
+        let visible = world.visible();
+        assert_eq!(visible.len(), if adopt { 2 } else { 1 }, "{visible:?}");
+        assert!(visible.iter().any(|name| name.contains('\u{fffd}')), "{visible:?}");
+    }
+}
+
+#[test]
+fn of_a_file_with_two_names_each_counts_and_each_goes_by_itself() {
+    let mut world = six_files(config(10, 6, true));
+    world.directory.put_link("g", "a");
+    sweep(&mut world);
+    // Both bear the stamp of the one file: of equals the first by name.
+    assert_eq!(world.visible().concat(), "bcdefg");
+    assert_eq!(world.directory.read("g").as_deref(), Some(&[b'x'; 10][..]));
 }

@@ -145,6 +145,8 @@ const EXPECTED: &[&str] = &[
     "interrupt Err(AlreadyPublishing)",
     "close_keeping",
     "restart",
+    "held",
+    "released",
     "left with a record",
     "left without a record",
     "status 206",

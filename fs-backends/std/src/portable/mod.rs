@@ -46,6 +46,10 @@ impl Root for PortableRoot {
         Ok(Self { path })
     }
 
+    fn another(&self) -> Result<Self, Fault> {
+        Ok(Self { path: self.path.clone() })
+    }
+
     fn check_writable(&self) -> Result<(), Fault> {
         // There is no way to ask: on Windows access lists decide, not the attribute that the standard library shows.
         let path = self.path.join(format!("{WORK_FOLDER}-writable-{}", std::process::id()));

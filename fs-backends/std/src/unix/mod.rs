@@ -53,6 +53,11 @@ impl Root for UnixRoot {
         Ok(Self { tree: Tree::new(root, Kernel::default()) })
     }
 
+    fn another(&self) -> Result<Self, Fault> {
+        let root = self.tree.root.try_clone().map_err(|error| fault::of_file(&error))?;
+        Ok(Self { tree: Tree { root, kernel: self.tree.kernel.again() } })
+    }
+
     fn check_writable(&self) -> Result<(), Fault> {
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         let check = |flags| rustix::fs::accessat(&self.tree.root, ".", access, flags);

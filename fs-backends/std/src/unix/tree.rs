@@ -47,6 +47,13 @@ impl Default for Kernel {
     }
 }
 
+impl Kernel {
+    pub(super) fn again(&self) -> Self {
+        let copy = |offered: &AtomicBool| AtomicBool::new(offered.load(std::sync::atomic::Ordering::Relaxed));
+        Self { openat2: copy(&self.openat2), exclusive_rename: copy(&self.exclusive_rename) }
+    }
+}
+
 /// The directory's descriptor.
 pub(super) struct Tree {
     pub(super) root: OwnedFd,

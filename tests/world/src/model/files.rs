@@ -208,6 +208,7 @@ impl Model {
         assert!(!self.setting.is_refused() || !self.is_undisturbed, "{path} is deleted in a stranger's directory");
         assert!(limit.pattern.matches(path), "{path} is deleted, and does not match the pattern");
         assert!(matches!(item.expect, Expect::Unchanged { .. }), "{path} is deleted unseen");
+        assert!(!self.held.contains_key(path), "{path} is deleted although it is held");
         let is_new = |download: &&Watched| download.outcome.is_none() && download.renamed.is_some();
         let new = self.downloads.iter().filter(is_new).find(|download| download.name == path);
         assert!(new.is_none(), "what was just published is deleted: {new:?}");
@@ -289,10 +290,20 @@ impl Model {
         });
         let ruled = named.filter_map(|(path, _)| {
             let stat = directory.stat(&path)?;
-            let spared = spared(&path);
+            let spared = spared(&path) || self.held.contains_key(&path);
             Some(RuledFile { path, accessed: stat.accessed.as_nanos(), length: stat.length, spared })
         });
         ruled.collect()
+    }
+
+    /// A name is held once less.
+    pub(crate) fn released(&mut self, path: &str) {
+        if let Some(count) = self.held.get_mut(path) {
+            *count -= 1;
+            if *count == 0 {
+                self.held.remove(path);
+            }
+        }
     }
 
     /// A deletion has happened.

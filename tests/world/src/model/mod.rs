@@ -60,6 +60,8 @@ pub(crate) struct Model {
     swept: Option<(u64, u64)>,
     /// The name of the download that ended last, unless its file was present.
     ended_last: Option<String>,
+    /// The names that the program holds, and how often.
+    pub(crate) held: BTreeMap<String, u32>,
     pub(crate) closed: bool,
     refused: bool,
     /// The mark was given its name, and the answer was lost.
@@ -152,6 +154,7 @@ impl Model {
             evicted_told: BTreeMap::new(),
             swept: None,
             ended_last: None,
+            held: BTreeMap::new(),
             closed: false,
             refused: false,
             mark_may_stand: false,

@@ -29,7 +29,7 @@ impl Run<'_> {
             202 if self.choices.happens(48) => self.close(),
             202 => self.remove_old_files(),
             203 if self.choices.happens(100) => self.restart(),
-            203 => self.remove_old_files(),
+            203 => self.hold_or_release(),
             204..=210 => self.strangers(),
             211 => {
                 // A server that takes the connection and then says nothing.
@@ -218,6 +218,26 @@ impl Run<'_> {
         self.was_given();
     }
 
+    /// The program holds a name, once or more, or lets go of it, after which a pass is due.
+    fn hold_or_release(&mut self) {
+        let Ok(name) = FileName::new(self.choices.one_of(self.model.setting.names)) else { return };
+        // What was asked for before the hold is asked for before it.
+        self.drain();
+        let is_held = self.model.held.contains_key(name.as_str());
+        if is_held && self.choices.happens(160) {
+            self.note(|at| format!("{at:>12} <- release {name}"));
+            self.manager.release(self.now, &name);
+            self.model.released(name.as_str());
+            self.report.reached("released");
+            self.remove_old_files();
+        } else {
+            self.note(|at| format!("{at:>12} <- hold {name}"));
+            self.manager.hold(&name);
+            *self.model.held.entry(name.to_string()).or_default() += 1;
+            self.report.reached("held");
+        }
+    }
+
     fn strangers(&mut self) {
         let name = self.choices.one_of(self.model.setting.names);
         if self.model.setting.strangers {
@@ -268,6 +288,10 @@ impl Run<'_> {
         self.restarts += 1;
         let setting = &self.model.setting;
         self.manager = Manager::new(setting.config.clone(), setting.seed + 1_000 * self.restarts);
+        for (name, count) in &self.model.held {
+            let Ok(name) = FileName::new(name) else { continue };
+            (0..*count).for_each(|_| self.manager.hold(&name));
+        }
         self.model.restart(&self.directory, &mut self.report);
         self.drain();
     }
