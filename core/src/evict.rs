@@ -367,7 +367,7 @@ impl Evictor {
         let example = example.or_else(|| (batch.unnameable > 0).then(|| "a name that is not UTF-8".into()));
         for entry in batch.entries {
             // What a download learned meanwhile is newer.
-            if self.counts(&entry.path) && !self.limit.contains(&entry.path) {
+            if self.counts(&entry.path) {
                 self.limit.register_found(entry.path, &entry.stat);
             }
         }

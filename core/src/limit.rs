@@ -41,11 +41,13 @@ pub struct PersistLimit {
     file_limit: u64,
     bounds: Bounds,
     /// By the name's key, so that no look-up follows a pointer to compare names.
-    files: BTreeMap<u128, Entry>,
+    files: BTreeMap<Key, Entry>,
     /// Those that may go, in the order in which they do.
     order: BTreeSet<(Stamp, StorePath)>,
+    /// The places of those whose stamps were ahead of the clock.
+    ahead: BTreeMap<Key, Stamp>,
     /// The names that may not go, whether their files count or not.
-    holds: BTreeMap<u128, Hold>,
+    holds: BTreeMap<Key, Hold>,
     bytes: u128,
     /// What pinned files have of it.
     pinned_bytes: u128,
@@ -106,8 +108,18 @@ struct Entry {
     length: u64,
     accessed: Stamp,
     modified: Stamp,
-    /// Its place in the order: `accessed`, unless that was ahead of the clock.
-    rank: Stamp,
+}
+
+/// Of a name's hash so much that no two of any number of names share it, and small, as each file has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key([u32; 3]);
+
+impl Key {
+    #[allow(clippy::cast_possible_truncation, reason = "the hash is cut into pieces")]
+    fn of(path: &StorePath) -> Self {
+        let key = path.key();
+        Self([(key >> 96) as u32, (key >> 64) as u32, (key >> 32) as u32])
+    }
 }
 
 /// Why a name may not go.
@@ -164,36 +176,44 @@ impl PersistLimit {
 
     /// Whether the file counts.
     pub fn contains(&self, path: &StorePath) -> bool {
-        self.files.contains_key(&path.key())
+        self.files.contains_key(&Key::of(path))
     }
 
     pub(crate) fn length(&self, path: &StorePath) -> Option<u64> {
-        self.files.get(&path.key()).map(|entry| entry.length)
+        self.files.get(&Key::of(path)).map(|entry| entry.length)
     }
 
     /// Makes a file count, or renews what is known of it. Anything but a regular file is forgotten.
     pub fn register(&mut self, path: StorePath, stat: &FileStat) {
-        self.register_as(path, stat, stat.accessed);
+        let key = Key::of(&path);
+        self.remove(key, &path);
+        self.register_as(key, path, stat, stat.accessed);
     }
 
-    /// The same of a file that was there when the clock was looked at last: its stamp cannot be later.
+    /// The same of a file that was there when the clock was looked at last, so that its stamp cannot be later; one that
+    /// counts already stays as it is.
     pub(crate) fn register_found(&mut self, path: StorePath, stat: &FileStat) {
+        let key = Key::of(&path);
+        if self.files.contains_key(&key) {
+            return;
+        }
         let rank = match self.gauge {
             Some(gauge) if stat.accessed > gauge.now => of_the_future(stat.accessed, gauge.now),
             Some(_) | None => stat.accessed,
         };
-        self.register_as(path, stat, rank);
+        self.register_as(key, path, stat, rank);
     }
 
-    fn register_as(&mut self, path: StorePath, stat: &FileStat, rank: Stamp) {
-        let key = path.key();
-        self.remove(key, &path);
+    fn register_as(&mut self, key: Key, path: StorePath, stat: &FileStat, rank: Stamp) {
         if stat.kind != FileKind::Regular {
             return;
         }
         let FileStat { length, accessed, modified, .. } = *stat;
         self.bytes += u128::from(length);
-        self.files.insert(key, Entry { length, accessed, modified, rank });
+        self.files.insert(key, Entry { length, accessed, modified });
+        if rank != accessed {
+            self.ahead.insert(key, rank);
+        }
         match self.holds.get_mut(&key) {
             None => {
                 self.order.insert((rank, path));
@@ -207,10 +227,12 @@ impl PersistLimit {
 
     /// Notes that a file was accessed; one that does not count is ignored.
     pub fn touch(&mut self, path: &StorePath, accessed: Stamp) {
-        if let Some(entry) = self.files.get_mut(&path.key()) {
-            // One name for both entries of it.
-            let old = self.order.take(&(entry.rank, path.clone()));
-            (entry.accessed, entry.rank) = (accessed, accessed);
+        let key = Key::of(path);
+        if let Some(entry) = self.files.get_mut(&key) {
+            let rank = self.ahead.remove(&key).unwrap_or(entry.accessed);
+            let old = self.order.take(&(rank, path.clone()));
+            entry.accessed = accessed;
+            // Its name is kept once.
             if let Some((_, path)) = old {
                 self.order.insert((accessed, path));
             }
@@ -219,17 +241,18 @@ impl PersistLimit {
 
     /// Notes that a file is gone. Returns its length, where it counted.
     pub fn forget(&mut self, path: &StorePath) -> Option<u64> {
-        self.remove(path.key(), path)
+        self.remove(Key::of(path), path)
     }
 
-    fn remove(&mut self, key: u128, path: &StorePath) -> Option<u64> {
+    fn remove(&mut self, key: Key, path: &StorePath) -> Option<u64> {
         let entry = self.files.remove(&key)?;
+        let rank = self.ahead.remove(&key).unwrap_or(entry.accessed);
         self.bytes -= u128::from(entry.length);
         match self.holds.get(&key) {
             Some(hold) if hold.is_pinned => self.pinned_bytes -= u128::from(entry.length),
             Some(_) => {}
             None => {
-                self.order.remove(&(entry.rank, path.clone()));
+                self.order.remove(&(rank, path.clone()));
             }
         }
         Some(entry.length)
@@ -254,11 +277,11 @@ impl PersistLimit {
 
     /// Whether the name is held, and whether it is pinned.
     pub fn holds(&self, path: &StorePath) -> (bool, bool) {
-        self.holds.get(&path.key()).map_or((false, false), |hold| (hold.leases > 0, hold.is_pinned))
+        self.holds.get(&Key::of(path)).map_or((false, false), |hold| (hold.leases > 0, hold.is_pinned))
     }
 
     fn change_hold(&mut self, path: &StorePath, change: impl FnOnce(&mut Hold)) {
-        let key = path.key();
+        let key = Key::of(path);
         let entry = self.files.get(&key).copied();
         let was_held = self.holds.contains_key(&key);
         let hold = self.holds.entry(key).or_default();
@@ -270,12 +293,13 @@ impl PersistLimit {
             self.holds.remove(&key);
         }
         let Some(entry) = entry else { return };
+        let rank = self.rank(&key, &entry);
         match (was_held, is_held) {
             (false, true) => {
-                self.order.remove(&(entry.rank, path.clone()));
+                self.order.remove(&(rank, path.clone()));
             }
             (true, false) => {
-                self.order.insert((entry.rank, path.clone()));
+                self.order.insert((rank, path.clone()));
             }
             (true, true) | (false, false) => {}
         }
@@ -341,17 +365,22 @@ impl PersistLimit {
             let first = Stamp::from_nanos(latest.as_nanos().saturating_add(1));
             for (stamp, path) in self.order.split_off(&(first, StorePath::before_all())) {
                 let rank = of_the_future(stamp, gauge.now);
-                if let Some(entry) = self.files.get_mut(&path.key()) {
-                    entry.rank = rank;
-                }
+                self.ahead.insert(Key::of(&path), rank);
                 self.order.insert((rank, path));
             }
         }
-        for key in self.holds.keys() {
-            if let Some(entry) = self.files.get_mut(key).filter(|entry| entry.rank > latest) {
-                entry.rank = of_the_future(entry.rank, gauge.now);
-            }
-        }
+        let held: Vec<(Key, Stamp)> = self
+            .holds
+            .keys()
+            .filter_map(|key| Some((*key, self.rank(key, self.files.get(key)?))))
+            .filter(|(_, rank)| *rank > latest)
+            .collect();
+        self.ahead.extend(held.into_iter().map(|(key, rank)| (key, of_the_future(rank, gauge.now))));
+    }
+
+    /// The place of a file in the order: its stamp, unless that was ahead of the clock.
+    fn rank(&self, key: &Key, entry: &Entry) -> Stamp {
+        self.ahead.get(key).copied().unwrap_or(entry.accessed)
     }
 
     fn free_bytes(&self) -> Option<u64> {
@@ -401,7 +430,7 @@ impl PersistLimit {
             if spared(path) {
                 continue;
             }
-            if let Some(Entry { length, accessed, modified, .. }) = self.files.get(&path.key()).copied() {
+            if let Some(Entry { length, accessed, modified, .. }) = self.files.get(&Key::of(path)).copied() {
                 totals.lose(length);
                 let expect = Expect::Unchanged { length, accessed, modified };
                 victims.push((DeleteItem { path: path.clone(), expect }, why));
@@ -439,18 +468,20 @@ impl PersistLimit {
 
     fn has_aged(&self) -> bool {
         let Some(oldest) = self.oldest_allowed() else { return false };
-        let mut held = self.holds.keys().filter_map(|key| self.files.get(key));
-        self.order.first().is_some_and(|(rank, _)| *rank < oldest) || held.any(|entry| entry.rank < oldest)
+        let mut held = self.holds.keys().filter_map(|key| Some(self.rank(key, self.files.get(key)?)));
+        self.order.first().is_some_and(|(rank, _)| *rank < oldest) || held.any(|rank| rank < oldest)
     }
 
     pub(crate) fn check_invariants(&self) {
         let held = self.holds.keys().filter(|key| self.files.contains_key(key)).count();
         assert_eq!(self.files.len(), self.order.len() + held, "each file stands in the order, or may not go");
         for (rank, path) in &self.order {
-            let entry = self.files.get(&path.key());
-            assert!(entry.is_some_and(|entry| entry.rank == *rank), "a file stands in its place");
-            assert!(!self.holds.contains_key(&path.key()), "what may go is not held");
+            let key = Key::of(path);
+            let entry = self.files.get(&key);
+            assert!(entry.is_some_and(|entry| self.rank(&key, entry) == *rank), "a file stands in its place");
+            assert!(!self.holds.contains_key(&Key::of(path)), "what may go is not held");
         }
+        assert!(self.ahead.keys().all(|key| self.files.contains_key(key)), "who stands elsewhere counts");
         let bytes: u128 = self.files.values().map(|entry| u128::from(entry.length)).sum();
         assert_eq!(bytes, self.bytes, "the total is the sum of the lengths");
         let pinned = self.holds.iter().filter(|(_, hold)| hold.is_pinned).filter_map(|(key, _)| self.files.get(key));

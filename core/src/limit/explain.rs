@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::PersistLimit;
+use super::{Key, PersistLimit};
 use crate::{Stamp, StorePath};
 
 /// Why a file is evicted.
@@ -103,14 +103,14 @@ impl PersistLimit {
         for (key, hold) in &self.holds {
             if let (Some(entry), Some(path)) = (self.files.get(key), &hold.path) {
                 let why = if hold.is_pinned { Kept::Pinned } else { Kept::Leased };
-                files.push((entry.rank, path.clone(), Some(why)));
+                files.push((self.rank(key, entry), path.clone(), Some(why)));
             }
         }
         files.sort_unstable_by(|(rank, path, _), (other_rank, other, _)| (rank, path).cmp(&(other_rank, other)));
         let mut totals = self.totals();
         let mut judged = Vec::with_capacity(files.len());
         for (rank, path, kept) in files {
-            let Some(entry) = self.files.get(&path.key()) else { continue };
+            let Some(entry) = self.files.get(&Key::of(&path)) else { continue };
             let verdict = match (self.wants(rank, &totals), kept) {
                 (Some(why), None) => {
                     totals.lose(entry.length);
