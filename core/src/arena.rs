@@ -112,6 +112,7 @@ impl<T> Arena<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_key_finds_its_value_until_it_is_removed_and_never_another() {
@@ -143,5 +144,69 @@ mod tests {
             arena.insert(value);
         }
         assert_eq!((arena.slots(), arena.len()), (before, arena.iter().count()), "free slots are used first");
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Insert,
+        /// The key at this place of all that there ever were, counted round and round.
+        Remove(usize),
+        Change(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => Just(Step::Insert),
+            2 => any::<usize>().prop_map(Step::Remove),
+            1 => any::<usize>().prop_map(Step::Change),
+        ]
+    }
+
+    proptest! {
+        /// Beside it stands a list of all keys that there ever were, and what each leads to.
+        #[test]
+        fn each_key_leads_to_its_own_value_or_to_nothing(steps in prop::collection::vec(step(), 0..80)) {
+            let mut arena = Arena::default();
+            let mut model: Vec<(Key, Option<u32>)> = Vec::new();
+            for (value, step) in (0..).zip(steps) {
+                match step {
+                    Step::Insert => {
+                        let mut told = None;
+                        let key = arena.insert_with(|key| {
+                            told = Some(key);
+                            value
+                        });
+                        prop_assert_eq!(told, Some(key));
+                        prop_assert!(model.iter().all(|(other, _)| other.serial < key.serial), "a key comes again");
+                        model.push((key, Some(value)));
+                    }
+                    Step::Remove(_) | Step::Change(_) if model.is_empty() => {}
+                    Step::Remove(at) => {
+                        let at = at % model.len();
+                        prop_assert_eq!(arena.remove(model[at].0), model[at].1.take());
+                    }
+                    Step::Change(at) => {
+                        let at = at % model.len();
+                        let found = arena.get_mut(model[at].0);
+                        prop_assert_eq!(found.as_deref(), model[at].1.as_ref());
+                        if let Some(found) = found {
+                            *found = value;
+                            model[at].1 = Some(value);
+                        }
+                    }
+                }
+                for (key, expected) in &model {
+                    prop_assert_eq!(arena.get(*key), expected.as_ref());
+                }
+                let mut live: Vec<_> = model.iter().filter_map(|(key, value)| Some((*key, value.as_ref()?))).collect();
+                let mut found: Vec<_> = arena.iter().collect();
+                live.sort_unstable();
+                found.sort_unstable();
+                prop_assert_eq!((arena.len(), arena.is_empty()), (live.len(), live.is_empty()));
+                // No room is taken for what is gone.
+                prop_assert!(arena.slots() <= model.len());
+                prop_assert_eq!(found, live);
+            }
+        }
     }
 }
