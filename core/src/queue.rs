@@ -315,6 +315,20 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_holds_is_not_given_back() {
+        let mut queues = Queues::new(1, 1);
+        let (a, b) = (origin("a"), origin("b"));
+        queues.join(&a, key(1), true);
+        queues.release(&a);
+        queues.release(&b);
+        queues.join(&b, key(2), true);
+        assert_eq!(granted(&mut queues), [1], "one slot is one slot");
+        queues.release(&b);
+        assert_eq!(granted(&mut queues), []);
+        queues.check_invariants();
+    }
+
+    #[test]
     fn those_under_way_before_come_first_and_who_leaves_is_gone() {
         let mut queues = Queues::new(1, 1);
         let a = origin("a");

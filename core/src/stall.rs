@@ -97,7 +97,7 @@ mod tests {
         fn the_waits_since_enough_came_add_up(
             waits in prop::collection::vec((0..50_000u64, 0..20_000u64, prop_oneof![0..600_usize, Just(0)]), 0..80),
             timeout in 0..60_000u64,
-            bytes_min in 0..2_000u64,
+            bytes_min in prop_oneof![Just(0), 0..2_000u64],
         ) {
             let config = Config {
                 stall_timeout: Duration::from_millis(timeout), stall_bytes_min: bytes_min, ..Config::default()

@@ -43,14 +43,14 @@ enum Ended {
 fn step() -> impl Strategy<Value = Step> {
     use Ended::{ConnectFailed, Connected, Otherwise, Succeeded};
     let ended = prop_oneof![
-        1 => Just(Connected), 1 => Just(Succeeded), 6 => Just(ConnectFailed), 1 => Just(Otherwise),
+        1 => Just(Connected), 2 => Just(Succeeded), 6 => Just(ConnectFailed), 1 => Just(Otherwise),
     ];
     prop_oneof![
         8 => (0..ORIGINS, any::<bool>()).prop_map(|(origin, fresh)| Step::Join { origin, fresh }),
         1 => any::<usize>().prop_map(Step::Leave),
         6 => (1..6_usize).prop_map(Step::Grant),
         6 => (any::<usize>(), ended).prop_map(|(at, ended)| Step::Release(at, ended)),
-        1 => (0..ORIGINS).prop_map(Step::TakeRetry),
+        3 => (0..ORIGINS).prop_map(Step::TakeRetry),
         1 => (0..ORIGINS, 0..20_u64).prop_map(|(origin, after)| Step::Block(origin, after)),
         1 => (0..10_u64).prop_map(Step::Unblock),
     ]
@@ -215,6 +215,8 @@ proptest! {
         per_host in 1..4_usize,
         // An origin that is not there is one after ten failures in a row.
         failures in prop::array::uniform4(prop_oneof![Just(0), 8..12_usize]),
+        // One that had no retry left has one again after ten successes.
+        successes in prop::array::uniform4(prop::option::of(7..11_usize)),
     ) {
         let mut queues = Queues::new(jobs, per_host);
         let (mut model, mut now, mut serial) = (Model::default(), 0, 0);
@@ -223,6 +225,13 @@ proptest! {
                 let error = DownloadError::Status { status: 0 };
                 queues.connect_failed(&origin(at), &error, false);
                 model.health[at].connect_failed(&error, false);
+            }
+            for _ in 0..if successes[at].is_some() { 10 } else { 0 } {
+                assert!(queues.take_retry(&origin(at)) && model.health[at].take_retry());
+            }
+            for _ in 0..successes[at].unwrap_or(0) {
+                queues.succeeded(&origin(at));
+                model.health[at].succeeded();
             }
         }
         for step in &steps {
