@@ -6,8 +6,8 @@ use std::error::Error;
 
 use dlmanager_core::{
     Action, AdmitError, Algorithm, CancelError, Config, Digest, DirectoryError, DownloadError, Event, Fault, FaultKind,
-    FileKind, FileName, FileOp, FileStep, Instant, Manager, NameRule, Opened, Output, Pattern, Probed, Published,
-    Request, StorePath, TimeoutKind,
+    FileKind, FileName, FileOp, FileStat, FileStep, Instant, Manager, NameRule, Opened, Output, Pattern, PersistLimit,
+    Probed, Published, Request, Stamp, StorePath, TimeoutKind,
 };
 
 fn name(text: &str) -> FileName {
@@ -250,4 +250,20 @@ fn a_pattern_of_two_matches_what_either_matches_and_says_so() {
     assert!(pattern.matches("x.zip") && pattern.matches("ab") && pattern.matches("a.zip"));
     assert!(!pattern.matches("x.tar") && !pattern.matches("abc") && !pattern.matches("*.zip or a?"));
     assert_eq!(Pattern::new("[").as_str(), "[");
+    // A `]` at the beginning of a set belongs to it.
+    let (set, others) = (Pattern::new("[]a]"), Pattern::new("[!]a]"));
+    assert!(set.matches("]") && set.matches("a") && !set.matches("b") && !set.matches("[]a]"));
+    assert!(others.matches("b") && !others.matches("]") && !others.matches("a"));
+}
+
+#[test]
+fn a_file_counts_from_when_it_is_registered_until_it_is_forgotten() {
+    let mut limit = PersistLimit::new(1, 1);
+    let path = StorePath::entry("a").unwrap();
+    let stamp = Stamp::default();
+    assert!(!limit.contains(&path));
+    limit.register(path.clone(), &FileStat { kind: FileKind::Regular, length: 1, accessed: stamp, modified: stamp });
+    assert!(limit.contains(&path) && !limit.contains(&StorePath::entry("b").unwrap()));
+    limit.forget(&path);
+    assert!(!limit.contains(&path));
 }
