@@ -55,7 +55,7 @@ impl Root for UnixRoot {
 
     fn another(&self) -> Result<Self, Fault> {
         let root = self.tree.root.try_clone().map_err(|error| fault::of_file(&error))?;
-        Ok(Self { tree: Tree { root, kernel: self.tree.kernel.again() } })
+        Ok(Self { tree: Tree::new(root, self.tree.kernel.again()) })
     }
 
     fn check_writable(&self) -> Result<(), Fault> {
