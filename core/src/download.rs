@@ -995,10 +995,9 @@ impl Download {
         match core::mem::take(&mut publishing.round) {
             Round::Chain => self.conclude_chain(publishing, cx),
             Round::Taken => match publishing.there.take() {
-                // It is looked at as if it had been there from the first, so that it is held to the checksum, too.
+                // So that it is held to the checksum, too.
                 Some(Ok(Some(stat))) if stat.kind == FileKind::Regular && self.request.checksum.is_some() => {
-                    self.followed_status = 0;
-                    self.drain(Then::Wait { until: cx.now }, cx)
+                    self.look_once_more(cx)
                 }
                 Some(Ok(Some(stat))) if stat.kind == FileKind::Regular => {
                     self.touch(cx);
@@ -1017,6 +1016,12 @@ impl Download {
             },
             Round::Doubt(fault) => self.resolve(publishing, fault, cx),
         }
+    }
+
+    /// What has the name is looked at as if it had been there from the first.
+    fn look_once_more(&mut self, cx: &mut Context<'_>) -> State {
+        self.followed_status = 0;
+        self.drain(Then::Wait { until: cx.now }, cx)
     }
 
     /// The name that was taken is free again.
@@ -1073,6 +1078,13 @@ impl Download {
             // Both are gone: an error of the rename itself says that it was not done, a lost answer says nothing.
             (Some(Ok(None)), Some(Ok(None))) if fault.kind() != FaultKind::Aborted => {
                 self.unpublished(fault, Published::No, cx)
+            }
+            // The unfinished file was gone before: what has the name is somebody else's, whatever its length.
+            (Some(Ok(Some(_))), Some(Ok(None))) if fault.kind() == FaultKind::NotFound => {
+                if self.clobbers() {
+                    return self.unpublished(fault, Published::No, cx);
+                }
+                self.look_once_more(cx)
             }
             (Some(Ok(Some(stat))), Some(Ok(None))) => {
                 if !is_published_as(&stat, length) {

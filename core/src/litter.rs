@@ -331,4 +331,22 @@ mod tests {
         folder.stat.kind = FileKind::Folder;
         assert!(goes(&[folder], true).is_empty());
     }
+
+    #[test]
+    fn what_this_manager_works_on_stays_whatever_the_clock_says() {
+        let (own, other) = (
+            entry(&alloc::format!("{KEY}.0123456789abcdef.part"), 90 * DAY),
+            entry(&alloc::format!("{KEY}.part"), 90 * DAY),
+        );
+        let terms = Terms { age_max: WEEK, free_bytes_min: 0 };
+        for locks in [true, false] {
+            let mut effects = Effects::default();
+            let gauge = Some(Gauged { now: Stamp::from_nanos(0), free_bytes: None });
+            let entries = alloc::vec![own.clone(), other.clone()];
+            let mut litter = Litter { stage: Stage::Found, entries, gauge, ..Litter::default() };
+            litter.proceed(locks, terms, &BTreeSet::from([&own.path]), &mut effects);
+            let goes: Vec<_> = litter.deleting.iter().map(|item| item.path.clone()).collect();
+            assert_eq!(goes, [other.path.clone()], "locks: {locks}");
+        }
+    }
 }

@@ -27,7 +27,7 @@ fn fetched(
     let mut manager = Manager::new(Config::default(), 1);
     let request = Request::new("http://example.org/file").unwrap().if_present(if_present);
     manager.download(Instant::ZERO, request).unwrap();
-    let mut renamed = 0;
+    let (mut renamed, mut now) = (0, Instant::ZERO);
     loop {
         manager.check_invariants();
         let completion = match manager.poll() {
@@ -76,10 +76,14 @@ fn fetched(
             }
             Output::Notice(Notice::Finished { outcome, .. }) => return (outcome, renamed),
             Output::Action(Action::Abort(_)) | Output::Notice(_) => continue,
-            Output::Wait(wait) => panic!("{wait:?}"),
+            Output::Wait(wait) => {
+                now = wait.until.expect("a time to wait for");
+                manager.handle(now, Event::Tick);
+                continue;
+            }
         };
-        manager.handle(Instant::ZERO, Event::Completed(completion));
-        manager.handle(Instant::ZERO, Event::Tick);
+        manager.handle(now, Event::Completed(completion));
+        manager.handle(now, Event::Tick);
     }
 }
 
@@ -155,4 +159,14 @@ fn a_name_that_somebody_else_has_given_meanwhile_is_there() {
     assert_eq!((outcome, renamed), (Outcome::Present { length: 7 }, 1));
     let (outcome, _) = fetched(&[Some(FaultKind::Exists)], (&there(FileKind::Folder, 7), &NOTHING), IfPresent::Skip);
     assert!(matches!(outcome, Outcome::Failed(DownloadError::NotAFile { kind: FileKind::Folder, .. })), "{outcome:?}");
+}
+
+#[test]
+fn who_finds_the_unfinished_file_gone_does_not_take_what_has_the_name_for_his_own() {
+    let gone = &[Some(FaultKind::NotFound)];
+    let ours = &there(FileKind::Regular, 3);
+    let (outcome, renamed) = fetched(gone, (ours, &NOTHING), IfPresent::Skip);
+    assert_eq!((outcome, renamed), (Outcome::Present { length: 3 }, 1));
+    let (outcome, _) = fetched(gone, (ours, &NOTHING), IfPresent::Replace);
+    assert_eq!(told(&outcome), Published::No, "what was to be replaced may be of the same length");
 }

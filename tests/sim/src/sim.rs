@@ -138,6 +138,7 @@ impl Sim {
             }
         }
         let root = MemoryDirectory::on_disk(setting.profile, setting.block_bytes);
+        root.set_now(Stamp::from_nanos(WALL_CLOCK_START));
         root.set_locks_work(setting.locks_work);
         if !setting.knows_boot {
             root.set_boot(None);

@@ -6,7 +6,7 @@ use crate::code;
 const LINES_MAX: usize = 700;
 
 /// The one file that may be longer: all transitions of a download stand in it, beside their diagram.
-const TRANSITIONS: (&str, usize) = ("core/src/download.rs", 1_300);
+const TRANSITIONS: (&str, usize) = ("core/src/download.rs", 1_350);
 
 /// A Rust file has at most 700 lines.
 #[must_use]
