@@ -3,8 +3,6 @@
 //! They are there with the feature `planted-bugs` alone, which nothing that is shipped turns on; without it every question
 //! whether one is made is `false` when the crate is compiled.
 
-#![cfg_attr(not(feature = "planted-bugs"), allow(dead_code, unreachable_pub, reason = "nothing is planted then"))]
-
 use crate::Config;
 
 macro_rules! planted {
