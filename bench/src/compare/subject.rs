@@ -16,6 +16,8 @@ pub(crate) enum Subject {
     Smol,
     /// dlmanager on hyper, without flushes.
     HyperWithoutFlushes,
+    /// dlmanager on smol, without flushes.
+    SmolWithoutFlushes,
     /// dlmanager on hyper, on one core.
     HyperOnOneCore,
     Curl,
@@ -49,7 +51,12 @@ impl Subject {
     /// The program that has to be installed.
     fn program(self) -> Option<&'static str> {
         match self {
-            Self::Hyper | Self::Smol | Self::HyperWithoutFlushes | Self::Raw | Self::RawFlushing => None,
+            Self::Hyper
+            | Self::Smol
+            | Self::HyperWithoutFlushes
+            | Self::SmolWithoutFlushes
+            | Self::Raw
+            | Self::RawFlushing => None,
             Self::HyperOnOneCore => Some("taskset"),
             Self::Curl | Self::CurlThenSha256sum => Some("curl"),
             Self::Wget2 => Some("wget2"),
@@ -70,10 +77,17 @@ impl Subject {
         matches!(self, Self::Hyper | Self::Smol)
     }
 
+    /// The same without flushes.
+    pub(crate) fn unflushed(self) -> Self {
+        if self == Self::Smol { Self::SmolWithoutFlushes } else { Self::HyperWithoutFlushes }
+    }
+
     /// The command line that does the work.
     pub(crate) fn command(self, work: &Work<'_>) -> anyhow::Result<Vec<OsString>> {
         match self {
-            Self::Hyper | Self::Smol | Self::HyperWithoutFlushes | Self::HyperOnOneCore => self.dlmanager(work),
+            Self::Hyper | Self::Smol | Self::HyperWithoutFlushes | Self::SmolWithoutFlushes | Self::HyperOnOneCore => {
+                self.dlmanager(work)
+            }
             Self::Curl => curl(work),
             Self::CurlThenSha256sum => {
                 let [url] = work.urls else { anyhow::bail!("one file at a time") };
@@ -99,8 +113,9 @@ impl Subject {
     fn dlmanager(self, work: &Work<'_>) -> anyhow::Result<Vec<OsString>> {
         let mut command = if self == Self::HyperOnOneCore { words(&["taskset", "-c", "0"]) } else { Vec::new() };
         command.push(work.dlmanager.into());
-        let transport = if self == Self::Smol { "smol" } else { "hyper" };
-        let durability = if self == Self::HyperWithoutFlushes { "none" } else { work.case.durability };
+        let transport = if matches!(self, Self::Smol | Self::SmolWithoutFlushes) { "smol" } else { "hyper" };
+        let is_unflushed = matches!(self, Self::HyperWithoutFlushes | Self::SmolWithoutFlushes);
+        let durability = if is_unflushed { "none" } else { work.case.durability };
         let jobs = work.case.jobs.to_string();
         command.extend(words(&["get", "-q", "--transport", transport, "--durability", durability]));
         command.extend(words(&["--jobs", &jobs, "--per-host", &jobs, "-d"]));
@@ -217,7 +232,8 @@ impl fmt::Display for Subject {
         f.pad(match self {
             Self::Hyper => "dlmanager, hyper",
             Self::Smol => "dlmanager, smol",
-            Self::HyperWithoutFlushes => "dlmanager, none",
+            Self::HyperWithoutFlushes => "hyper, unflushed",
+            Self::SmolWithoutFlushes => "smol, unflushed",
             Self::HyperOnOneCore => "dlmanager, 1 core",
             Self::Curl => "curl",
             Self::CurlThenSha256sum => "curl, sha256sum",

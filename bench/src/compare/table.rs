@@ -17,7 +17,8 @@ fn references(case: &Case) -> Vec<Subject> {
     let mut found = Vec::new();
     for goal in &case.goals {
         let reference = match goal.quantity {
-            Quantity::WallOf(subject) | Quantity::CpuOf(subject) | Quantity::MicrosMoreThan(subject) => subject,
+            Quantity::WallOf(subject) | Quantity::CpuOf(subject) => subject,
+            Quantity::MicrosMoreThanUnflushed => Subject::HyperWithoutFlushes,
             Quantity::WallSeconds | Quantity::PeakMib => continue,
         };
         if !found.contains(&reference) {
@@ -67,7 +68,7 @@ fn print_goal(case: &Case, rows: &[Row], goal: &Goal) -> usize {
     let what = match goal.quantity {
         Quantity::WallOf(subject) => format!("wall / {subject}"),
         Quantity::CpuOf(subject) => format!("CPU / {subject}"),
-        Quantity::MicrosMoreThan(subject) => format!("CPU us a file more than {subject}"),
+        Quantity::MicrosMoreThanUnflushed => "CPU us a file more than unflushed".to_owned(),
         Quantity::WallSeconds => "wall s".to_owned(),
         Quantity::PeakMib => "peak MiB".to_owned(),
     };
@@ -98,9 +99,11 @@ fn value(case: &Case, rows: &[Row], row: &Row, quantity: Quantity) -> Option<f64
     match quantity {
         Quantity::WallOf(reference) => paired(reference, &|one, other| ratio(one.wall, other.wall)),
         Quantity::CpuOf(reference) => paired(reference, &|one, other| ratio(one.cpu, other.cpu)),
-        Quantity::MicrosMoreThan(reference) => {
+        Quantity::MicrosMoreThanUnflushed => {
             let files = case.files as f64;
-            paired(reference, &|one, other| (one.cpu.as_secs_f64() - other.cpu.as_secs_f64()) * 1e6 / files)
+            paired(row.subject.unflushed(), &|one, other| {
+                (one.cpu.as_secs_f64() - other.cpu.as_secs_f64()) * 1e6 / files
+            })
         }
         Quantity::WallSeconds => Some(median(runs.iter().map(|used| used.wall.as_secs_f64()))),
         Quantity::PeakMib => Some(median(runs.iter().map(peak_mib))),
