@@ -50,7 +50,7 @@ fn fetched(
                     FileOp::Stat { ticket, path } => {
                         let is_unfinished = path.as_str().ends_with(".part");
                         let look = if is_unfinished { unfinished } else { named };
-                        ticket.done(if renamed == 0 { Ok(None) } else { (*look).map_err(Fault::from) })
+                        ticket.done(if renamed == 0 { Ok(None) } else { look.map_err(Fault::from) })
                     }
                     FileOp::Open { ticket, .. } => ticket.done(Ok(Opened { created: true, length: 0 })),
                     FileOp::Lock { ticket, .. } => ticket.done(Ok(0)),
