@@ -346,7 +346,7 @@ mod tests {
             let mut litter = Litter { stage: Stage::Found, entries, gauge, ..Litter::default() };
             litter.proceed(locks, terms, &BTreeSet::from([&own.path]), &mut effects);
             let goes: Vec<_> = litter.deleting.iter().map(|item| item.path.clone()).collect();
-            assert_eq!(goes, [other.path.clone()], "locks: {locks}");
+            assert_eq!(goes, *core::slice::from_ref(&other.path), "locks: {locks}");
         }
     }
 }
