@@ -294,4 +294,11 @@ mod tests {
         }
         assert!(gather.is_full(1 << 20));
     }
+
+    #[test]
+    fn a_piece_of_a_large_buffer_counts_for_all_of_it() {
+        let mut gather = Gather::default();
+        gather.push(Instant::ZERO, Chunk { data: Bytes::from_static(b"a"), pinned: 1 << 30, last: false });
+        assert_eq!(gather.held(), 1 << 30);
+    }
 }
