@@ -115,8 +115,15 @@ fn killed_at_any_moment_while_the_server_goes_from_a_to_b_and_back_the_file_is_o
         }
         bench.origin.serve("/a", resource.reply(1));
         bench.run(&line).exits(0);
-        bench.assert_bytes("a", &resource.body(1));
-        assert_eq!(bench.names(""), ["a"]);
+        // All of the other version may have been there already.
+        let whole = resource.whole_version([1, 2], File::open(bench.path("a")).unwrap()).unwrap();
+        assert!(whole.is_some(), "{transport}, seed {seed}: neither version");
+        // Who is killed while he tries whether locks work may leave what he tried them with: the next sweep takes it.
+        if bench.names("") != ["a"] {
+            assert_eq!(bench.names(""), [".dlmanager", "a"]);
+            let left = bench.names(".dlmanager");
+            assert!(left.iter().all(|name| name.starts_with("probe.")), "{left:?}");
+        }
         resumed += settled(&bench).requests.iter().filter(|request| asked_from(request).is_some()).count();
         println!("{transport}: {killed} of {ROUNDS} killed, {resumed} asked for the rest");
         assert!(killed > 0 && resumed > 0, "{transport}: nothing was tested");

@@ -23,7 +23,7 @@ fn queries_are_sent_and_neither_shown_nor_noted_and_what_is_unfinished_is_known_
     for (transport, output) in TRANSPORTS.into_iter().flat_map(|transport| [(transport, ""), (transport, "--json")]) {
         let bench = Bench::new();
         let resource = Resource::new(1, 4 * MIB);
-        let cut = || resource.reply(1).cut_at(At::Body(2 * MIB), Cut::Reset);
+        let cut = || resource.reply(1).cut_at(At::Body(2 * MIB), Cut::Fin);
         bench.origin.script("/a", vec![cut(), cut(), resource.reply(1), resource.reply(1)]);
         bench.origin.serve("/moved", Reply::redirect(302, &format!("{}?sig={SECRET}", bench.origin.url("/a"))));
         let options = format!("get --redact-queries --retries 0 --transport {transport} {output} -o a {{}}");
@@ -57,7 +57,7 @@ fn a_signed_url_is_gone_on_with_although_its_query_is_not_noted() {
     for transport in TRANSPORTS {
         let bench = Bench::new();
         let resource = Resource::new(1, 4 * MIB);
-        let cut = resource.reply(1).cut_at(At::Body(2 * MIB), Cut::Reset);
+        let cut = resource.reply(1).cut_at(At::Body(2 * MIB), Cut::Fin);
         bench.origin.script("/a", vec![cut, resource.reply(1)]);
         let line = format!("get --redact-queries --retries 0 --transport {transport} {{}}/a?sig={SECRET}");
         bench.run(&line).exits(1);

@@ -73,8 +73,11 @@ impl<R: Root> Engine<R> {
     /// Whether a lock keeps a second one out, with a file made for it: some network file systems let both have it.
     fn probe(&self, path: &StorePath) -> Result<Probed, Fault> {
         let (first, _) = self.root.open_file(path, OpenMode::CreateNew)?;
+        let second = self.root.open_file(path, OpenMode::Existing);
+        // At once, so that who is killed meanwhile hardly ever leaves it.
+        let mut deleted = self.root.delete(&[DeleteItem { path: path.clone(), expect: Expect::File }]);
         let locks = || {
-            let (second, _) = self.root.open_file(path, OpenMode::Existing)?;
+            let (second, _) = second?;
             self.root.try_lock(&first)?;
             match self.root.try_lock(&second) {
                 Ok(()) => Ok(false),
@@ -86,8 +89,6 @@ impl<R: Root> Engine<R> {
             Err(fault) if fault.kind() == FaultKind::Unsupported => Ok(false),
             result => result,
         };
-        drop(first);
-        let mut deleted = self.root.delete(&[DeleteItem { path: path.clone(), expect: Expect::File }]);
         let locks = locks?;
         match deleted.pop() {
             Some(Deleted::Deleted | Deleted::Gone | Deleted::Changed) => Ok(Probed { boot: boot::id(), locks }),
