@@ -995,9 +995,10 @@ impl Download {
         match core::mem::take(&mut publishing.round) {
             Round::Chain => self.conclude_chain(publishing, cx),
             Round::Taken => match publishing.there.take() {
-                // So that it is held to the checksum, too.
+                // It is looked at as if it had been there from the first, so that it is held to the checksum, too.
                 Some(Ok(Some(stat))) if stat.kind == FileKind::Regular && self.request.checksum.is_some() => {
-                    self.look_once_more(cx)
+                    self.followed_status = 0;
+                    self.drain(Then::Wait { until: cx.now }, cx)
                 }
                 Some(Ok(Some(stat))) if stat.kind == FileKind::Regular => {
                     self.touch(cx);
@@ -1016,12 +1017,6 @@ impl Download {
             },
             Round::Doubt(fault) => self.resolve(publishing, fault, cx),
         }
-    }
-
-    /// What has the name is looked at as if it had been there from the first.
-    fn look_once_more(&mut self, cx: &mut Context<'_>) -> State {
-        self.followed_status = 0;
-        self.drain(Then::Wait { until: cx.now }, cx)
     }
 
     /// The name that was taken is free again.
@@ -1079,12 +1074,12 @@ impl Download {
             (Some(Ok(None)), Some(Ok(None))) if fault.kind() != FaultKind::Aborted => {
                 self.unpublished(fault, Published::No, cx)
             }
-            // The unfinished file was gone before: what has the name is somebody else's, whatever its length.
-            (Some(Ok(Some(_))), Some(Ok(None))) if fault.kind() == FaultKind::NotFound => {
-                if self.clobbers() {
-                    return self.unpublished(fault, Published::No, cx);
-                }
-                self.look_once_more(cx)
+            // The unfinished file was gone before, and what has the name is somebody else's, whatever its length; or that is
+            // the answer to a second try, after one that did it (NFS).
+            (Some(Ok(Some(stat))), Some(Ok(None)))
+                if fault.kind() == FaultKind::NotFound && is_published_as(&stat, length) =>
+            {
+                self.unpublished(fault, Published::Unknown, cx)
             }
             (Some(Ok(Some(stat))), Some(Ok(None))) => {
                 if !is_published_as(&stat, length) {

@@ -210,8 +210,10 @@ impl Model {
                 } else {
                     // Both answers were lost, or somebody took the file away as soon as it was there.
                     let lost = download.file_reasons.len();
+                    // That an unfinished file is not there may be told by a second try of its rename.
+                    let is_second = download.file_reasons.contains(&Reason::Fault(FaultKind::NotFound));
                     assert!(
-                        lost >= 2 || (lost == 1 && !self.is_undisturbed),
+                        is_second || lost >= 2 || (lost == 1 && !self.is_undisturbed),
                         "unknown, and nothing was lost: {download:?}"
                     );
                 }
