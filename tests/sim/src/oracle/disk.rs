@@ -141,12 +141,14 @@ impl State {
                 }
             }
             FileOp::Delete { items, .. } => {
+                oracle.must_stay.clear();
                 for item in items {
                     // The deletion of what is to be as it was seen takes the lock itself, and answers that it is busy where it
                     // cannot: what dead programs have left is swept by it.
                     let is_swept = matches!(item.expect, Expect::Unchanged { .. });
                     oracle.delete_asked(process, item.path.as_str(), is_swept)?;
                 }
+                oracle.must_stay.retain(|path| directory.stat(path).is_some());
             }
             _ => {}
         }
@@ -199,6 +201,10 @@ impl State {
             Done::Delete(paths) => {
                 for path in paths {
                     self.oracle.deleted(now, path.as_str(), directory);
+                }
+                let gone = self.oracle.must_stay.drain(..).find(|path| directory.stat(path).is_none());
+                if let Some(path) = gone {
+                    return Err(format!("p{process} sweeps {path}, which somebody has locked"));
                 }
             }
             _ => {}
@@ -429,7 +435,7 @@ impl Oracle {
         Ok(())
     }
 
-    fn delete_asked(&self, process: usize, path: &str, is_swept: bool) -> Checked {
+    fn delete_asked(&mut self, process: usize, path: &str, is_swept: bool) -> Checked {
         if let Some(name) = final_name(path) {
             if !self.has_limit {
                 return Err(format!("p{process}: {path} is deleted, and there is no limit"));
@@ -449,12 +455,18 @@ impl Oracle {
             return Err(format!("p{process}: the mark is deleted"));
         }
         let is_faulted = self.name_of(path).is_none_or(|name| self.programs[process].by_name[name].is_faulted);
-        if !self.has_locks || !rest.starts_with('/') || is_faulted || is_swept {
+        if !self.has_locks || !rest.starts_with('/') || is_faulted {
             return Ok(());
         }
         let part = path.replace(".rec", ".part");
         let holds = |program: &super::Program| program.files.values().any(|file| file.path == part && file.is_locked);
         let other = self.programs.iter().enumerate().find(|(number, program)| *number != process && holds(program));
+        if is_swept {
+            if other.is_some() {
+                self.must_stay.push(path.to_owned());
+            }
+            return Ok(());
+        }
         if let Some((other, _)) = other.filter(|_| is_shared(&part)) {
             return Err(format!("p{process}: {path} is deleted, and p{other} holds its lock"));
         }

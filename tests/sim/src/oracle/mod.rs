@@ -37,6 +37,8 @@ pub(crate) struct Oracle {
     is_disturbed: bool,
     /// What is about to be renamed is there.
     is_renaming: bool,
+    /// What the deletion that is asked for is to leave, as somebody else has locked it.
+    must_stay: Vec<String>,
     /// What is unfinished was kept by a download that ended.
     has_kept: bool,
 }
@@ -149,6 +151,7 @@ impl Oracle {
             has_limit: config.limit.is_some(),
             is_disturbed: false,
             is_renaming: false,
+            must_stay: Vec::new(),
             has_kept: false,
         }
     }
