@@ -15,5 +15,5 @@ fn the_corpus_of_the_simulator_is_replayed() {
     }
     let missing: Vec<_> = tally.missing().collect();
     assert!(inputs >= 100 && downloads >= 200, "{inputs} inputs, {downloads} downloads");
-    assert!(missing.len() <= 5, "never reached: {missing:?}");
+    assert!(missing.is_empty(), "never reached: {missing:?}");
 }
