@@ -359,7 +359,8 @@ pub enum FileOp {
     /// A lock that somebody else holds is [`FaultKind::Busy`](crate::FaultKind::Busy), a name that leads elsewhere or nowhere
     /// [`FaultKind::Changed`](crate::FaultKind::Changed), a file with a second name
     /// [`FaultKind::WrongType`](crate::FaultKind::WrongType), a file system without locks
-    /// [`FaultKind::Unsupported`](crate::FaultKind::Unsupported); nothing is locked then. Who holds the lock may ask again. The lock belongs to the open
+    /// [`FaultKind::Unsupported`](crate::FaultKind::Unsupported); nothing is locked then. Who holds the lock may ask
+    /// again, whether the name still leads there: whatever is answered, he keeps the lock. The lock belongs to the open
     /// file, follows it when it is renamed, and ends with the process.
     Lock {
         /// Completes this action.

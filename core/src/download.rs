@@ -821,8 +821,8 @@ impl Download {
             },
             Step::Net(Net::Chunk(Err(fault))) => self.fail(DownloadError::Network(fault), cx),
             Step::File(File::Done) => {
-                if let Some(fault) = self.flush_fault() {
-                    return self.fail(DownloadError::File { step: FileStep::Flush, fault }, cx);
+                if let Some(error) = self.spoiled() {
+                    return self.fail(error, cx);
                 }
                 self.checkpoint_if_due(cx);
                 self.hash_on(false, cx);
@@ -871,8 +871,8 @@ impl Download {
         let (Some(transfer), Some(partial)) = (self.transfer.as_deref(), self.partial.as_deref()) else {
             return State::Verifying;
         };
-        if let Some(fault) = self.flush_fault() {
-            return self.fail(DownloadError::File { step: FileStep::Flush, fault }, cx);
+        if let Some(error) = self.spoiled() {
+            return self.fail(error, cx);
         }
         if transfer.gather.is_writing() || partial.is_noting() || partial.hashing.asked {
             return State::Verifying;

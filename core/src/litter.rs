@@ -218,8 +218,12 @@ fn stale(
     locks: bool,
     age_max: Duration,
 ) -> (Vec<DeleteItem>, BTreeMap<StorePath, DeleteItem>) {
-    // A stamp that is as far ahead is as wrong.
-    let age = |stat: &FileStat| Duration::from_nanos(now.as_nanos().abs_diff(stat.modified.as_nanos()));
+    // A stamp that is as far ahead is as wrong. What is about to be published has the server's time already, and was accessed
+    // when it got that.
+    let age = |stat: &FileStat| {
+        let since = |stamp: Stamp| now.as_nanos().abs_diff(stamp.as_nanos());
+        Duration::from_nanos(since(stat.modified).min(since(stat.accessed)))
+    };
     let abandoned_after = if locks { SETTLED } else { age_max.max(UNLOCKED_AGE_MIN) };
     let unfinished_after = if locks { age_max.max(SETTLED) } else { age_max.max(UNLOCKED_AGE_MIN) };
     let regular = || entries.iter().filter(|entry| entry.stat.kind == FileKind::Regular);

@@ -147,6 +147,8 @@ impl Download {
             Role::Checkpoint => {
                 if let Reply::Sync(result) | Reply::SyncDir(result) = reply {
                     self.checkpointed(Some(FileStep::Flush), result);
+                } else if let Reply::Lock(result) = reply {
+                    self.checkpointed(Some(FileStep::Lock), result.map(drop));
                 } else if let Reply::Open(result) = reply {
                     self.checkpointed(Some(FileStep::Create), result.map(drop));
                 } else if let Reply::Write(result) = reply {
@@ -219,7 +221,12 @@ impl Download {
             },
             Reply::SetTimes(result) => done(FileStep::Write, result),
             Reply::KeepDigests(result) => done(FileStep::Write, result),
-            Reply::Sync(result) => done(FileStep::Flush, result),
+            Reply::Sync(result) => {
+                if let (Some(partial), Err(fault)) = (self.partial.as_deref_mut(), &result) {
+                    partial.spoil(FileStep::Flush, fault.clone());
+                }
+                done(FileStep::Flush, result)
+            }
             Reply::Finish(result) => done(FileStep::Verify, result),
             Reply::Rename(result) => Step::File(File::Renamed(result)),
             Reply::SyncDir(result) => Step::File(File::DirectorySynced(result)),

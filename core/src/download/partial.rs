@@ -109,8 +109,9 @@ pub(super) struct Checkpoint {
     /// What the checkpoint under way will have flushed.
     durable_next: u64,
     at: Instant,
-    /// A flush failed: what was written since the last one is lost, though it can be read.
-    pub(super) flush_failed: Option<Fault>,
+    /// Why the file is not gone on with: a flush failed, and what was written since the last one is lost, though it can be
+    /// read; or its name leads elsewhere.
+    pub(super) spoiled: Option<(FileStep, Fault)>,
     /// A record could not be written: none is written any more.
     failed: bool,
 }
@@ -156,7 +157,7 @@ impl Partial {
 
     /// Whether it can be gone on with when it holds so many bytes.
     const fn is_resumable(&self, length: u64) -> bool {
-        length > 0 && self.known.is_resumable() && self.checkpoint.flush_failed.is_none()
+        length > 0 && self.known.is_resumable() && self.checkpoint.spoiled.is_none()
     }
 
     /// The digests of all of its bytes are there.
@@ -170,6 +171,19 @@ impl Partial {
         self.is_removal_unflushed
             || self.record == RecordState::Unknown
             || (self.record == RecordState::Valid && self.checkpoint.durable > 0)
+    }
+
+    /// It is not gone on with, and the first reason counts. What was skipped was skipped for another.
+    pub(super) fn spoil(&mut self, step: FileStep, fault: Fault) {
+        if fault.kind() != FaultKind::Skipped {
+            self.checkpoint.spoiled.get_or_insert((step, fault));
+        }
+    }
+
+    /// Bytes of it are lost, though they can be read, and its record says that they are good.
+    fn is_lost(&self) -> bool {
+        let is_lost = matches!(self.checkpoint.spoiled, Some((FileStep::Flush, _)));
+        is_lost && self.opening == Opening::Open && self.lock == Lock::Held && self.record != RecordState::Absent
     }
 
     pub(super) const fn is_noting(&self) -> bool {
@@ -265,7 +279,7 @@ impl Download {
                 is_name_flushed: false,
                 durable_next: 0,
                 at: cx.now,
-                flush_failed: None,
+                spoiled: None,
                 failed: false,
             },
             hashing: Hashing::default(),
@@ -304,6 +318,12 @@ impl Download {
 
     pub(super) fn locked(&mut self, result: &Result<u64, Fault>) {
         let Some(partial) = self.partial.as_deref_mut() else { return };
+        if let Err(fault) = result
+            && fault.kind() == FaultKind::Changed
+            && !partial.is_untouched
+        {
+            partial.spoil(FileStep::Lock, fault.clone());
+        }
         partial.lock = match result.as_ref().map_err(Fault::kind) {
             Ok(length) => {
                 // Asked for again before the file gets its name, it says what is known.
@@ -313,6 +333,8 @@ impl Download {
                 Lock::Held
             }
             Err(FaultKind::Busy | FaultKind::Changed | FaultKind::WrongType | FaultKind::Unsupported) => Lock::Refused,
+            // Asked for again, it is kept whatever is answered.
+            Err(_) if partial.lock == Lock::Held => Lock::Held,
             Err(_) => Lock::Unknown,
         };
     }
@@ -467,7 +489,7 @@ impl Download {
             && partial.lock == Lock::Held
             && partial.known.identity.as_ref().is_some_and(|identity| identity.strong().is_some())
             && !partial.checkpoint.failed
-            && partial.checkpoint.flush_failed.is_none()
+            && partial.checkpoint.spoiled.is_none()
     }
 
     /// Writes the record, in place and in one piece, behind a flush of what it says is flushed.
@@ -498,8 +520,9 @@ impl Download {
         // Else a crash could leave an older file under the name, and this record beside it.
         let flushes_name = flushes && !checkpoint.is_name_flushed;
         checkpoint.is_name_flushed |= flushes;
-        checkpoint.unanswered = 3 + u32::from(flushes) + u32::from(flushes_name);
-        let file = partial.file;
+        let locks = partial.lock == Lock::Held;
+        checkpoint.unanswered = 3 + u32::from(locks) + u32::from(flushes) + u32::from(flushes_name);
+        let (file, locked_as) = (partial.file, partial.path.clone());
         let mode = if partial.record == RecordState::Absent { OpenMode::CreateNew } else { OpenMode::Existing };
         partial.record = partial.record.max(RecordState::Valid);
         let record_file = cx.effects.file();
@@ -510,6 +533,10 @@ impl Download {
         if flushes_name {
             let path = path.clone();
             self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::SyncDir { ticket, path });
+        }
+        if locks {
+            // Somebody may have emptied the work folder: the record would then be another file's.
+            self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Lock { ticket, file, path: locked_as });
         }
         self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Open { ticket, file: record_file, path, mode });
         let data = vec![bytes];
@@ -528,22 +555,26 @@ impl Download {
     /// An action of a checkpoint was answered: which step, where it matters, and why it did not work.
     pub(super) fn checkpointed(&mut self, step: Option<FileStep>, result: Result<(), Fault>) {
         let Some(partial) = self.partial.as_deref_mut() else { return };
-        let checkpoint = &mut partial.checkpoint;
-        checkpoint.unanswered = checkpoint.unanswered.saturating_sub(1);
+        partial.checkpoint.unanswered = partial.checkpoint.unanswered.saturating_sub(1);
         match (step, result) {
             (Some(FileStep::Flush), Err(fault)) => {
-                checkpoint.failed = true;
-                if fault.kind() != FaultKind::Skipped {
-                    checkpoint.flush_failed = Some(fault);
+                partial.checkpoint.failed = true;
+                partial.spoil(FileStep::Flush, fault);
+            }
+            // The lock is held all the same, and the file asked about once more before it gets its name.
+            (Some(FileStep::Lock), Err(fault)) => {
+                partial.checkpoint.failed = true;
+                if fault.kind() == FaultKind::Changed {
+                    partial.spoil(FileStep::Lock, fault);
                 }
             }
             (Some(FileStep::Write), Ok(())) => {
-                checkpoint.durable = checkpoint.durable_next;
-                checkpoint.is_of_this_boot = true;
+                partial.checkpoint.durable = partial.checkpoint.durable_next;
+                partial.checkpoint.is_of_this_boot = true;
             }
             (Some(FileStep::Create | FileStep::Write), Err(_)) => {
                 // What stands there is whole or is recognised as broken; it may be the one before.
-                checkpoint.failed = true;
+                partial.checkpoint.failed = true;
                 partial.record = RecordState::Unknown;
             }
             (_, _) => {}
@@ -632,6 +663,12 @@ impl Download {
         }
         let Some(partial) = self.partial.take() else { return };
         let may_come_back = partial.may_come_back() && !cx.config.makes(Planted::RemovalUnflushed);
+        if !keeps && !partial.is_published && partial.is_lost() {
+            // Whatever comes of its removal, nobody is to go on with it.
+            self.epoch += 1;
+            let file = partial.file;
+            self.file_op_for(Role::Removal, cx, |ticket| FileOp::Truncate { ticket, file, length: 0 });
+        }
         let Partial { file, opening, lock, is_published, record, .. } = *partial;
         self.epoch += 1;
         let may_be_there = matches!(opening, Opening::Open | Opening::Unknown) && !is_published;

@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use super::partial::Partial;
 use super::{Context, Download, State, Then, Transfer};
 use crate::origin::Origin;
-use crate::{ActionId, Config, Fault, IfPresent, Instant, Outcome, Phase, Progress, StorePath};
+use crate::{ActionId, Config, DownloadError, IfPresent, Instant, Outcome, Phase, Progress, StorePath};
 
 impl Download {
     /// The origin that the next request goes to.
@@ -173,9 +173,10 @@ impl Download {
         self.body.as_ref().is_some_and(|body| body.fetch == fetch)
     }
 
-    /// Why a flush of the unfinished file failed, where one did.
-    pub(super) fn flush_fault(&self) -> Option<Fault> {
-        self.partial.as_deref().and_then(|partial| partial.checkpoint.flush_failed.clone())
+    /// Why the unfinished file is not gone on with, where it is not.
+    pub(super) fn spoiled(&self) -> Option<DownloadError> {
+        let (step, fault) = self.partial.as_deref()?.checkpoint.spoiled.clone()?;
+        Some(DownloadError::File { step, fault })
     }
 
     pub(super) fn is_stalled(&self, cx: &Context<'_>) -> bool {

@@ -171,14 +171,13 @@ impl Tree {
             Err(FaultKind::NotFound | FaultKind::WrongType) => false,
             Err(kind) => return Err(kind.into()),
         };
-        self.node_mut(node).lock = is_name.then_some(id);
         if !is_name {
             return Err(Fault::new(FaultKind::Changed).with_detail("the name leads elsewhere"));
         }
         if self.names(node) > 1 {
-            self.node_mut(node).lock = None;
             return Err(Fault::new(FaultKind::WrongType).with_detail("the file has another name"));
         }
+        self.node_mut(node).lock = Some(id);
         Ok(self.stat(node).length)
     }
 

@@ -28,13 +28,14 @@ impl OpenFile {
         Ok(self.file.metadata().map_err(|error| fault::of_file(&error))?.len())
     }
 
-    /// Takes the lock, and keeps it where `is_right` says so afterwards.
+    /// Takes the lock, and keeps it where `is_right` says so afterwards, or where it was held before.
     pub(crate) fn lock<R: Root, T>(&self, root: &R, is_right: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
         let mut is_locked = self.is_locked.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*is_locked {
-            root.try_lock(&self.file)?;
-            *is_locked = true;
+        if *is_locked {
+            return is_right();
         }
+        root.try_lock(&self.file)?;
+        *is_locked = true;
         let result = is_right();
         if result.is_err() {
             *is_locked = false;

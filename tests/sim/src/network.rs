@@ -144,7 +144,7 @@ impl Sim {
                 if range.is_some() && from.is_none() {
                     return state.fail(format!("asks for {range:?}"));
                 }
-                let asked = Asked { process, place, range: from, if_range: if_range.as_deref(), uri };
+                let asked = Asked { process, body, place, range: from, if_range: if_range.as_deref(), uri };
                 let result = state.fetch_asked(self.now(), &asked);
                 state.check(result);
                 let exchange = Exchange {
@@ -397,6 +397,9 @@ impl State {
         for key in keys {
             let Some(exchange) = self.exchanges.get_mut(&key).filter(|exchange| exchange.has_news) else { continue };
             exchange.has_news = false;
+            let result = self.exchange_heard(key);
+            self.check(result);
+            let Some(exchange) = self.exchanges.get_mut(&key) else { continue };
             let Some(reply) = &exchange.reply else { continue };
             let is_head = !std::mem::replace(&mut exchange.head_told, true);
             exchange.told = exchange.sent;

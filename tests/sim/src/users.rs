@@ -201,7 +201,7 @@ impl Sim {
             && state.happens(Stream::Stranger, Mark::ForeignRecord)
         {
             state.damage_record(name, &path);
-        } else if !state.oracle.is_publishing() && state.happens(Stream::Stranger, Mark::ForeignSwept) {
+        } else if !state.oracle.is_sure() && state.happens(Stream::Stranger, Mark::ForeignSwept) {
             state.stranger_did(name, "sweeps, and with it all");
             state.root.remove(".dlmanager");
             state.oracle.swept_away();

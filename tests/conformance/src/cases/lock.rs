@@ -19,7 +19,7 @@ cases! {
     a_lock_follows_its_file: "A lock follows its file when that is renamed, and does not stay at the name",
     a_name_that_leads_elsewhere: "A lock under a name that leads to another file by then is Changed, and nothing is locked",
     a_name_that_leads_nowhere: "A lock under a name that is gone, or no longer a file's, is Changed, and nothing is locked",
-    a_lock_that_has_lost_its_name: "Who holds a lock and asks again under a name that leads elsewhere loses it",
+    a_lock_that_has_lost_its_name: "Who holds a lock and asks again under a name that leads elsewhere is told, and keeps it",
     locks_of_two_files: "Locks of two files have nothing to do with each other",
     a_locked_file_can_be_worked_on: "A lock keeps nobody from reading, writing, renaming or deleting the file",
     the_length_under_the_lock: "Lock tells the length that the file has then, whatever it had when it was opened",
@@ -212,7 +212,10 @@ fn a_lock_that_has_lost_its_name(bench: &Bench<'_>) {
     let (file, second) = (bench.create("a"), bench.open("a", Existing).unwrap());
     bench.lock(file, "a").unwrap();
     bench.rename("a", "b", false).unwrap();
+    // It is held all the same.
     assert_eq!(refused(bench.lock(file, "a")), Changed);
+    assert_eq!(refused(bench.lock(second, "b")), Busy);
+    bench.unlock(file).unwrap();
     bench.lock(second, "b").unwrap();
 }
 

@@ -520,6 +520,18 @@ planted! {
         op => this.perform(op),
     }) => a_name_that_leads_elsewhere, a_name_that_leads_nowhere, a_lock_that_has_lost_its_name;
 
+    locks_that_are_lost_with_the_name: Bug::Instead(|this, action| match action.op {
+        FileOp::Lock { ticket, file, path } => {
+            let result = this.also_lock(file, &path);
+            if result == Err(FaultKind::Changed) {
+                let ticket = this.tickets.borrow_mut().ticket();
+                this.perform(FileOp::Unlock { ticket, file });
+            }
+            ticket.done(result.map_err(Into::into))
+        }
+        op => this.perform(op),
+    }) => a_lock_that_has_lost_its_name;
+
     locks_that_only_look_whether_the_name_is_taken: Bug::Instead(|this, action| match action.op {
         FileOp::Lock { ticket, file, path } => match this.also_lock(file, &path) {
             Err(FaultKind::Changed) if this.inner.0.read(path.as_str()).is_some() => ticket.done(Ok(0)),

@@ -118,6 +118,13 @@ impl State {
                     }
                 }
             }
+            FileOp::Lock { file, .. } => {
+                let program = &mut oracle.programs[process];
+                if program.files.get(&file.serial()).is_some_and(|open| open.is_locked) {
+                    program.sure.insert(lane);
+                }
+            }
+            FileOp::Close { .. } => drop(oracle.programs[process].sure.remove(&lane)),
             FileOp::Open { path, file, .. } => oracle.open_asked(process, lane, path.as_str(), file.serial())?,
             FileOp::Write { file, .. } | FileOp::Truncate { file, .. } => {
                 oracle.has_it_locked(process, file.serial(), "written to")?;
@@ -173,14 +180,15 @@ impl State {
         match done {
             Done::Open { file, path, .. } if works => {
                 let path = path.as_str().to_owned();
-                let opened = OpenFile { path, is_locked: false, flush_failed: false };
+                let opened = OpenFile::at(path);
                 if oracle.programs[process].files.insert(*file, opened).is_some() {
                     return Err(format!("p{process}: file {file} is opened twice"));
                 }
             }
             Done::Lock { file } => {
                 if let Some(open) = oracle.programs[process].files.get_mut(file) {
-                    open.is_locked = works;
+                    open.is_locked |= works;
+                    open.is_named = works;
                 }
             }
             Done::OnFile("Unlock", file) => {
@@ -190,6 +198,7 @@ impl State {
             }
             Done::OnFile("Close", file) => drop(oracle.programs[process].files.remove(file)),
             Done::OnFile("Sync", file) if !works => oracle.flush_failed(process, *file),
+            Done::Named("SyncDir", path) if !works => oracle.name_not_flushed(process, path.as_str()),
             Done::OnFile("Hash", _) if works => self.tally.hit(Mark::Hashed),
             Done::Write { file, .. } if works => {
                 let path = self.oracle.programs[process].files.get(file).map(|open| open.path.clone());
@@ -260,7 +269,7 @@ impl State {
         known.was_unsafe |= known.is_unsafe;
         known.gone_at = Some(now);
         let length = bytes.len() as u64;
-        self.oracle.programs[process].by_name[name].published = Some(Published { length, sha256, is_cut });
+        self.oracle.programs[process].by_name[name].published = Some(Published { at: now, length, sha256, is_cut });
         Ok(())
     }
 
@@ -415,6 +424,10 @@ impl Oracle {
         if self.name_of(&open.path).is_some_and(|name| self.names[name].is_swept_under) {
             return Ok(());
         }
+        // Emptied before anything else is tried, so that its record is nobody's reason to go on with it.
+        if open.is_spoiled && length == 0 {
+            return Ok(());
+        }
         let record = directory.read(&open.path.replace(".part", ".rec")).and_then(|bytes| record::read(&bytes));
         let before = directory.read(&open.path).map_or(0, |bytes| bytes.len() as u64);
         match record {
@@ -427,7 +440,7 @@ impl Oracle {
 
     fn rename_asked(&self, process: usize, name: usize, from: &str) -> Checked {
         let program = &self.programs[process];
-        let is_locked = program.files.values().any(|file| file.path == from && file.is_locked);
+        let is_locked = program.files.values().any(|file| file.path == from && file.is_locked && file.is_named);
         // What a stranger has taken away is another file by now.
         if self.has_locks && is_shared(from) && !is_locked && !program.by_name[name].is_faulted {
             return Err(format!("p{process}: {from} is published as {} without its lock", NAMES[name]));
@@ -512,10 +525,17 @@ impl Oracle {
 
     fn flush_failed(&mut self, process: usize, file: u64) {
         let Some(open) = self.programs[process].files.get_mut(&file) else { return };
-        open.flush_failed = true;
+        (open.flush_failed, open.is_spoiled) = (true, true);
         let path = open.path.clone();
         if let Some(name) = self.name_of(&path).filter(|_| is_shared(&path)) {
             self.names[name].flush_forgotten = true;
+        }
+    }
+
+    fn name_not_flushed(&mut self, process: usize, path: &str) {
+        let key = path.strip_suffix(".rec").unwrap_or(path);
+        for file in self.programs[process].files.values_mut().filter(|file| file.path.starts_with(key)) {
+            file.is_spoiled = true;
         }
     }
 

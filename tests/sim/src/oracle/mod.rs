@@ -11,7 +11,7 @@ mod end;
 mod net;
 mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dlmanager_core::{Durability, Resume};
 
@@ -52,6 +52,8 @@ struct Program {
     /// The names that lanes work for.
     lanes: BTreeMap<u64, usize>,
     files: BTreeMap<u64, OpenFile>,
+    /// The lanes that have looked once more whether the name still leads to the locked file, and act on it.
+    sure: BTreeSet<u64>,
     by_name: Vec<ByName>,
     /// Since when and until when an origin wants to be left alone.
     blocked: BTreeMap<u32, (u64, u64)>,
@@ -61,8 +63,12 @@ struct Program {
 struct OpenFile {
     path: String,
     is_locked: bool,
+    /// When it was last asked for, its name led there.
+    is_named: bool,
     /// A flush of it failed: what was written is lost, though it can be read.
     flush_failed: bool,
+    /// A flush of it or of its name failed: it is not gone on with.
+    is_spoiled: bool,
 }
 
 /// What a program does about a name.
@@ -74,6 +80,8 @@ struct ByName {
     began_at: u64,
     /// It may not ask again before.
     not_before: u64,
+    /// The exchange that began too soon: it is one that was given up before it began, or a mistake.
+    early: Option<(u64, String)>,
     /// So many bytes of it came that need not come again.
     kept: u64,
     /// A file action went wrong on purpose: then less may be kept than there is.
@@ -88,6 +96,7 @@ struct ByName {
 
 #[derive(Debug, Clone)]
 struct Published {
+    at: u64,
     length: u64,
     sha256: [u8; 32],
     is_cut: bool,
@@ -123,6 +132,8 @@ struct Name {
     cut: Vec<Vec<u8>>,
     /// When something that had the name lost it last.
     gone_at: Option<u64>,
+    /// When somebody removed what had the name.
+    removed_at: Option<u64>,
     /// It was reported to be there whatever comes.
     is_promised: bool,
     /// It is of bytes whose flush failed, or was made where nothing is flushed and the power failed.
@@ -228,7 +239,7 @@ impl Oracle {
     /// Somebody has removed a file.
     pub(crate) fn taken_away(&mut self, name: usize, now: u64) {
         let name = &mut self.names[name];
-        name.gone_at = Some(now);
+        (name.gone_at, name.removed_at) = (Some(now), Some(now));
         name.is_promised = false;
         name.is_unsafe = false;
     }
@@ -261,10 +272,12 @@ impl Oracle {
         }
     }
 
-    /// Whether a program is about to publish something. Between its last look at the unfinished file's name and the rename
-    /// of that name no file system lets it make sure that no other file has taken the place.
-    pub(crate) fn is_publishing(&self) -> bool {
-        self.programs.iter().any(|program| program.is_alive && program.by_name.iter().any(|one| one.is_publishing))
+    /// Whether a program is about to publish something, to remove it, or to note what it is. Between its last look at the
+    /// unfinished file's name and what follows from it no file system lets it make sure that no other file has taken the place.
+    pub(crate) fn is_sure(&self) -> bool {
+        let is_sure =
+            |program: &Program| !program.sure.is_empty() || program.by_name.iter().any(|by_name| by_name.is_publishing);
+        self.programs.iter().any(|program| program.is_alive && is_sure(program))
     }
 
     /// Whether a file action of this program was made to fail.
@@ -286,6 +299,12 @@ impl Oracle {
     fn name_of(&self, path: &str) -> Option<usize> {
         let key = path.strip_prefix(".dlmanager/")?.split('.').next()?;
         self.keys.get(key).copied()
+    }
+}
+
+impl OpenFile {
+    const fn at(path: String) -> Self {
+        Self { path, is_locked: false, is_named: false, flush_failed: false, is_spoiled: false }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::sim::{State, nanos};
 /// A request.
 pub(crate) struct Asked<'a> {
     pub(crate) process: usize,
+    pub(crate) body: u64,
     pub(crate) place: Place,
     pub(crate) range: Option<u64>,
     pub(crate) if_range: Option<&'a str>,
@@ -43,7 +44,8 @@ impl State {
         let source = watched.source;
         if now < by_name.not_before {
             let early = by_name.not_before - now;
-            return Err(format!("p{process}: another attempt for {uri}, {early} ns before its time"));
+            let text = format!("p{process}: another attempt for {uri}, {early} ns before its time");
+            program.by_name[name].early = Some((asked.body, text));
         }
         // Who had a slot before the server said so, and looks for his file, asks all the same.
         let had_slot = |since: u64| by_name.began_at <= since + LOOKS_MAX;
@@ -94,7 +96,7 @@ impl State {
 
     /// The rest is asked for of what is there, and of the version that it is of.
     fn check_range(&mut self, asked: &Asked<'_>, source: u32, part: Option<&(String, u64)>) -> Checked {
-        let &Asked { process, place, range, if_range, uri } = asked;
+        let &Asked { process, place, range, if_range, uri, .. } = asked;
         let Some(from) = range else {
             return match if_range {
                 Some(_) => Err(format!("p{process}: If-Range without Range, for {uri}")),
@@ -166,6 +168,17 @@ impl State {
         }
         self.tally.hit(Mark::OtherRun);
         Ok(())
+    }
+
+    /// A program hears of an exchange. One that was held up asks for what it has given up by then, and ends that before it
+    /// can hear of it.
+    pub(crate) fn exchange_heard(&mut self, (process, body): (usize, u64)) -> Checked {
+        let Some(exchange) = self.exchanges.get(&(process, body)) else { return Ok(()) };
+        let by_name = &mut self.oracle.programs[process].by_name[exchange.place.name];
+        match by_name.early.take_if(|(early, _)| *early == body).filter(|_| !exchange.is_dropped()) {
+            Some((_, text)) => Err(text),
+            None => Ok(()),
+        }
     }
 
     /// A program has taken in what there was of an exchange.

@@ -128,7 +128,9 @@ impl State {
                 if complete.requests == 0 {
                     self.tally.hit(Mark::WholeAlready);
                 }
-                if stands && self.oracle.is_full {
+                // It may be told late, and not of what stands there now.
+                let was_removed = self.oracle.names[name].removed_at.is_some_and(|at| at >= published.at);
+                if stands && self.oracle.is_full && !was_removed {
                     self.oracle.names[name].is_promised = true;
                 }
             }

@@ -120,7 +120,10 @@ impl Model {
                 if is_shared(path) {
                     assert!(self.locked.contains(file), "{path} is written to without its lock");
                 }
-                if let FileOp::Truncate { length: 0, .. } = op {
+                // Where bytes are lost, the file is emptied before anything else is tried.
+                if let FileOp::Truncate { length: 0, file, .. } = op
+                    && !self.spoiled.contains(file)
+                {
                     let record = path.replace(".part", ".rec");
                     assert!(directory.read(&record).is_none(), "{path} is cut, and its record still stands");
                 }
@@ -140,6 +143,23 @@ impl Model {
             }
             _ => {}
         }
+    }
+
+    /// The files whose data or name a flush is about.
+    pub(crate) fn flushed_by(&self, op: &FileOp) -> Vec<FileId> {
+        match op {
+            FileOp::Sync { file, .. } => vec![*file],
+            FileOp::SyncDir { path, .. } => {
+                let part = path.as_str().replace(".rec", ".part");
+                self.paths.iter().filter(|(_, path)| **path == part).map(|(file, _)| *file).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// They are not gone on with.
+    pub(crate) fn flush_failed(&mut self, files: Vec<FileId>) {
+        self.spoiled.extend(files);
     }
 
     /// The lock of a file was taken.

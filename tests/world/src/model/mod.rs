@@ -41,6 +41,8 @@ pub(crate) struct Model {
     /// Where files that were opened stand, and which of them are locked.
     paths: BTreeMap<FileId, String>,
     locked: BTreeSet<FileId>,
+    /// Those of which a flush failed.
+    spoiled: BTreeSet<FileId>,
     /// The download that an unfinished file belongs to, by its name up to the first dot.
     stem_of: BTreeMap<String, usize>,
     /// Connections that could not be made, as far as the application was told.
@@ -143,6 +145,7 @@ impl Model {
             files: BTreeMap::new(),
             paths: BTreeMap::new(),
             locked: BTreeSet::new(),
+            spoiled: BTreeSet::new(),
             stem_of: BTreeMap::new(),
             connect_failures: 0,
             lane_of: BTreeMap::new(),

@@ -89,8 +89,12 @@ impl Run<'_> {
         };
         self.files_done += 1;
         let subject = Subject::of(&action.op);
+        let flushed = self.model.flushed_by(&action.op);
         let (completion, result) =
             if goes_wrong { self.do_badly(action, &subject) } else { self.do_well(action, &subject) };
+        if completion.is_failure() {
+            self.model.flush_failed(flushed);
+        }
         if let Some(reason) = result.reason() {
             self.report.reached(format!("{} {reason:?}", subject.word()));
         }
