@@ -47,6 +47,7 @@ use crate::action::{Chunk, DeleteItem, Expect, FileKind, FileStat, Head};
 use crate::arena::Key;
 use crate::backoff::Attempts;
 use crate::effects::{Effects, Reply, Role};
+use crate::evict::Evictor;
 use crate::gather::Gather;
 use crate::meter::Meter;
 use crate::origin::{Origin, Target};
@@ -124,6 +125,8 @@ pub(crate) struct Context<'a> {
     pub(crate) bounded: bool,
     /// A file that is longer than this can never fit, where there is such a bound.
     pub(crate) room_max: Option<u64>,
+    /// Who may just be deleting a name's file.
+    pub(crate) evictor: Option<&'a mut Evictor>,
 }
 
 #[derive(Debug)]
@@ -346,7 +349,10 @@ impl Download {
     fn look(&mut self, cx: &mut Context<'_>) -> State {
         let path = StorePath::from(&self.name);
         self.epoch += 1;
-        self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
+        // A name that was just given by the server may be under way to be evicted: what is about to go is not there.
+        let behind = cx.evictor.as_mut().and_then(|evictor| evictor.behind_deletion(self.name.as_str()));
+        let place = behind.unwrap_or((self.lane, self.epoch));
+        self.file_op_in(place, Role::Main, cx, |ticket| FileOp::Stat { ticket, path });
         State::Checking(Checking::Looking)
     }
 

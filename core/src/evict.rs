@@ -223,6 +223,14 @@ impl Evictor {
         self.pass.as_ref().is_some_and(|pass| pass.batch.iter().any(|(item, _)| item.path.as_str() == name))
     }
 
+    /// The place in line behind a deletion of that name, where one is under way: who looks from there finds what it has left.
+    pub(crate) fn behind_deletion(&mut self, name: &str) -> Option<(Lane, u32)> {
+        self.is_deleting(name).then(|| {
+            self.epoch += 1;
+            (self.lane, self.epoch)
+        })
+    }
+
     pub(crate) fn take_swept(&mut self) -> Option<Key> {
         self.swept.pop()
     }

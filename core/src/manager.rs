@@ -421,7 +421,9 @@ impl Manager {
         let was_named = download.is_named;
         let (names, user_agent) = (&self.names, self.user_agent.as_ref());
         let now = self.now;
-        let mut context = Context { now, config, effects, queues, locks, boot, names, user_agent, bounded, room_max };
+        let evictor = self.evictor.as_mut();
+        let mut context =
+            Context { now, config, effects, queues, locks, boot, names, user_agent, bounded, room_max, evictor };
         let released = download.on(input, &mut context);
         if !was_named && download.is_named {
             // The name was found to be free in this very step.

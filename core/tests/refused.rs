@@ -2,9 +2,10 @@
 
 use dlmanager_core::{
     Action, AdmitError, Config, DeleteItem, Deleted, DirectoryError, Event, FaultKind, FileKind, FileOp, FileStat,
-    Gauged, Instant, LimitConfig, Manager, Notice, OpenMode, Output, Pattern, Probed, Request, ScanBatch, ScanEntry,
-    Stamp, StorePath, Ticket, op,
+    Gauged, Head, Instant, Lane, LimitConfig, Manager, NetOp, Notice, OpenMode, Output, Pattern, Probed, Request,
+    ScanBatch, ScanEntry, Stamp, StorePath, Ticket, op,
 };
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
 fn entry(name: &str) -> ScanEntry {
     let stamp = Stamp::default();
@@ -52,6 +53,12 @@ fn run(manager: &mut Manager, done: bool) -> Vec<Notice> {
 
 /// Answers what comes before the first deletion, and returns that.
 fn until_deletion(manager: &mut Manager) -> (Ticket<op::Delete>, Vec<DeleteItem>) {
+    let (ticket, items, _) = until_deletion_in(manager);
+    (ticket, items)
+}
+
+/// The same, with its lane and its epoch there.
+fn until_deletion_in(manager: &mut Manager) -> (Ticket<op::Delete>, Vec<DeleteItem>, (Lane, u32)) {
     loop {
         let Output::Action(Action::File(action)) = manager.poll() else { panic!("no deletion") };
         let completion = match action.op {
@@ -59,7 +66,7 @@ fn until_deletion(manager: &mut Manager) -> (Ticket<op::Delete>, Vec<DeleteItem>
             FileOp::Gauge { ticket } => ticket.done(Ok(Gauged { now: Stamp::default(), free_bytes: None })),
             FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
             FileOp::Close { ticket, .. } => ticket.done(Ok(())),
-            FileOp::Delete { ticket, items } => return (ticket, items),
+            FileOp::Delete { ticket, items } => return (ticket, items, (action.lane, action.epoch)),
             other => panic!("{other:?}"),
         };
         manager.handle(Instant::ZERO, Event::Completed(completion));
@@ -139,6 +146,57 @@ fn a_name_that_is_being_evicted_is_looked_for_afterwards() {
         manager.handle(Instant::ZERO, Event::Completed(completion));
     };
     assert_eq!(looked.as_str(), "a");
+}
+
+#[test]
+fn a_name_that_the_server_gives_while_it_is_being_evicted_is_looked_for_behind_the_deletion() {
+    let (mut manager, _) = open(true, true);
+    let request = Request::new("http://example.org/get?id=7").unwrap().content_disposition(true);
+    manager.download(Instant::ZERO, request).unwrap();
+    // The request is under way before the pass is.
+    let fetch = loop {
+        let completion = match manager.poll() {
+            Output::Action(Action::File(action)) => match action.op {
+                FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
+                FileOp::Probe { ticket, .. } => ticket.done(Ok(Probed { boot: None, locks: true })),
+                other => panic!("{other:?}"),
+            },
+            Output::Action(Action::Net(action)) => match action.op {
+                NetOp::Fetch { ticket, .. } => break ticket,
+                other => panic!("{other:?}"),
+            },
+            Output::Notice(_) => continue,
+            output => panic!("{output:?}"),
+        };
+        manager.handle(Instant::ZERO, Event::Completed(completion));
+    };
+    manager.remove_old_files(Instant::ZERO);
+    let (deletion, items, evictors) = until_deletion_in(&mut manager);
+    assert_eq!(items[0].path.as_str(), "a");
+    let mut headers = HeaderMap::new();
+    headers.insert("content-disposition", HeaderValue::from_static("attachment; filename=a"));
+    let head = Head { version: Version::HTTP_11, status: StatusCode::OK, headers };
+    manager.handle(Instant::ZERO, Event::Completed(fetch.done(Ok(Box::new(head)))));
+    manager.check_invariants();
+    let look = loop {
+        match manager.poll() {
+            Output::Action(Action::File(action)) => match action.op {
+                FileOp::Stat { ticket, path } => break (ticket, path.as_str().to_owned(), (action.lane, action.epoch)),
+                other => panic!("{other:?}"),
+            },
+            Output::Notice(_) => {}
+            output => panic!("{output:?}"),
+        }
+    };
+    let (ticket, path, (lane, epoch)) = look;
+    assert_eq!((path.as_str(), lane), ("a", evictors.0), "else it would find the file that is about to go");
+    assert_ne!(epoch, evictors.1, "a deletion that fails as a whole must not have the look skipped");
+    manager.handle(Instant::ZERO, Event::Completed(deletion.done(Ok(vec![Deleted::Deleted]))));
+    manager.handle(Instant::ZERO, Event::Completed(ticket.done(Ok(None))));
+    manager.check_invariants();
+    let claims =
+        |output| matches!(output, Output::Action(Action::File(action)) if matches!(action.op, FileOp::Open { .. }));
+    assert!((0..20).any(|_| claims(manager.poll())), "it is fetched");
 }
 
 #[test]
