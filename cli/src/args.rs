@@ -131,6 +131,10 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "NAME", default_value = "hyper")]
     pub(crate) transport: Transport,
 
+    /// Threads that do the network's work; more help where several downloads over TLS come faster than one decrypts
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one())]
+    pub(crate) network_threads: usize,
+
     /// Tell what happens as JSON on standard output, one object a line
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,6 +1,9 @@
 //! `dlmanager get`
 
-use dlmanager::{Builder, DownloadManager, Durability, IfPresent, IoRuntime, Resume, TlsConfig, TlsConfigBuilder};
+use dlmanager::{
+    Builder, DownloadManager, Durability, IfPresent, IoRuntime, OpenError, Resume, SharedTransport, TlsConfig,
+    TlsConfigBuilder,
+};
 
 use crate::args::{self, GetArgs};
 use crate::exit::Exit;
@@ -15,7 +18,13 @@ use crate::text;
 pub(crate) fn get(args: &GetArgs) -> Result<Exit, Misuse> {
     let interrupt = Interrupt::install().map_err(|error| Misuse::new(format!("cannot listen to signals: {error}")))?;
     let jobs = plan(args)?;
-    let manager = open(builder(args, tls(args)?))?;
+    let tls = tls(args)?;
+    let network = network(args, &tls).map_err(|error| Misuse::new(format!("--network-threads: {error}")))?;
+    let builder = builder(args, tls);
+    let manager = open(match &network {
+        Some(network) => builder.shared_transport(network),
+        None => builder,
+    })?;
     let mut report = Report::new(if args.json { Output::Json } else { Output::Paths }, args.quiet, jobs.len());
     report.bounds(matches!(args.limit.size_limit, Some(1..)), &args.limit.bounds);
     let mut run = Run::new(&manager, &interrupt, interruption(args.resume));
@@ -77,6 +86,20 @@ fn tls(args: &GetArgs) -> Result<TlsConfig, Misuse> {
     tls.build().map_err(|error| Misuse::new(format!("--cacert: {error}")))
 }
 
+/// What carries the bytes, where that is to be done by several threads.
+fn network(args: &GetArgs, tls: &TlsConfig) -> Result<Option<SharedTransport>, OpenError> {
+    let builder = SharedTransport::builder().runtime(runtime(args)).tls(tls.clone());
+    let several = builder.connections_per_host(args.per_host).threads(args.network_threads);
+    if args.network_threads > 1 { several.open().map(Some) } else { Ok(None) }
+}
+
+const fn runtime(args: &GetArgs) -> IoRuntime {
+    match args.transport {
+        args::Transport::Hyper => IoRuntime::Tokio,
+        args::Transport::Smol => IoRuntime::Smol,
+    }
+}
+
 fn builder(args: &GetArgs, tls: TlsConfig) -> Builder {
     let mut builder = DownloadManager::builder(&args.dir)
         .jobs(args.jobs)
@@ -95,10 +118,7 @@ fn builder(args: &GetArgs, tls: TlsConfig) -> Builder {
             args::Resume::WithinRun => Resume::WithinRun,
             args::Resume::AcrossRuns => Resume::AcrossRuns,
         })
-        .runtime(match args.transport {
-            args::Transport::Hyper => IoRuntime::Tokio,
-            args::Transport::Smol => IoRuntime::Smol,
-        })
+        .runtime(runtime(args))
         .tls(tls)
         .redact_queries(args.redact_queries)
         .adopt(args.limit.adopt);

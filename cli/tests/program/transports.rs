@@ -5,9 +5,9 @@ use dlmanager_origin::{At, Body, Cut, Reply, ServerCertificate};
 use crate::support::{Bench, TRANSPORTS};
 
 /// What happened, without what depends on time and port.
-fn story(bench: &Bench, transport: &str) -> Vec<String> {
-    let ran =
-        bench.run(&format!("get --json -d {transport} --transport {transport} {{}}/cut {{}}/missing {{}}/whole -j 1"));
+fn story(bench: &Bench, transport: &str, threads: usize) -> Vec<String> {
+    let options = format!("-d {transport}.{threads} --transport {transport} --network-threads {threads}");
+    let ran = bench.run(&format!("get --json {options} {{}}/cut {{}}/missing {{}}/whole -j 1"));
     let told = |event: &serde_json::Value| {
         let field = |name: &str| event.get(name).map(ToString::to_string).unwrap_or_default();
         let outcome = event.get("error").map_or_else(|| field("outcome"), |error| error["kind"].to_string());
@@ -27,20 +27,20 @@ fn both_transports_tell_the_same_story_of_the_same_script() {
     let cut = || Reply::body(Body::pattern(7, 50_000));
     let script = || vec![cut().cut_at(At::Body(20_000), Cut::Fin), cut()];
     let mut stories = Vec::new();
-    for transport in TRANSPORTS {
+    for (transport, threads) in TRANSPORTS.into_iter().flat_map(|transport| [(transport, 1), (transport, 3)]) {
         bench.origin.script("/cut", script());
-        stories.push(story(&bench, transport));
-        bench.assert_bytes(&format!("{transport}/whole"), &body);
-        bench.assert_bytes(&format!("{transport}/cut"), &Body::pattern(7, 50_000));
+        stories.push(story(&bench, transport, threads));
+        bench.assert_bytes(&format!("{transport}.{threads}/whole"), &body);
+        bench.assert_bytes(&format!("{transport}.{threads}/cut"), &Body::pattern(7, 50_000));
     }
-    assert_eq!(stories[0], stories[1]);
+    assert!(stories.iter().all(|story| *story == stories[0]), "{stories:?}");
     assert!(stories[0].iter().any(|line| line.starts_with("\"retry\"")), "{stories:?}");
     assert!(stories[0].iter().any(|line| line.contains("\"missing\" \"status\"")), "{stories:?}");
 }
 
 #[test]
 fn a_private_ca_is_trusted_when_it_is_given() {
-    for transport in TRANSPORTS {
+    for transport in TRANSPORTS.into_iter().flat_map(|name| [name.to_owned(), format!("{name} --network-threads 2")]) {
         let bench = Bench::secured(ServerCertificate::Good);
         let body = bench.serve("/file", 300_000);
         let line = format!("get --transport {transport} --retries 0 {{}}/file");

@@ -150,8 +150,7 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn take(kind: &Arc<Kind>, connect_timeout: Duration) -> Result<Self, OpenError> {
-        let Kind::Line(Handle(line)) = &**kind else { return Err(OpenError::Start(ENDED.into())) };
+    pub(super) fn take(kind: &Arc<Kind>, Handle(line): &Handle, connect_timeout: Duration) -> Result<Self, OpenError> {
         let client = {
             let mut state = lock(&line.state);
             state.clients += 1;

@@ -4,6 +4,8 @@
 mod hub;
 #[cfg(any(feature = "tokio", feature = "smol"))]
 mod line;
+#[cfg(any(feature = "tokio", feature = "smol"))]
+mod spread;
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +52,7 @@ pub struct SharedTransport {
 
 enum Kind {
     #[cfg(any(feature = "tokio", feature = "smol"))]
-    Line(line::Handle),
+    Lines(spread::Lines),
     Made(Box<dyn Fn() -> Box<dyn Transport> + Send + Sync>),
 }
 
@@ -93,9 +95,12 @@ impl SharedTransport {
     pub(crate) fn attach(&self, connect_timeout: &mut Duration) -> Result<Box<dyn Transport>, OpenError> {
         match &*self.kind {
             #[cfg(any(feature = "tokio", feature = "smol"))]
-            Kind::Line(_) => {
+            Kind::Lines(lines) => {
                 let timeout = std::mem::replace(connect_timeout, Duration::MAX);
-                Ok(Box::new(line::Seat::take(&self.kind, timeout)?))
+                Ok(match &lines.handles[..] {
+                    [handle] => Box::new(line::Seat::take(&self.kind, handle, timeout)?),
+                    _ => Box::new(spread::Spread::take(&self.kind, timeout)?),
+                })
             }
             Kind::Made(make) => {
                 let _ = connect_timeout;
@@ -120,7 +125,7 @@ impl fmt::Debug for SharedTransport {
 mod settings {
     use std::sync::Arc;
 
-    use super::{Kind, SharedTransport, hub::Hub, line};
+    use super::{Kind, SharedTransport, hub::Hub, line, spread};
     use crate::network::Network;
     use crate::{IoRuntime, OpenError, Runtime, TlsConfig, runtime};
 
@@ -139,11 +144,12 @@ mod settings {
     pub struct SharedTransportBuilder {
         network: Network,
         connections_per_host: usize,
+        threads: usize,
     }
 
     impl SharedTransportBuilder {
         pub(super) fn new() -> Self {
-            Self { network: Network::default(), connections_per_host: 6 }
+            Self { network: Network::default(), connections_per_host: 6, threads: 1 }
         }
 
         /// What it runs on; tokio unless chosen. The managers may run on something else.
@@ -165,40 +171,71 @@ mod settings {
             self
         }
 
-        /// Starts it on a thread of its own.
+        /// How many threads do its work, each with connections of its own: decryption is the most of it, and one thread does
+        /// that as fast as one core can, for all downloads together. 1 unless set; more help where several downloads come
+        /// over TLS faster than one core decrypts, and cost a little more each, as what they bring changes threads.
+        ///
+        /// Connections are shared out, so that there are no more threads than
+        /// [`connections_per_host`](Self::connections_per_host).
+        ///
+        /// ```
+        /// use dlmanager::{OpenError, SharedTransport};
+        ///
+        /// let transport = SharedTransport::builder().connections_per_host(4).threads(2).open()?;
+        /// let none = SharedTransport::builder().threads(0).open();
+        /// assert!(matches!(none, Err(OpenError::Config(_))));
+        /// # Ok::<(), OpenError>(())
+        /// ```
+        pub fn threads(mut self, threads: usize) -> Self {
+            self.threads = threads;
+            self
+        }
+
+        /// Starts it on a thread of its own, or on [several](Self::threads).
         ///
         /// # Errors
         ///
         /// A setting makes no sense, or the thread cannot be started.
         pub fn open(self) -> Result<SharedTransport, OpenError> {
-            self.check()?;
-            let choice = self.network.runtime.or_else(IoRuntime::preferred);
-            let runtime = runtime::own_thread(choice).map_err(|error| OpenError::Start(error.to_string()))?;
-            self.start(&*runtime)
+            self.start(None)
         }
 
-        /// Starts it within the program's own runtime, as [`Builder::open_on`](crate::Builder::open_on) does.
+        /// Starts it within the program's own runtime, as [`Builder::open_on`](crate::Builder::open_on) does: one task, or
+        /// as many as there are to be [threads](Self::threads), which that runtime runs where it likes.
         ///
         /// # Errors
         ///
         /// A setting makes no sense, or the transport cannot run on that runtime.
         pub fn open_on(self, runtime: &impl Runtime) -> Result<SharedTransport, OpenError> {
-            self.check()?;
-            self.start(runtime)
+            self.start(Some(runtime))
         }
 
-        fn check(&self) -> Result<(), OpenError> {
-            match self.connections_per_host {
-                0 => Err(OpenError::Config("connections_per_host must be at least 1")),
-                _ => Ok(()),
+        /// On that runtime, or else on threads of its own.
+        fn start(self, on: Option<&dyn Runtime>) -> Result<SharedTransport, OpenError> {
+            if self.connections_per_host == 0 {
+                return Err(OpenError::Config("connections_per_host must be at least 1"));
             }
-        }
-
-        fn start(self, runtime: &dyn Runtime) -> Result<SharedTransport, OpenError> {
-            let transport = self.network.for_many(runtime, self.connections_per_host)?;
-            let handle = line::Handle::new();
-            runtime.spawn(Box::pin(Hub::new(handle.line(), transport)));
-            Ok(SharedTransport { kind: Arc::new(Kind::Line(handle)) })
+            if self.threads == 0 {
+                return Err(OpenError::Config("threads must be at least 1"));
+            }
+            let connections = self.connections_per_host;
+            let shares = spread::shares(connections, self.threads.min(connections));
+            let handles = shares.into_iter().map(|share| {
+                let own;
+                let runtime = if let Some(runtime) = on {
+                    runtime
+                } else {
+                    let choice = self.network.runtime.or_else(IoRuntime::preferred);
+                    own = runtime::own_thread(choice).map_err(|error| OpenError::Start(error.to_string()))?;
+                    &*own
+                };
+                let transport = self.network.clone().for_many(runtime, share)?;
+                let handle = line::Handle::new();
+                runtime.spawn(Box::pin(Hub::new(handle.line(), transport)));
+                Ok(handle)
+            });
+            let lines = spread::Lines::new(handles.collect::<Result<_, OpenError>>()?, connections);
+            Ok(SharedTransport { kind: Arc::new(Kind::Lines(lines)) })
         }
     }
 }

@@ -35,9 +35,10 @@ fn assert_bytes(download: &Download, body: &Body) {
 fn twenty_managers_in_one_process_share_a_transport_its_pool_and_its_bounds() {
     const BOUND: usize = 4;
     const FILES: usize = 5;
-    for runtime in runtimes() {
+    for (runtime, threads) in runtimes().into_iter().flat_map(|runtime| [(runtime, 1), (runtime, 3)]) {
         let (folder, origin, gate) = (tempfile::tempdir().unwrap(), Origin::start().unwrap(), Gate::new());
-        let transport = shared(runtime, BOUND);
+        let builder = SharedTransport::builder().runtime(runtime).connections_per_host(BOUND).threads(threads);
+        let transport = builder.open().unwrap();
         let mut downloads = Vec::new();
         let mut managers = Vec::new();
         for manager in 0..MANAGERS {
@@ -51,15 +52,15 @@ fn twenty_managers_in_one_process_share_a_transport_its_pool_and_its_bounds() {
             }
             managers.push(opened);
         }
-        assert!(gate.wait_reached(BOUND, DEADLINE), "{runtime:?}");
+        assert!(gate.wait_reached(BOUND, DEADLINE), "{runtime:?}, {threads}");
         gate.open();
         for (download, body) in &downloads {
             assert_bytes(download, body);
         }
         managers.iter().for_each(close);
         let seen = origin.records();
-        assert_eq!(seen.requests.len(), MANAGERS * FILES, "{runtime:?}");
-        assert_eq!((seen.connections.peak, seen.connections.total), (BOUND, BOUND), "{runtime:?}");
+        assert_eq!(seen.requests.len(), MANAGERS * FILES, "{runtime:?}, {threads}");
+        assert_eq!((seen.connections.peak, seen.connections.total), (BOUND, BOUND), "{runtime:?}, {threads}");
     }
 }
 
@@ -83,6 +84,35 @@ fn one_after_the_other_managers_and_fetches_use_one_connection() {
         // The transport ends with its last handle, and its idle connection with it.
         drop(transport);
         origin.wait_for(DEADLINE, |seen| seen.connections.open == 0).unwrap();
+    }
+}
+
+#[test]
+fn what_is_canceled_on_one_of_several_threads_makes_room_there_and_harms_nothing_on_the_others() {
+    for runtime in runtimes() {
+        let (folder, origin, gate) = (tempfile::tempdir().unwrap(), Origin::start().unwrap(), Gate::new());
+        // More threads than connections make no sense, and no more connections.
+        let transport = SharedTransport::builder().runtime(runtime).connections_per_host(4).threads(9).open().unwrap();
+        let manager = greedy(&folder, "files", &transport).open().unwrap();
+        let start = |number: u64| {
+            let (path, body) = (format!("/{number}"), Body::pattern(number, 50_000 + number));
+            origin.serve(&path, Reply::body(body.clone()).gate_at(At::Body(20_000), &gate));
+            (manager.download(origin.url(&path)).unwrap(), body)
+        };
+        let first: Vec<_> = (0..4).map(start).collect();
+        assert!(gate.wait_reached(4, DEADLINE), "{runtime:?}");
+        for (download, _) in &first[..2] {
+            download.cancel().unwrap();
+            assert!(matches!(end(download), Err(Error::Canceled)), "{runtime:?}");
+        }
+        let second: Vec<_> = (4..6).map(start).collect();
+        assert!(gate.wait_reached(6, DEADLINE), "{runtime:?}: the places of the canceled ones are free");
+        gate.open();
+        for (download, body) in first[2..].iter().chain(&second) {
+            assert_bytes(download, body);
+        }
+        close(&manager);
+        assert_eq!(origin.records().connections.peak, 4, "{runtime:?}");
     }
 }
 
@@ -198,6 +228,8 @@ fn the_transport_on_tokio_is_refused_where_there_is_none_and_so_is_a_bound_of_no
     let spawn = |task| smol::spawn(task).detach();
     let refused = SharedTransport::builder().runtime(IoRuntime::Tokio).open_on(&spawn);
     assert!(matches!(refused, Err(OpenError::Start(_))), "{refused:?}");
+    let refused = SharedTransport::builder().threads(0).open();
+    assert!(matches!(refused, Err(OpenError::Config(_))));
     let refused = SharedTransport::builder().connections_per_host(0).open();
     assert!(matches!(refused, Err(OpenError::Config(_))), "{refused:?}");
 }

@@ -5,10 +5,11 @@ use dlmanager_core::testing::{Tickets, body_id, lane};
 use dlmanager_core::{Answer, Fault, FaultKind, NetOp};
 
 use super::super::line::{Handle, Seat};
+use super::super::spread::Lines;
 use super::super::{Kind, SharedTransport};
 use super::*;
-use crate::Transport;
 use crate::sync::lock;
+use crate::{OpenError, Transport};
 
 /// A transport that answers when it is told to, and panics at a call of that name.
 #[derive(Default)]
@@ -69,15 +70,20 @@ struct World {
     shared: SharedTransport,
 }
 
+fn seat(shared: &SharedTransport, connect_timeout: Duration) -> Result<Seat, OpenError> {
+    let Kind::Lines(lines) = &*shared.kind else { panic!("it has lines") };
+    Seat::take(&shared.kind, &lines.handles[0], connect_timeout)
+}
+
 impl World {
     fn new() -> Self {
         let (script, handle) = (Scripted::default(), Handle::new());
         let hub = Hub::new(handle.line(), Box::new(script.clone()));
-        Self { script, hub, shared: SharedTransport { kind: Arc::new(Kind::Line(handle)) } }
+        Self { script, hub, shared: SharedTransport { kind: Arc::new(Kind::Lines(Lines::new(vec![handle], 6))) } }
     }
 
     fn seat(&self) -> Seat {
-        Seat::take(&self.shared.kind, Duration::from_secs(1)).unwrap()
+        seat(&self.shared, Duration::from_secs(1)).unwrap()
     }
 
     fn poll(&mut self) -> Poll<()> {
@@ -193,7 +199,7 @@ fn when_the_task_is_dropped_all_that_was_asked_is_answered() {
         seat.start(first_read());
         assert_eq!(heard(seat), ["input/output error: the shared transport has ended, as its runtime was shut down"]);
     }
-    assert!(Seat::take(&world.shared.kind, Duration::ZERO).is_err());
+    assert!(seat(&world.shared, Duration::ZERO).is_err());
 }
 
 /// A waker that panics.
