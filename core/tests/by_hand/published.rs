@@ -1,11 +1,11 @@
 //! A rename whose answer leaves open what happened: two looks decide whether the file has its name.
 
-use bytes::Bytes;
 use dlmanager_core::{
-    Action, Chunk, Completion, Config, DownloadError, Event, Fault, FaultKind, FileKind, FileOp, FileStat, Head,
-    IfPresent, Instant, Manager, NetOp, Notice, Opened, Outcome, Output, Probed, Published, Request, Stamp,
+    Completion, Config, DownloadError, Event, Fault, FaultKind, FileKind, FileOp, FileStat, IfPresent, NetOp, Notice,
+    Outcome, Published, Request,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, Version};
+
+use crate::hand::{Asked, Hand, URL, chunk, head, stat, usual};
 
 /// What a look at a name finds.
 type Look = Result<Option<FileStat>, FaultKind>;
@@ -14,7 +14,7 @@ const NOTHING: Look = Ok(None);
 const FAULT: Look = Err(FaultKind::Io);
 
 fn there(kind: FileKind, length: u64) -> Look {
-    Ok(Some(FileStat { kind, length, accessed: Stamp::default(), modified: Stamp::default() }))
+    Ok(Some(stat(kind, length)))
 }
 
 /// Fetches three bytes. Each rename is answered by the next of `renames`, no answer being a lost one, and from then on a look
@@ -24,66 +24,34 @@ fn fetched(
     (named, unfinished): (&Look, &Look),
     if_present: IfPresent,
 ) -> (Outcome, usize) {
-    let mut manager = Manager::new(Config::default(), 1);
-    let request = Request::new("http://example.org/file").unwrap().if_present(if_present);
-    manager.download(Instant::ZERO, request).unwrap();
-    let (mut renamed, mut now) = (0, Instant::ZERO);
+    let mut hand = Hand::of(Config::default(), Request::new(URL).unwrap().if_present(if_present));
+    let mut renamed = 0;
     loop {
-        manager.check_invariants();
-        let completion = match manager.poll() {
-            Output::Action(Action::Net(action)) => match action.op {
-                NetOp::Fetch { ticket, .. } => {
-                    manager.handle(Instant::ZERO, Event::Connected(ticket.id()));
-                    let headers = HeaderMap::from_iter([(http::header::CONTENT_LENGTH, HeaderValue::from_static("3"))]);
-                    ticket.done(Ok(Box::new(Head { version: Version::HTTP_11, status: StatusCode::OK, headers })))
-                }
-                NetOp::ReadBody { ticket, .. } => {
-                    ticket.done(Ok(Chunk { data: Bytes::from_static(b"abc"), pinned: 3, last: true }))
-                }
-                NetOp::DropBody { ticket, .. } => ticket.done(Ok(())),
-            },
-            Output::Action(Action::File(action)) => {
-                let id = action.id();
-                match action.op {
-                    FileOp::MakeDir { ticket, .. } => ticket.done(Ok(())),
-                    FileOp::Probe { ticket, .. } => ticket.done(Ok(Probed { boot: None, locks: true })),
-                    FileOp::Stat { ticket, path } => {
-                        let is_unfinished = path.as_str().ends_with(".part");
-                        let look = if is_unfinished { unfinished } else { named };
-                        ticket.done(if renamed == 0 { Ok(None) } else { look.map_err(Fault::from) })
-                    }
-                    FileOp::Open { ticket, .. } => ticket.done(Ok(Opened { created: true, length: 0 })),
-                    FileOp::Lock { ticket, .. } => ticket.done(Ok(0)),
-                    FileOp::Write { ticket, data, .. } => ticket.done(Ok(data)),
-                    FileOp::Finish { ticket, .. } => ticket.done(Ok(())),
-                    FileOp::Sync { ticket, .. } => ticket.done(Ok(())),
-                    FileOp::SyncDir { ticket, .. } => ticket.done(Ok(())),
-                    FileOp::Rename { ticket, .. } => {
-                        renamed += 1;
-                        match renames[(renamed - 1).min(renames.len() - 1)] {
-                            Some(kind) => ticket.done(Err(kind.into())),
-                            None => Completion::aborted(id),
-                        }
-                    }
-                    FileOp::Touch { ticket, .. } => ticket.done(Ok(Stamp::default())),
-                    FileOp::Delete { ticket, items } => {
-                        ticket.done(Ok(vec![dlmanager_core::Deleted::Deleted; items.len()]))
-                    }
-                    FileOp::Unlock { ticket, .. } => ticket.done(Ok(())),
-                    FileOp::Close { ticket, .. } => ticket.done(Ok(())),
-                    other => panic!("{other:?}"),
-                }
+        match hand.next() {
+            Asked::Net(NetOp::Fetch { ticket, .. }) => {
+                hand.manager.handle(hand.now, Event::Connected(ticket.id()));
+                hand.answer(ticket.done(Ok(head(200, &[("content-length", "3")]))));
             }
-            Output::Notice(Notice::Finished { outcome, .. }) => return (outcome, renamed),
-            Output::Action(Action::Abort(_)) | Output::Notice(_) => continue,
-            Output::Wait(wait) => {
-                now = wait.until.expect("a time to wait for");
-                manager.handle(now, Event::Tick);
-                continue;
-            }
-        };
-        manager.handle(now, Event::Completed(completion));
-        manager.handle(now, Event::Tick);
+            Asked::Net(NetOp::ReadBody { ticket, .. }) => hand.answer(ticket.done(Ok(chunk(3, true)))),
+            Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
+            Asked::File(action) => hand.answer(match action.op {
+                FileOp::Stat { ticket, path } if renamed > 0 => {
+                    let look = if path.as_str().ends_with(".part") { unfinished } else { named };
+                    ticket.done(look.map_err(Fault::from))
+                }
+                FileOp::Rename { ticket, .. } => {
+                    renamed += 1;
+                    match renames[(renamed - 1).min(renames.len() - 1)] {
+                        Some(kind) => ticket.done(Err(kind.into())),
+                        None => Completion::aborted(ticket.id()),
+                    }
+                }
+                op => usual(op),
+            }),
+            Asked::Told(Notice::Finished { outcome, .. }) => return (outcome, renamed),
+            Asked::Told(_) => {}
+            Asked::Waits(until) => hand.pass(until),
+        }
     }
 }
 

@@ -1,0 +1,9 @@
+//! A manager whose actions a test answers by hand: what it does about each answer that a directory or a server may give.
+
+mod claimed;
+mod compared;
+mod hand;
+mod locked;
+mod published;
+mod redirected;
+mod retried;

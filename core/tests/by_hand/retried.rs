@@ -1,0 +1,93 @@
+//! What an origin that fails costs: retries come out of one purse for all of its downloads, and a connection that stands says
+//! that it is there.
+
+use dlmanager_core::{Config, Event, FaultKind, NetOp, Notice, Outcome, Request};
+
+use crate::hand::{Asked, Hand, head, usual};
+
+/// How a request is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reply {
+    /// No connection can be made.
+    Refused,
+    Status(u16),
+}
+
+/// Downloads from these URLs, all at once; each request is answered by its number, from 0. How many requests there were. All
+/// downloads fail.
+fn requests(urls: &[String], config: Config, reply: impl Fn(usize) -> Reply) -> usize {
+    let mut hand = Hand::new(config);
+    for url in urls {
+        hand.manager.download(hand.now, Request::new(url).unwrap()).unwrap();
+    }
+    let (mut asked, mut ended) = (0, 0);
+    loop {
+        match hand.next() {
+            Asked::File(action) => hand.answer(usual(action.op)),
+            Asked::Net(NetOp::Fetch { ticket, .. }) => {
+                asked += 1;
+                let completion = match reply(asked - 1) {
+                    Reply::Refused => ticket.done(Err(FaultKind::Connect.into())),
+                    Reply::Status(status) => {
+                        hand.manager.handle(hand.now, Event::Connected(ticket.id()));
+                        ticket.done(Ok(head(status, &[("content-length", "0")])))
+                    }
+                };
+                hand.answer(completion);
+            }
+            Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
+            Asked::Net(NetOp::ReadBody { .. }) => panic!("of an error nothing is read"),
+            Asked::Told(Notice::Finished { outcome, .. }) => {
+                assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+                ended += 1;
+            }
+            Asked::Told(_) => {}
+            Asked::Waits(None) => {
+                assert_eq!(ended, urls.len());
+                return asked;
+            }
+            Asked::Waits(until) => hand.pass(until),
+        }
+    }
+}
+
+fn urls(origin: &str, count: usize) -> Vec<String> {
+    (0..count).map(|at| format!("http://{origin}/{origin}-{at}")).collect()
+}
+
+fn config(retries_max: u32) -> Config {
+    Config { retries_max, per_host: 1, ..Config::default() }
+}
+
+#[test]
+fn an_origin_costs_ten_retries_however_many_ask_for_them() {
+    let always = |_| Reply::Status(503);
+    assert_eq!(requests(&urls("a", 1), config(5), always), 6, "one alone has its own");
+    assert_eq!(requests(&urls("a", 2), config(5), always), 12);
+    assert_eq!(requests(&urls("a", 20), config(5), always), 30);
+    assert_eq!(requests(&urls("a", 20), config(0), always), 20);
+    let two = [urls("a", 20), urls("b", 20)].concat();
+    assert_eq!(requests(&two, config(5), always), 60, "and another one has a purse of its own");
+}
+
+#[test]
+fn what_does_not_pass_is_not_tried_again() {
+    for status in [400, 404, 410] {
+        assert_eq!(requests(&urls("a", 5), config(5), |_| Reply::Status(status)), 5, "{status}");
+    }
+}
+
+#[test]
+fn a_connection_that_stands_says_that_the_origin_is_there() {
+    // Nine failures in a row, time and again: nobody is ended for another one's failure.
+    let mostly = |at: usize| if at % 10 == 9 { Reply::Status(404) } else { Reply::Refused };
+    assert_eq!(requests(&urls("a", 60), config(0), mostly), 60);
+    // Ten, and the one that goes alone: the rest does not even try.
+    assert_eq!(requests(&urls("a", 60), config(0), |_| Reply::Refused), 11);
+    // The one that goes alone gets through.
+    let after_ten = |at: usize| if at == 10 { Reply::Status(404) } else { Reply::Refused };
+    assert_eq!(requests(&urls("a", 60), config(0), after_ten), 22);
+    // Who waits for another origin is not concerned.
+    let two = [urls("a", 60), urls("b", 1)].concat();
+    assert_eq!(requests(&two, config(0), |_| Reply::Refused), 12);
+}
