@@ -1,6 +1,6 @@
 //! `PersistLimit` beside the Python library's rule, written down line by line.
 
-use dlmanager_core::{FileKind, FileStat, Gauged, Kept, PersistLimit, Stamp, StorePath, Verdict, Why};
+use dlmanager_core::{Bounds, FileKind, FileStat, Gauged, Kept, PersistLimit, Stamp, StorePath, Verdict, Why};
 use proptest::prelude::*;
 
 /// `remove_old_files` of the Python library, over (name, access, size), with ties broken by name.
@@ -155,11 +155,12 @@ proptest! {
         clocks in prop::collection::vec(0..3i64, 1..4),
     ) {
         const DAY: i64 = 24 * 3_600 * 1_000_000_000;
+        const TODAY: i64 = 20_000 * DAY;
         let mut limit = PersistLimit::new(1, 1);
         for day in &stamps {
-            limit.register(path(&format!("{:04}", day + 50)), &stat(day * DAY, 1));
+            limit.register(path(&format!("{:04}", day + 50)), &stat(TODAY + day * DAY, 1));
         }
-        let mut now = 0;
+        let mut now = TODAY;
         for clock in clocks {
             now += clock * 1_000_000_000;
             limit.set_gauge(Gauged { now: Stamp::from_nanos(now), free_bytes: None });
@@ -172,11 +173,17 @@ proptest! {
         // The stamps themselves are what a deletion expects.
         for file in limit.explain(|_| None) {
             let day = file.path.as_str().parse::<i64>().unwrap() - 50;
-            prop_assert_eq!(file.accessed.as_nanos(), day * DAY);
+            prop_assert_eq!(file.accessed.as_nanos(), TODAY + day * DAY);
         }
         limit.register(path("new"), &stat(now + 1_000_000_000, 1));
         limit.set_gauge(Gauged { now: Stamp::from_nanos(now + 2_000_000_000), free_bytes: None });
-        prop_assert_eq!(order(&limit), [in_order, vec!["new".to_owned()]].concat());
+        prop_assert_eq!(order(&limit), [in_order.clone(), vec!["new".to_owned()]].concat());
+        // They get old like all others, the one that is new by a second later.
+        let hour = std::time::Duration::from_secs(3_600);
+        let mut limit = limit.with_bounds(Bounds { age_max: Some(hour), ..Bounds::default() });
+        let later = now + 3_661 * 1_000_000_000;
+        limit.set_gauge(Gauged { now: Stamp::from_nanos(later), free_bytes: None });
+        prop_assert_eq!(victims(&limit), in_order);
     }
 
     #[test]
