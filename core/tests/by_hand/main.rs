@@ -3,7 +3,10 @@
 mod claimed;
 mod compared;
 mod hand;
+mod kept;
 mod locked;
+mod noted;
 mod published;
 mod redirected;
 mod retried;
+mod scene;
