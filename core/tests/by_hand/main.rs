@@ -4,6 +4,7 @@ mod claimed;
 mod compared;
 mod hand;
 mod kept;
+mod limited;
 mod locked;
 mod noted;
 mod published;

@@ -1,0 +1,523 @@
+//! A directory with a limit: whose it is, when it is looked at, and what a pass does about each answer.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dlmanager_core::{
+    Bounds, Completion, Config, Deleted, DirectoryError, FaultKind, FileAction, FileKind, FileName, FileOp, Gauged,
+    Kept, LimitConfig, NetOp, Notice, OWNER_MARK, OpenMode, Request, ScanBatch, ScanEntry, Stamp, StorePath, Unmet,
+    Warning,
+};
+
+use crate::hand::{Asked, Hand, chunk, head, stat, usual};
+
+/// A directory in which files of 10 bytes lie, the one that was accessed longest ago first.
+struct Directory {
+    hand: Hand,
+    files: Vec<&'static str>,
+    /// What each batch of the scan yields before those.
+    empty_batches: usize,
+    /// What the mark says, if there is one.
+    mark: Option<&'static [u8]>,
+    free: Option<u64>,
+    /// What fails, by its word, for so many times.
+    fails: BTreeMap<&'static str, (FaultKind, usize)>,
+    /// What becomes of the next files that are to be deleted, if not what should.
+    deleted: VecDeque<Deleted>,
+    asked: Vec<String>,
+    told: Vec<Notice>,
+    held: Vec<FileAction>,
+    holds: Option<&'static str>,
+}
+
+fn config(size_limit: u64, file_limit: u64, bounds: Bounds) -> Config {
+    let limit = LimitConfig { size_limit, file_limit, adopt: true, bounds, ..LimitConfig::default() };
+    Config { limit: Some(limit), ..Config::default() }
+}
+
+fn strangers(config: Config) -> Config {
+    let limit = config.limit.map(|limit| LimitConfig { adopt: false, ..limit });
+    Config { limit, ..config }
+}
+
+const ALWAYS: usize = usize::MAX;
+
+impl Directory {
+    fn new(config: Config, files: &[&'static str]) -> Self {
+        Self {
+            hand: Hand::new(config),
+            files: files.to_vec(),
+            empty_batches: 0,
+            mark: None,
+            free: None,
+            fails: BTreeMap::new(),
+            deleted: VecDeque::new(),
+            asked: vec![],
+            told: vec![],
+            held: vec![],
+            holds: None,
+        }
+    }
+
+    fn failing(mut self, word: &'static str, kind: FaultKind, times: usize) -> Self {
+        self.fails.insert(word, (kind, times));
+        self
+    }
+
+    fn word(op: &FileOp) -> &'static str {
+        let is_mark = |path: &StorePath| path.as_str() == OWNER_MARK;
+        match op {
+            FileOp::Gauge { .. } => "gauge",
+            FileOp::Scan { folder: None, .. } => "scan",
+            FileOp::Scan { folder: Some(_), .. } => "look for litter",
+            FileOp::MakeDir { .. } => "make folder",
+            FileOp::Open { path, mode: OpenMode::Read, .. } if is_mark(path) => "look for mark",
+            FileOp::Rename { to, .. } if is_mark(to) => "mark",
+            FileOp::Read { .. } => "read mark",
+            FileOp::Stat { .. } => "look again",
+            FileOp::Delete { items, .. } if items[0].path.as_str().starts_with(".dlmanager") => "clean up",
+            FileOp::Delete { .. } => "delete",
+            _ => "else",
+        }
+    }
+
+    fn entry(&self, name: &str) -> Option<ScanEntry> {
+        let at = self.files.iter().position(|file| *file == name)?;
+        let stamp = Stamp::from_nanos(i64::try_from(at).unwrap());
+        let mut stat = stat(FileKind::Regular, 10);
+        (stat.accessed, stat.modified) = (stamp, stamp);
+        Some(ScanEntry { path: StorePath::entry(name).unwrap(), stat })
+    }
+
+    fn completion(&mut self, action: FileAction) -> Completion {
+        let word = Self::word(&action.op);
+        if let Some((kind, times)) = self.fails.get_mut(word).filter(|(_, times)| *times > 0) {
+            *times -= 1;
+            return match kind {
+                FaultKind::Aborted => Completion::aborted(action.id()),
+                kind => action.fail((*kind).into()),
+            };
+        }
+        match action.op {
+            FileOp::Gauge { ticket } => {
+                ticket.done(Ok(Gauged { now: Stamp::from_nanos(self.now()), free_bytes: self.free }))
+            }
+            FileOp::Scan { ticket, folder: None, .. } => {
+                if self.empty_batches > 0 {
+                    self.empty_batches -= 1;
+                    return ticket.done(Ok(ScanBatch { entries: vec![], unnameable: 0, done: false }));
+                }
+                let entries = self.files.iter().filter_map(|name| self.entry(name)).collect();
+                ticket.done(Ok(ScanBatch { entries, unnameable: 0, done: true }))
+            }
+            FileOp::Open { ticket, path, mode: OpenMode::Read, .. }
+                if path.as_str() == OWNER_MARK && self.mark.is_none() =>
+            {
+                ticket.done(Err(FaultKind::NotFound.into()))
+            }
+            FileOp::Read { ticket, .. } => ticket.done(Ok(Bytes::from_static(self.mark.unwrap_or_default()))),
+            FileOp::Stat { ticket, path } => ticket.done(Ok(self.entry(path.as_str()).map(|entry| entry.stat))),
+            FileOp::Delete { ticket, items } => {
+                let deleted = items.iter().map(|item| {
+                    let deleted = self.deleted.pop_front().unwrap_or(Deleted::Deleted);
+                    if deleted == Deleted::Deleted {
+                        self.files.retain(|name| *name != item.path.as_str());
+                    }
+                    deleted
+                });
+                let deleted = deleted.collect();
+                ticket.done(Ok(deleted))
+            }
+            op => usual(op),
+        }
+    }
+
+    fn now(&self) -> i64 {
+        i64::try_from(self.hand.now.as_nanos()).unwrap()
+    }
+
+    /// Answers until nothing is asked any more. Each request is answered by three bytes, unless it is not answered at all.
+    fn run(&mut self) {
+        loop {
+            match self.hand.next() {
+                Asked::File(action) => {
+                    let word = Self::word(&action.op);
+                    if word == "delete"
+                        && let FileOp::Delete { items, .. } = &action.op
+                    {
+                        let names: Vec<&str> = items.iter().map(|item| item.path.as_str()).collect();
+                        self.asked.push(format!("delete {}", names.join(" ")));
+                    } else {
+                        self.asked.push(word.to_owned());
+                    }
+                    if self.holds == Some(word) {
+                        self.held.push(action);
+                    } else {
+                        let completion = self.completion(action);
+                        self.hand.answer(completion);
+                    }
+                }
+                Asked::Net(NetOp::Fetch { ticket, .. }) => {
+                    self.hand.answer(ticket.done(Ok(head(200, &[("content-length", "3")]))));
+                }
+                Asked::Net(NetOp::ReadBody { ticket, .. }) => self.hand.answer(ticket.done(Ok(chunk(3, true)))),
+                Asked::Net(NetOp::DropBody { ticket, .. }) => self.hand.answer(ticket.done(Ok(()))),
+                Asked::Told(notice) => self.told.push(notice),
+                Asked::Waits(_) => return,
+            }
+        }
+    }
+
+    fn let_go(&mut self) {
+        self.holds = None;
+        for action in std::mem::take(&mut self.held) {
+            let completion = self.completion(action);
+            self.hand.answer(completion);
+        }
+        self.run();
+    }
+
+    /// One pass, from when the directory was looked at.
+    fn sweep(&mut self) -> Vec<String> {
+        self.run();
+        self.asked.clear();
+        self.told.clear();
+        self.hand.manager.remove_old_files(self.hand.now);
+        self.run();
+        std::mem::take(&mut self.asked)
+    }
+
+    fn count(&self, word: &str) -> usize {
+        self.asked.iter().filter(|asked| *asked == word).count()
+    }
+
+    fn refusal(&self) -> Option<&DirectoryError> {
+        self.told.iter().find_map(|notice| match notice {
+            Notice::DirectoryRefused { error } => Some(error),
+            _ => None,
+        })
+    }
+
+    fn is_ours(&self) -> bool {
+        self.told.iter().any(|notice| matches!(notice, Notice::DirectoryReady))
+    }
+
+    fn kept(&self) -> Vec<(&str, Kept)> {
+        let kept = |notice: &'_ Notice| matches!(notice, Notice::Kept { .. });
+        let told = self.told.iter().filter(|notice| kept(notice));
+        told.map(|notice| match notice {
+            Notice::Kept { path, why, .. } => (path.as_str(), *why),
+            _ => unreachable!(),
+        })
+        .collect()
+    }
+
+    fn swept(&self) -> Vec<(u64, Option<Unmet>)> {
+        let told = self.told.iter().filter_map(|notice| match notice {
+            Notice::Swept { files, unmet, .. } => Some((*files, *unmet)),
+            _ => None,
+        });
+        told.collect()
+    }
+}
+
+const FILES: [&str; 4] = ["a", "b", "c", "d"];
+
+fn two_of_four() -> Config {
+    config(1, 2, Bounds::default())
+}
+
+// Whose it is.
+
+#[test]
+fn a_directory_that_is_found_empty_is_marked_and_only_then_used() {
+    let mut directory = Directory::new(strangers(two_of_four()), &[]);
+    directory.run();
+    assert!(directory.is_ours() && directory.count("mark") == 1, "{:?}", directory.asked);
+    // Not before all of it was looked at: a batch may be empty.
+    let mut directory = Directory::new(strangers(two_of_four()), &FILES);
+    directory.empty_batches = 2;
+    directory.run();
+    assert!(matches!(directory.refusal(), Some(DirectoryError::NotOurs { .. })), "{:?}", directory.told);
+    assert_eq!(directory.count("mark"), 0);
+}
+
+#[test]
+fn what_the_mark_says_counts_and_what_cannot_be_read_is_no_empty_directory() {
+    let ours: &[u8] = b"dlmanager 1\n";
+    for (mark, word, fault, refused) in [
+        (Some(ours), "", None, None),
+        (Some(ours), "look for mark", Some(FaultKind::Aborted), Some(FaultKind::Aborted)),
+        (None, "look for mark", Some(FaultKind::Denied), Some(FaultKind::Denied)),
+        (Some(ours), "read mark", Some(FaultKind::Io), Some(FaultKind::Io)),
+        (None, "look for mark", Some(FaultKind::WrongType), Some(FaultKind::WrongType)),
+        (Some(&b"something"[..]), "", None, Some(FaultKind::WrongType)),
+    ] {
+        let mut directory = Directory::new(strangers(two_of_four()), &[]);
+        directory.mark = mark;
+        if let Some(kind) = fault {
+            directory = directory.failing(word, kind, ALWAYS);
+        }
+        directory.run();
+        let told = directory.refusal().map(|error| match error {
+            DirectoryError::Fault(fault) => {
+                let says = fault.to_string().contains("not what dlmanager writes");
+                assert_eq!(says, fault.kind() == FaultKind::WrongType, "{fault}");
+                fault.kind()
+            }
+            error => panic!("{error:?}"),
+        });
+        assert_eq!((directory.is_ours(), told), (refused.is_none(), refused), "{mark:?} {word} {fault:?}");
+        assert_eq!(directory.count("mark"), 0);
+    }
+}
+
+#[test]
+fn a_mark_that_cannot_be_made_is_tried_again_only_where_another_process_removed_the_folder() {
+    for (kind, times, marks, refused) in [
+        (FaultKind::NotFound, 1, 2, None),
+        (FaultKind::NotFound, ALWAYS, MARKS, Some(FaultKind::NotFound)),
+        (FaultKind::Denied, 1, 1, Some(FaultKind::Denied)),
+        // Another process was faster: the mark is there.
+        (FaultKind::Exists, ALWAYS, 1, None),
+    ] {
+        let mut directory = Directory::new(strangers(two_of_four()), &[]).failing("mark", kind, times);
+        directory.run();
+        let told = directory.refusal().map(|error| match error {
+            DirectoryError::Fault(fault) => fault.kind(),
+            error => panic!("{error:?}"),
+        });
+        assert_eq!((directory.count("mark"), told), (marks, refused), "{kind:?} {times}");
+        assert_eq!(directory.is_ours(), refused.is_none());
+        // What was written for it goes.
+        assert_eq!(directory.count("clean up"), marks.min(times), "{kind:?} {times}");
+    }
+    // What failed before the rename is the reason.
+    let mut directory =
+        Directory::new(strangers(two_of_four()), &[]).failing("make folder", FaultKind::ReadOnly, ALWAYS);
+    directory.run();
+    assert!(matches!(directory.refusal(), Some(DirectoryError::Fault(fault)) if fault.kind() == FaultKind::ReadOnly));
+}
+
+/// How often a mark is made where its folder goes each time.
+const MARKS: usize = 8;
+
+#[test]
+fn what_the_clock_says_is_not_needed_for_a_scan() {
+    let mut directory = Directory::new(two_of_four(), &FILES).failing("gauge", FaultKind::Unsupported, ALWAYS);
+    assert_eq!(directory.sweep().last().map(String::as_str), Some("delete a b"), "{:?}", directory.told);
+    assert_eq!(directory.files, ["c", "d"]);
+}
+
+// A pass.
+
+#[test]
+fn the_work_folder_is_made_before_the_first_deletion_and_its_failure_matters_to_none() {
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    let asked = directory.sweep();
+    let at = |word: &str| asked.iter().position(|asked| asked == word);
+    assert!(at("make folder").unwrap() < at("delete a b").unwrap(), "{asked:?}");
+    directory.files = FILES.to_vec();
+    let mut directory = Directory::new(two_of_four(), &FILES).failing("make folder", FaultKind::Denied, ALWAYS);
+    directory.sweep();
+    assert_eq!(directory.files, ["c", "d"]);
+}
+
+#[test]
+fn the_clock_and_the_disk_are_looked_at_once_for_a_pass_unless_what_is_free_has_changed() {
+    let names: Vec<&'static str> = (0..200).map(|at| &*format!("{at:03}").leak()).collect();
+    for (free_bytes_min, looks) in [(0, 1), (1, 4)] {
+        let bounds = Bounds { free_bytes_min, ..Bounds::default() };
+        let mut directory = Directory::new(config(1, 1, bounds), &names);
+        directory.free = Some(5);
+        let asked = directory.sweep();
+        let deletions = asked.iter().filter(|word| word.starts_with("delete")).count();
+        assert_eq!((directory.files.len(), deletions), (1, 4), "199 in batches of 64");
+        let gauges = asked.iter().filter(|word| *word == "gauge").count();
+        // After each deletion, also after the last one.
+        assert_eq!(gauges, if free_bytes_min == 0 { looks } else { looks + 1 }, "{free_bytes_min}");
+    }
+}
+
+#[test]
+fn a_file_that_changed_is_looked_at_again_and_set_aside_when_it_changes_again() {
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    directory.deleted = [Deleted::Changed, Deleted::Changed].into();
+    directory.sweep();
+    assert_eq!(directory.files, ["c", "d"], "they had changed once");
+    assert_eq!(directory.kept(), []);
+
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    // a and b, then both again, and others instead of what changes all the time.
+    directory.deleted = [Deleted::Changed, Deleted::Deleted, Deleted::Changed].into();
+    directory.sweep();
+    assert_eq!(directory.files, ["a", "d"]);
+    assert_eq!(directory.kept(), [("a", Kept::Changed)], "another one went instead");
+}
+
+#[test]
+fn where_a_deletion_fails_as_a_whole_each_file_is_looked_at_again() {
+    let mut directory = Directory::new(two_of_four(), &FILES).failing("delete", FaultKind::Io, 1);
+    directory.run();
+    // The first of them is gone all the same.
+    directory.files.remove(0);
+    directory.sweep();
+    let is_told = |notice: &Notice| matches!(notice, Notice::Warning(Warning::NotEvicted { .. }));
+    assert!(directory.told.iter().any(is_told), "{:?}", directory.told);
+    assert_eq!(directory.files, ["b", "d"], "b is left alone by this pass, and one has to go");
+}
+
+#[test]
+fn what_stays_is_told_once_until_that_changes() {
+    let mut directory = Directory::new(two_of_four(), &["a", "b", "c"]);
+    let all_busy = || [Deleted::Busy, Deleted::Busy, Deleted::Busy].into();
+    directory.deleted = all_busy();
+    directory.sweep();
+    assert_eq!(directory.kept(), [("a", Kept::InUse), ("b", Kept::InUse), ("c", Kept::InUse)]);
+    assert_eq!(directory.swept(), [(3, Some(Unmet::InUse))]);
+    directory.deleted = all_busy();
+    directory.sweep();
+    assert_eq!(directory.kept(), []);
+    directory.deleted = [Deleted::Pinned, Deleted::Busy, Deleted::Busy].into();
+    directory.sweep();
+    assert_eq!(directory.kept(), [("a", Kept::Pinned)]);
+}
+
+#[test]
+fn a_pass_that_changes_nothing_is_told_to_who_asks_for_it_alone() {
+    let mut directory = Directory::new(two_of_four(), &["a"]);
+    directory.run();
+    directory.told.clear();
+    let download = |directory: &mut Directory, name: &str| {
+        let request = Request::new(&format!("http://example.org/{name}")).unwrap();
+        directory.hand.manager.download(directory.hand.now, request).unwrap();
+        directory.run();
+    };
+    // The bytes are more than the limit, but so few files are kept.
+    download(&mut directory, "b");
+    assert_eq!(directory.swept(), [(2, Some(Unmet::FileLimit))]);
+    directory.told.clear();
+    download(&mut directory, "a");
+    assert_eq!(directory.swept(), [], "nothing is new");
+    directory.sweep();
+    assert_eq!(directory.swept(), [(2, Some(Unmet::FileLimit))], "it was asked for");
+}
+
+#[test]
+fn room_is_made_for_what_is_announced_where_that_is_asked_for() {
+    for reserves in [false, true] {
+        let bounds = Bounds { reserves, ..Bounds::default() };
+        // 20 bytes and two files are within it, 3 more of a third one are not.
+        let mut directory = Directory::new(config(23, 1, bounds), &["a", "b"]);
+        directory.run();
+        directory.asked.clear();
+        let request = Request::new("http://example.org/new").unwrap();
+        directory.hand.manager.download(directory.hand.now, request).unwrap();
+        // Its file is written, and has no name yet.
+        directory.holds = Some("else");
+        directory.run();
+        while directory.held.iter().any(|action| !matches!(action.op, FileOp::Finish { .. })) {
+            for action in std::mem::take(&mut directory.held) {
+                if matches!(action.op, FileOp::Finish { .. }) {
+                    directory.held.push(action);
+                } else {
+                    let completion = directory.completion(action);
+                    directory.hand.answer(completion);
+                }
+            }
+            directory.run();
+        }
+        assert_eq!(directory.count("delete a") == 1, reserves, "{:?}", directory.asked);
+        directory.let_go();
+        assert_eq!(directory.files, ["b"], "{reserves}");
+    }
+}
+
+#[test]
+fn without_room_to_be_made_nothing_is_looked_at_before_a_download_ends() {
+    let bounds = Bounds { age_max: Some(Duration::from_secs(3_600)), ..Bounds::default() };
+    let mut directory = Directory::new(config(0, 0, bounds), &["a"]);
+    directory.run();
+    directory.asked.clear();
+    directory.hand.now = directory.hand.now + Duration::from_secs(10_000);
+    let request = Request::new("http://example.org/new").unwrap();
+    directory.hand.manager.download(directory.hand.now, request).unwrap();
+    directory.run();
+    assert_eq!((directory.count("gauge"), directory.count("delete a")), (1, 1), "{:?}", directory.asked);
+}
+
+#[test]
+fn a_file_that_a_download_works_on_stays_and_the_next_download_that_ends_has_the_pass_that_is_owed() {
+    // a is asked for again while it is the one to go: it is there, and causes no pass of its own.
+    let mut directory = Directory::new(config(1, 1, Bounds::default()), &["a"]);
+    directory.run();
+    directory.holds = Some("look again");
+    let request = |name: &str| Request::new(&format!("http://example.org/{name}")).unwrap();
+    directory.hand.manager.download(directory.hand.now, request("a")).unwrap();
+    directory.run();
+    assert_eq!(directory.held.len(), 1, "it looks");
+    directory.holds = None;
+    directory.hand.manager.download(directory.hand.now, request("b")).unwrap();
+    directory.run();
+    let deletions = |directory: &Directory| directory.asked.iter().filter(|word| word.starts_with("delete")).count();
+    assert_eq!(deletions(&directory), 0, "a is worked on: {:?}", directory.asked);
+    assert!(directory.kept().is_empty(), "which is no news");
+    directory.let_go();
+    assert_eq!(deletions(&directory), 1, "{:?}", directory.asked);
+}
+
+// The end.
+
+#[test]
+fn who_closes_while_the_scan_is_under_way_does_not_wait_for_more_of_it_and_removes_nothing() {
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    directory.empty_batches = 1;
+    directory.holds = Some("scan");
+    directory.run();
+    directory.hand.manager.close(directory.hand.now);
+    directory.run();
+    assert!(!directory.hand.manager.is_drained());
+    directory.let_go();
+    assert_eq!(directory.count("scan"), 1, "{:?}", directory.asked);
+    assert!(directory.hand.manager.is_drained());
+    assert_eq!(directory.files, FILES);
+}
+
+#[test]
+fn a_pass_that_was_asked_for_is_done_before_the_end() {
+    for holds in ["gauge", "scan", "delete"] {
+        let mut directory = Directory::new(two_of_four(), &FILES);
+        directory.holds = Some(holds);
+        directory.run();
+        directory.hand.manager.remove_old_files(directory.hand.now);
+        directory.hand.manager.close(directory.hand.now);
+        directory.run();
+        assert!(!directory.hand.manager.is_drained(), "{holds}");
+        assert_eq!(directory.count("clean up"), 0, "{holds}");
+        directory.let_go();
+        assert!(directory.hand.manager.is_drained(), "{holds}: {:?}", directory.asked);
+        assert_eq!(directory.files, ["c", "d"], "{holds}");
+        assert_eq!(directory.count("clean up"), 1, "{holds}: the work folder");
+    }
+}
+
+#[test]
+fn litter_is_looked_for_when_a_pass_begins_each_time_that_one_is_asked_for() {
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    directory.run();
+    assert_eq!(directory.count("look for litter"), 0, "{:?}", directory.asked);
+    for _ in 0..2 {
+        let asked = directory.sweep();
+        assert_eq!(asked.iter().filter(|word| *word == "look for litter").count(), 1, "{asked:?}");
+    }
+}
+
+#[test]
+fn what_was_used_goes_last() {
+    let mut directory = Directory::new(config(1, 1, Bounds::default()), &["a", "b", "c"]);
+    directory.run();
+    directory.hand.manager.touched(&FileName::new("a").unwrap(), Stamp::from_nanos(1_000));
+    directory.sweep();
+    assert_eq!(directory.files, ["a"]);
+}
