@@ -25,6 +25,8 @@ pub(crate) enum Asked {
 pub(crate) struct Hand {
     pub(crate) manager: Manager,
     pub(crate) now: Instant,
+    /// What the driver was advised to cut short.
+    pub(crate) aborted: Vec<ActionId>,
     unanswered: BTreeMap<ActionId, (Lane, u32)>,
     failed: BTreeSet<(Lane, u32)>,
 }
@@ -32,7 +34,7 @@ pub(crate) struct Hand {
 impl Hand {
     pub(crate) fn new(config: Config) -> Self {
         let manager = Manager::new(config, 1);
-        Self { manager, now: Instant::ZERO, unanswered: BTreeMap::new(), failed: BTreeSet::new() }
+        Self { manager, now: Instant::ZERO, aborted: vec![], unanswered: BTreeMap::new(), failed: BTreeSet::new() }
     }
 
     /// One that has been asked for this.
@@ -56,7 +58,7 @@ impl Hand {
                     }
                 }
                 Output::Action(Action::Net(action)) => return Asked::Net(action.op),
-                Output::Action(Action::Abort(_)) => {}
+                Output::Action(Action::Abort(action)) => self.aborted.push(action),
                 Output::Notice(notice) => return Asked::Told(notice),
                 Output::Wait(wait) => return Asked::Waits(wait.until),
             }

@@ -11,3 +11,4 @@ mod published;
 mod redirected;
 mod retried;
 mod scene;
+mod went_on;

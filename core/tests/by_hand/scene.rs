@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use dlmanager_core::{
     BootId, Completion, Config, DownloadId, Event, FaultKind, FileAction, FileId, FileKind, FileOp, Instant, NetOp,
-    Notice, OpenMode, Opened, Outcome, Probed, Record, Request, Ticket, Validator, op,
+    Notice, OpenMode, Opened, Outcome, Probed, Record, Request, Stamp, Ticket, Validator, op,
 };
 
 use crate::hand::{Asked, Hand, URL, chunk, head, stat, usual};
@@ -30,6 +30,10 @@ pub(crate) struct Scene {
     /// to come and `ends`.
     pub(crate) fields: Vec<(&'static str, &'static str)>,
     pub(crate) chunks: VecDeque<usize>,
+    /// How long the file is in all, where the chunks to come are not all that is left of it.
+    pub(crate) whole: Option<u64>,
+    /// The fields from the second reply on, if they are others.
+    pub(crate) then: Option<Vec<(&'static str, &'static str)>>,
     pub(crate) ends: bool,
     /// What fails, by its word.
     pub(crate) fails: BTreeMap<String, FaultKind>,
@@ -41,6 +45,11 @@ pub(crate) struct Scene {
     pub(crate) asked: Vec<String>,
     /// The ranges that were asked for.
     pub(crate) ranges: Vec<Option<String>>,
+    /// How often a record was read, and the file's own name looked at.
+    pub(crate) reads: usize,
+    pub(crate) looks: usize,
+    /// The time that the file was given.
+    pub(crate) stamped: Option<Stamp>,
     pub(crate) told: Vec<Notice>,
     pub(crate) outcome: Option<Outcome>,
     files: BTreeMap<FileId, &'static str>,
@@ -50,8 +59,12 @@ pub(crate) struct Scene {
 impl Scene {
     /// Nothing is there, and the server sends chunks of these lengths of a version that can be gone on with.
     pub(crate) fn new(config: Config, chunks: &[usize]) -> Self {
+        Self::of(config, Request::new(URL).unwrap(), chunks)
+    }
+
+    pub(crate) fn of(config: Config, request: Request, chunks: &[usize]) -> Self {
         let mut hand = Hand::new(config);
-        let admission = hand.manager.download(hand.now, Request::new(URL).unwrap()).unwrap();
+        let admission = hand.manager.download(hand.now, request).unwrap();
         Self {
             hand,
             id: admission.id(),
@@ -65,6 +78,11 @@ impl Scene {
             held: vec![],
             asked: vec![],
             ranges: vec![],
+            reads: 0,
+            looks: 0,
+            stamped: None,
+            then: None,
+            whole: None,
             told: vec![],
             outcome: None,
             files: BTreeMap::new(),
@@ -104,6 +122,12 @@ impl Scene {
 
     fn file(&mut self, action: FileAction) {
         let word = self.word(&action.op);
+        match &action.op {
+            FileOp::Read { .. } => self.reads += 1,
+            FileOp::Stat { path, .. } if path.as_str() == "file" => self.looks += 1,
+            FileOp::SetTimes { modified, .. } => self.stamped = Some(*modified),
+            _ => {}
+        }
         if !matches!(word.as_str(), "else" | "lock" | "read" | "write" | "make or open file" | "open record")
             || self.holds.contains(&word.as_str())
         {
@@ -153,10 +177,16 @@ impl Scene {
                 self.ranges.push(range.clone());
                 self.hand.manager.handle(self.hand.now, Event::Connected(ticket.id()));
                 let mut fields = self.fields.clone();
+                if let Some(then) = self.then.take() {
+                    self.fields = then;
+                }
                 let first = range.as_deref().map(|range| range.trim_start_matches("bytes=").trim_end_matches('-'));
                 let first: Option<u64> = first.map(|first| first.parse().unwrap());
                 let length: u64 = self.chunks.iter().map(|length| *length as u64).sum();
-                let part = first.map(|first| format!("bytes {first}-{}/{}", first + length - 1, first + length));
+                let part = first.map(|first| {
+                    let whole = self.whole.unwrap_or(first + length);
+                    format!("bytes {first}-{}/{whole}", whole - 1)
+                });
                 // A name that lives as long as the program, as fields do here.
                 fields.extend(part.map(|part| ("content-range", &*part.leak())));
                 let status = if first.is_some() { 206 } else { 200 };
@@ -182,6 +212,17 @@ impl Scene {
     pub(crate) fn send(&mut self, bytes: usize, last: bool) {
         let ticket = self.silent.take().expect("a chunk that is waited for");
         self.hand.answer(ticket.done(Ok(chunk(bytes, last))));
+    }
+
+    /// Whether a chunk is waited for.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.silent.is_some()
+    }
+
+    /// What this directory answers to another manager.
+    pub(crate) fn completion_of(&mut self, action: FileAction) -> Completion {
+        let word = self.word(&action.op);
+        self.completion(&word, action)
     }
 
     /// The exchange fails.
