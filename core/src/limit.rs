@@ -1,14 +1,20 @@
 //! `PersistLimit`: which files go when there are too many bytes.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::{DeleteItem, Expect, FileKind, FileStat, LimitConfig, Stamp, StorePath};
 
 mod explain;
+mod files;
+#[cfg(test)]
+mod model;
+mod order;
 
 pub use explain::{Judged, Kept, Verdict, Why};
+use files::{Entry, Files, Tag};
+use order::Order;
 
 /// A bound for a set of files, and the rule by which they go. Pure: it knows the files that it was told of and names
 /// victims; a [`Manager`](crate::Manager) with a limit feeds it and has them deleted, and it can be used alone.
@@ -20,7 +26,8 @@ pub use explain::{Judged, Kept, Verdict, Why};
 /// A file that is [held](Self::hold) or [pinned](Self::set_pinned) counts and does not go: others go in its place.
 ///
 /// Registering, touching, holding and forgetting a file take O(log n), the totals O(1), and choosing `k` victims
-/// O(k + log n), plus those that are spared. A file takes some 150 bytes, its name included.
+/// O(k log n), plus those that are spared: all of it amortised, as a touch only writes down when it was, and the order is
+/// mended where it is looked at. A file takes some 140 bytes, its name included.
 ///
 /// ```
 /// use dlmanager_core::{FileKind, FileStat, PersistLimit, Stamp, StorePath};
@@ -40,14 +47,14 @@ pub struct PersistLimit {
     size_limit: u64,
     file_limit: u64,
     bounds: Bounds,
-    /// By the name's key, so that no look-up follows a pointer to compare names.
-    files: BTreeMap<Key, Entry>,
+    files: Files,
     /// Those that may go, in the order in which they do.
-    order: BTreeSet<(Stamp, StorePath)>,
-    /// The places of those whose stamps were ahead of the clock.
-    ahead: BTreeMap<Key, Stamp>,
+    order: Order,
+    /// The ranks of those whose stamps were ahead of the clock.
+    ahead: BTreeMap<u32, Stamp>,
+    unchecked: Unchecked,
     /// The names that may not go, whether their files count or not.
-    holds: BTreeMap<Key, Hold>,
+    holds: BTreeMap<StorePath, Hold>,
     bytes: u128,
     /// What pinned files have of it.
     pinned_bytes: u128,
@@ -103,30 +110,17 @@ pub struct Gauged {
     pub free_bytes: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    length: u64,
-    accessed: Stamp,
-    modified: Stamp,
-}
-
-/// Of a name's hash so much that no two of any number of names share it, and small, as each file has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Key([u32; 3]);
-
-impl Key {
-    #[allow(clippy::cast_possible_truncation, reason = "the hash is cut into pieces")]
-    fn of(path: &StorePath) -> Self {
-        let key = path.key();
-        Self([(key >> 96) as u32, (key >> 64) as u32, (key >> 32) as u32])
-    }
+/// Whose stamps may be ahead of the clock, as they were not compared with it.
+#[derive(Debug, Clone)]
+enum Unchecked {
+    All,
+    /// Those of these slots, whatever stands there by now.
+    Some(Vec<u32>),
 }
 
 /// Why a name may not go.
 #[derive(Debug, Clone, Default)]
 struct Hold {
-    /// Known once it was registered or held by its name.
-    path: Option<StorePath>,
     leases: u32,
     is_pinned: bool,
 }
@@ -137,6 +131,15 @@ const STAMP_INTERVAL: Duration = Duration::from_secs(60);
 const AHEAD_MAX_NANOS: i64 = 1_000_000;
 /// A stamp that is this far ahead stands in the middle of that.
 const AHEAD_HALF_NANOS: i128 = 365 * 24 * 60 * 60 * 1_000_000_000;
+/// So many files are looked at one by one, and one of so many of all, before all are.
+const UNCHECKED_MIN: usize = 64;
+const UNCHECKED_PART: usize = 8;
+
+impl Default for Unchecked {
+    fn default() -> Self {
+        Self::All
+    }
+}
 
 impl PersistLimit {
     /// A bound of `size_limit` bytes that keeps at least `file_limit` files.
@@ -176,86 +179,92 @@ impl PersistLimit {
 
     /// Whether the file counts.
     pub fn contains(&self, path: &StorePath) -> bool {
-        self.files.contains_key(&Key::of(path))
+        self.files.find(Tag::of(path), path).is_some()
     }
 
     pub(crate) fn length(&self, path: &StorePath) -> Option<u64> {
-        self.files.get(&Key::of(path)).map(|entry| entry.length)
+        self.files.get(self.files.find(Tag::of(path), path)?).map(|entry| entry.length)
     }
 
     /// Makes a file count, or renews what is known of it. Anything but a regular file is forgotten.
     pub fn register(&mut self, path: StorePath, stat: &FileStat) {
-        let key = Key::of(&path);
-        self.remove(key, &path);
-        self.register_as(key, path, stat, stat.accessed);
+        let tag = Tag::of(&path);
+        self.remove(tag, &path);
+        self.register_as(tag, path, stat, stat.accessed);
+        self.mend();
     }
 
     /// The same of a file that was there when the clock was looked at last, so that its stamp cannot be later; one that
     /// counts already stays as it is.
     pub(crate) fn register_found(&mut self, path: StorePath, stat: &FileStat) {
-        let key = Key::of(&path);
-        if self.files.contains_key(&key) {
+        let tag = Tag::of(&path);
+        if self.files.find(tag, &path).is_some() {
             return;
         }
         let rank = match self.gauge {
             Some(gauge) if stat.accessed > gauge.now => of_the_future(stat.accessed, gauge.now),
             Some(_) | None => stat.accessed,
         };
-        self.register_as(key, path, stat, rank);
+        self.register_as(tag, path, stat, rank);
+        self.mend();
     }
 
-    fn register_as(&mut self, key: Key, path: StorePath, stat: &FileStat, rank: Stamp) {
+    fn register_as(&mut self, tag: Tag, path: StorePath, stat: &FileStat, rank: Stamp) {
         if stat.kind != FileKind::Regular {
             return;
         }
         let FileStat { length, accessed, modified, .. } = *stat;
         self.bytes += u128::from(length);
-        self.files.insert(key, Entry { length, accessed, modified });
+        let hold = self.hold_of(&path).map(|hold| hold.is_pinned);
+        let slot = self.files.insert(tag, Entry::new(path, length, accessed, modified));
         if rank != accessed {
-            self.ahead.insert(key, rank);
+            self.ahead.insert(slot, rank);
         }
-        match self.holds.get_mut(&key) {
-            None => {
-                self.order.insert((rank, path));
-            }
-            Some(hold) => {
-                self.pinned_bytes += if hold.is_pinned { u128::from(length) } else { 0 };
-                hold.path = Some(path);
-            }
+        self.note_unchecked(slot, rank);
+        match hold {
+            None => self.order.insert(slot, rank, &mut self.files),
+            Some(is_pinned) => self.pinned_bytes += if is_pinned { u128::from(length) } else { 0 },
         }
     }
 
     /// Notes that a file was accessed; one that does not count is ignored.
     pub fn touch(&mut self, path: &StorePath, accessed: Stamp) {
-        let key = Key::of(path);
-        if let Some(entry) = self.files.get_mut(&key) {
-            let rank = self.ahead.remove(&key).unwrap_or(entry.accessed);
-            let old = self.order.take(&(rank, path.clone()));
+        let Some(slot) = self.files.find(Tag::of(path), path) else { return };
+        if let Some(entry) = self.files.get_mut(slot) {
             entry.accessed = accessed;
-            // Its name is kept once.
-            if let Some((_, path)) = old {
-                self.order.insert((accessed, path));
-            }
         }
+        self.ahead.remove(&slot);
+        self.note_unchecked(slot, accessed);
+        if self.hold_of(path).is_none() {
+            self.order.change(slot, accessed, &mut self.files);
+        }
+        self.mend();
     }
 
     /// Notes that a file is gone. Returns its length, where it counted.
     pub fn forget(&mut self, path: &StorePath) -> Option<u64> {
-        self.remove(Key::of(path), path)
+        let length = self.remove(Tag::of(path), path);
+        self.mend();
+        length
     }
 
-    fn remove(&mut self, key: Key, path: &StorePath) -> Option<u64> {
-        let entry = self.files.remove(&key)?;
-        let rank = self.ahead.remove(&key).unwrap_or(entry.accessed);
-        self.bytes -= u128::from(entry.length);
-        match self.holds.get(&key) {
-            Some(hold) if hold.is_pinned => self.pinned_bytes -= u128::from(entry.length),
+    fn remove(&mut self, tag: Tag, path: &StorePath) -> Option<u64> {
+        let slot = self.files.find(tag, path)?;
+        let length = self.files.get(slot)?.length;
+        self.bytes -= u128::from(length);
+        match self.hold_of(path) {
+            Some(hold) if hold.is_pinned => self.pinned_bytes -= u128::from(length),
             Some(_) => {}
-            None => {
-                self.order.remove(&(rank, path.clone()));
-            }
+            None => self.order.remove(slot, &mut self.files),
         }
-        Some(entry.length)
+        self.ahead.remove(&slot);
+        self.files.remove(tag, slot);
+        Some(length)
+    }
+
+    fn mend(&mut self) {
+        let ahead = &self.ahead;
+        self.order.mend(&mut self.files, |slot, entry| rank(ahead, slot, entry));
     }
 
     // What may not go.
@@ -277,38 +286,37 @@ impl PersistLimit {
 
     /// Whether the name is held, and whether it is pinned.
     pub fn holds(&self, path: &StorePath) -> (bool, bool) {
-        self.holds.get(&Key::of(path)).map_or((false, false), |hold| (hold.leases > 0, hold.is_pinned))
+        self.hold_of(path).map_or((false, false), |hold| (hold.leases > 0, hold.is_pinned))
+    }
+
+    fn hold_of(&self, path: &StorePath) -> Option<&Hold> {
+        // Most of the time there is none.
+        if self.holds.is_empty() { None } else { self.holds.get(path) }
     }
 
     fn change_hold(&mut self, path: &StorePath, change: impl FnOnce(&mut Hold)) {
-        let key = Key::of(path);
-        let entry = self.files.get(&key).copied();
-        let was_held = self.holds.contains_key(&key);
-        let hold = self.holds.entry(key).or_default();
+        let was_held = self.holds.contains_key(path);
+        let hold = self.holds.entry(path.clone()).or_default();
         let was_pinned = hold.is_pinned;
         change(hold);
-        hold.path.get_or_insert_with(|| path.clone());
         let (is_held, is_pinned) = (hold.leases > 0 || hold.is_pinned, hold.is_pinned);
         if !is_held {
-            self.holds.remove(&key);
+            self.holds.remove(path);
         }
-        let Some(entry) = entry else { return };
-        let rank = self.rank(&key, &entry);
+        let Some(slot) = self.files.find(Tag::of(path), path) else { return };
+        let Some(entry) = self.files.get(slot) else { return };
+        let (rank, length) = (rank(&self.ahead, slot, entry), u128::from(entry.length));
         match (was_held, is_held) {
-            (false, true) => {
-                self.order.remove(&(rank, path.clone()));
-            }
-            (true, false) => {
-                self.order.insert((rank, path.clone()));
-            }
+            (false, true) => self.order.remove(slot, &mut self.files),
+            (true, false) => self.order.insert(slot, rank, &mut self.files),
             (true, true) | (false, false) => {}
         }
-        let length = u128::from(entry.length);
         match (was_pinned, is_pinned) {
             (false, true) => self.pinned_bytes += length,
             (true, false) => self.pinned_bytes -= length,
             (true, true) | (false, false) => {}
         }
+        self.mend();
     }
 
     // Room for what is to come.
@@ -358,29 +366,43 @@ impl PersistLimit {
 
     /// Notes what the clock and the disk say. Stamps that are ahead of the clock (it was set back, or a file came from
     /// another machine) count as of now from then on, in their order, so that such files can get old, too.
+    ///
+    /// Takes O(log n) for each file that was registered or touched since with a stamp ahead of the clock as it was then; O(n)
+    /// where the clock was set back, where it is told for the first time, and where those are a large part of all.
     pub fn set_gauge(&mut self, gauge: Gauged) {
+        let was_set_back = self.gauge.is_some_and(|before| before.now > gauge.now);
         self.gauge = Some(gauge);
-        let latest = Stamp::from_nanos(gauge.now.as_nanos().saturating_add(AHEAD_MAX_NANOS));
-        if self.order.last().is_some_and(|(rank, _)| *rank > latest) {
-            let first = Stamp::from_nanos(latest.as_nanos().saturating_add(1));
-            for (stamp, path) in self.order.split_off(&(first, StorePath::before_all())) {
-                let rank = of_the_future(stamp, gauge.now);
-                self.ahead.insert(Key::of(&path), rank);
-                self.order.insert((rank, path));
+        let slots = match core::mem::replace(&mut self.unchecked, Unchecked::Some(Vec::new())) {
+            Unchecked::Some(slots) if !was_set_back => slots,
+            Unchecked::Some(_) | Unchecked::All => self.files.iter().map(|(slot, _)| slot).collect(),
+        };
+        let latest = latest(gauge);
+        for slot in slots {
+            let Some(entry) = self.files.get(slot) else { continue };
+            let before = rank(&self.ahead, slot, entry);
+            if before <= latest {
+                continue;
+            }
+            let is_held = self.hold_of(&entry.path).is_some();
+            let rank = of_the_future(before, gauge.now);
+            self.ahead.insert(slot, rank);
+            if !is_held {
+                self.order.change(slot, rank, &mut self.files);
             }
         }
-        let held: Vec<(Key, Stamp)> = self
-            .holds
-            .keys()
-            .filter_map(|key| Some((*key, self.rank(key, self.files.get(key)?))))
-            .filter(|(_, rank)| *rank > latest)
-            .collect();
-        self.ahead.extend(held.into_iter().map(|(key, rank)| (key, of_the_future(rank, gauge.now))));
+        self.mend();
     }
 
-    /// The place of a file in the order: its stamp, unless that was ahead of the clock.
-    fn rank(&self, key: &Key, entry: &Entry) -> Stamp {
-        self.ahead.get(key).copied().unwrap_or(entry.accessed)
+    /// A file's rank is to be compared with the clock, where that cannot be said of all as of when it was told last.
+    fn note_unchecked(&mut self, slot: u32, rank: Stamp) {
+        let files = self.files.len();
+        let Unchecked::Some(slots) = &mut self.unchecked else { return };
+        if self.gauge.is_some_and(|gauge| rank > latest(gauge)) {
+            slots.push(slot);
+            if slots.len() > UNCHECKED_MIN + files / UNCHECKED_PART {
+                self.unchecked = Unchecked::All;
+            }
+        }
     }
 
     fn free_bytes(&self) -> Option<u64> {
@@ -410,31 +432,36 @@ impl PersistLimit {
     }
 
     /// The next files to go, at most `victims_max`, oldest first, passing over those that are `spared`.
-    pub fn victims(&self, victims_max: usize, spared: impl FnMut(&StorePath) -> bool) -> Vec<DeleteItem> {
+    pub fn victims(&mut self, victims_max: usize, spared: impl FnMut(&StorePath) -> bool) -> Vec<DeleteItem> {
         self.choose(victims_max, spared).into_iter().map(|(item, _)| item).collect()
     }
 
     /// The same, each with why it goes.
     pub(crate) fn choose(
-        &self,
+        &mut self,
         victims_max: usize,
         mut spared: impl FnMut(&StorePath) -> bool,
     ) -> Vec<(DeleteItem, Why)> {
         let mut totals = self.totals();
-        let mut victims = Vec::new();
-        for (rank, path) in &self.order {
-            if victims.len() >= victims_max {
-                break;
-            }
-            let Some(why) = self.wants(*rank, &totals) else { break };
-            if spared(path) {
-                continue;
-            }
-            if let Some(Entry { length, accessed, modified, .. }) = self.files.get(&Key::of(path)).copied() {
-                totals.lose(length);
+        let (mut victims, mut passed) = (Vec::new(), Vec::new());
+        while victims.len() < victims_max {
+            let Some(place) = self.order.first() else { break };
+            let Some(why) = self.wants(place.rank, &totals) else { break };
+            let Some(entry) = self.files.get(place.slot) else { break };
+            if !spared(&entry.path) {
+                totals.lose(entry.length);
+                let Entry { length, accessed, modified, .. } = *entry;
                 let expect = Expect::Unchanged { length, accessed, modified };
-                victims.push((DeleteItem { path: path.clone(), expect }, why));
+                victims.push((DeleteItem { path: entry.path.clone(), expect }, why));
             }
+            if victims.len() < victims_max {
+                passed.extend(self.order.pop(&self.files));
+                self.mend();
+            }
+        }
+        // They stay until they are known to be gone.
+        for place in passed {
+            self.order.push(place, &self.files);
         }
         victims
     }
@@ -468,27 +495,43 @@ impl PersistLimit {
 
     fn has_aged(&self) -> bool {
         let Some(oldest) = self.oldest_allowed() else { return false };
-        let mut held = self.holds.keys().filter_map(|key| Some(self.rank(key, self.files.get(key)?)));
-        self.order.first().is_some_and(|(rank, _)| *rank < oldest) || held.any(|rank| rank < oldest)
+        let rank_of = |path| {
+            let slot = self.files.find(Tag::of(path), path)?;
+            self.files.get(slot).map(|entry| rank(&self.ahead, slot, entry))
+        };
+        let mut held = self.holds.keys().filter_map(rank_of);
+        self.order.first().is_some_and(|place| place.rank < oldest) || held.any(|rank| rank < oldest)
     }
 
+    /// Takes O(n).
     pub(crate) fn check_invariants(&self) {
-        let held = self.holds.keys().filter(|key| self.files.contains_key(key)).count();
+        self.files.check_invariants();
+        self.order.check_invariants(&self.files, |slot, entry| rank(&self.ahead, slot, entry));
+        let counts = |path: &&StorePath| self.contains(path);
+        let held = self.holds.keys().filter(counts).count();
         assert_eq!(self.files.len(), self.order.len() + held, "each file stands in the order, or may not go");
-        for (rank, path) in &self.order {
-            let key = Key::of(path);
-            let entry = self.files.get(&key);
-            assert!(entry.is_some_and(|entry| self.rank(&key, entry) == *rank), "a file stands in its place");
-            assert!(!self.holds.contains_key(&Key::of(path)), "what may go is not held");
-        }
-        assert!(self.ahead.keys().all(|key| self.files.contains_key(key)), "who stands elsewhere counts");
-        let bytes: u128 = self.files.values().map(|entry| u128::from(entry.length)).sum();
+        assert!(self.ahead.keys().all(|slot| self.files.get(*slot).is_some()), "who stands elsewhere counts");
+        let bytes: u128 = self.files.iter().map(|(_, entry)| u128::from(entry.length)).sum();
         assert_eq!(bytes, self.bytes, "the total is the sum of the lengths");
-        let pinned = self.holds.iter().filter(|(_, hold)| hold.is_pinned).filter_map(|(key, _)| self.files.get(key));
-        let pinned_bytes: u128 = pinned.map(|entry| u128::from(entry.length)).sum();
+        let pinned = self.holds.iter().filter(|(_, hold)| hold.is_pinned).filter_map(|(path, _)| self.length(path));
+        let pinned_bytes: u128 = pinned.map(u128::from).sum();
         assert_eq!(pinned_bytes, self.pinned_bytes, "what is pinned is the sum of the pinned files' lengths");
         assert!(self.holds.values().all(|hold| hold.leases > 0 || hold.is_pinned), "a hold has a reason");
+        if let (Unchecked::Some(slots), Some(gauge)) = (&self.unchecked, self.gauge) {
+            let is_checked = |slot, entry| rank(&self.ahead, slot, entry) <= latest(gauge) || slots.contains(&slot);
+            assert!(self.files.iter().all(|(slot, entry)| is_checked(slot, entry)), "who may be ahead is known");
+        }
     }
+}
+
+/// By what a file stands in the order: its stamp, unless that was ahead of the clock.
+fn rank(ahead: &BTreeMap<u32, Stamp>, slot: u32, entry: &Entry) -> Stamp {
+    if ahead.is_empty() { entry.accessed } else { ahead.get(&slot).copied().unwrap_or(entry.accessed) }
+}
+
+/// A rank that is later than this is ahead of the clock.
+const fn latest(gauge: Gauged) -> Stamp {
+    Stamp::from_nanos(gauge.now.as_nanos().saturating_add(AHEAD_MAX_NANOS))
 }
 
 /// The place of a stamp that is ahead of the clock: just after now, behind those that are less far ahead.

@@ -90,11 +90,6 @@ impl StorePath {
         Self(text.expect("the ends are short, and all is ASCII").into())
     }
 
-    /// Before all paths in their order.
-    pub(crate) fn before_all() -> Self {
-        Self("".into())
-    }
-
     /// An entry of a folder of the directory, as a scan found it; `None` where that is not one component.
     pub fn entry_of(folder: &Self, name: &str) -> Option<Self> {
         let Self(name) = Self::entry(name)?;

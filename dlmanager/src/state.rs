@@ -262,11 +262,8 @@ impl State {
     }
 
     /// What the limit wants to go now.
-    pub(crate) fn victims(&self) -> Vec<Victim> {
-        let Some(limit) = self.core.limit() else { return Vec::new() };
-        let live = |path: &str| self.records.values().any(|record| record.subject().name.as_str() == path);
-        let victims = limit.victims(usize::MAX, |path| live(path.as_str()));
-        victims.into_iter().filter_map(Victim::new).collect()
+    pub(crate) fn victims(&mut self) -> Vec<Victim> {
+        self.core.victims(usize::MAX).into_iter().filter_map(Victim::new).collect()
     }
 
     pub(crate) fn limit_usage(&self) -> Option<LimitUsage> {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Key, PersistLimit};
+use super::{Entry, Hold, PersistLimit, rank};
 use crate::{Stamp, StorePath};
 
 /// Why a file is evicted.
@@ -98,19 +98,21 @@ impl PersistLimit {
     /// assert_eq!(verdicts, [Verdict::Stays(Kept::Pinned), Verdict::Goes(Why::Size), Verdict::Goes(Why::Size)]);
     /// ```
     pub fn explain(&self, mut kept: impl FnMut(&StorePath) -> Option<Kept>) -> Vec<Judged> {
-        let mut files: Vec<(Stamp, StorePath, Option<Kept>)> =
-            self.order.iter().map(|(rank, path)| (*rank, path.clone(), kept(path))).collect();
-        for (key, hold) in &self.holds {
-            if let (Some(entry), Some(path)) = (self.files.get(key), &hold.path) {
-                let why = if hold.is_pinned { Kept::Pinned } else { Kept::Leased };
-                files.push((self.rank(key, entry), path.clone(), Some(why)));
-            }
-        }
-        files.sort_unstable_by(|(rank, path, _), (other_rank, other, _)| (rank, path).cmp(&(other_rank, other)));
+        let why = |hold: &Hold| if hold.is_pinned { Kept::Pinned } else { Kept::Leased };
+        let mut files: Vec<(Stamp, &Entry, Option<Kept>)> = self
+            .files
+            .iter()
+            .map(|(slot, entry)| {
+                let kept = self.hold_of(&entry.path).map(why).or_else(|| kept(&entry.path));
+                (rank(&self.ahead, slot, entry), entry, kept)
+            })
+            .collect();
+        files.sort_unstable_by(|(rank, entry, _), (other_rank, other, _)| {
+            (rank, &entry.path).cmp(&(other_rank, &other.path))
+        });
         let mut totals = self.totals();
         let mut judged = Vec::with_capacity(files.len());
-        for (rank, path, kept) in files {
-            let Some(entry) = self.files.get(&Key::of(&path)) else { continue };
+        for (rank, entry, kept) in files {
             let verdict = match (self.wants(rank, &totals), kept) {
                 (Some(why), None) => {
                     totals.lose(entry.length);
@@ -123,7 +125,7 @@ impl PersistLimit {
                 }
                 (None, _) => Verdict::Stays(Kept::WithinBounds),
             };
-            judged.push(Judged { path, length: entry.length, accessed: entry.accessed, verdict });
+            judged.push(Judged { path: entry.path.clone(), length: entry.length, accessed: entry.accessed, verdict });
         }
         judged
     }

@@ -1,6 +1,7 @@
 //! What the manager has to do with its directory's limit, and with what others left in the work folder.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
 use super::{Cleanup, Manager, Probe};
 use crate::arena::Key;
@@ -25,6 +26,14 @@ impl Manager {
     pub fn release(&mut self, now: Instant, name: &FileName) {
         self.advance(now);
         self.change_limit(|limit| limit.release(&name.into()));
+    }
+
+    /// The files that the limit wants to go now, the first to go first, at most `victims_max`: what a pass would evict, as far
+    /// as the files are what they were. Those of live downloads stay.
+    pub fn victims(&mut self, victims_max: usize) -> Vec<DeleteItem> {
+        let Some(evictor) = &mut self.evictor else { return Vec::new() };
+        let names = &self.names;
+        evictor.limit_mut().victims(victims_max, |path| names.contains_key(path.as_str()))
     }
 
     /// Notes that the driver has pinned a name, or ended that. The [pin](StorePath::pin) itself is the driver's to make and
