@@ -60,17 +60,11 @@ const fn interruption(resume: args::Resume) -> &'static str {
 }
 
 fn start(job: &Job, args: &GetArgs, manager: &DownloadManager, run: &mut Run<'_>, report: &mut Report) {
-    let mut request = manager.request(&job.url).content_disposition(args.content_disposition);
+    let mut request = manager.request_parsed(job.request.clone()).content_disposition(args.content_disposition);
     request = request.if_present(match args.if_present {
         args::IfPresent::Replace => IfPresent::Replace,
         args::IfPresent::Skip | args::IfPresent::Revalidate => IfPresent::Skip,
     });
-    if let Some(name) = &job.name {
-        request = request.name(name.as_str());
-    }
-    if let Some(checksum) = job.checksum {
-        request = request.checksum(checksum);
-    }
     for (name, value) in &args.headers {
         request = request.header(name.clone(), value.clone());
     }

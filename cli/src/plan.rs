@@ -1,10 +1,11 @@
 //! From the command line to a plan in which all is known to make sense.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use dlmanager::core::{Config, Instant, Manager, Request};
-use dlmanager::{AdmitError, Digest, FileName, HeaderName, HeaderValue, NameRule, Url, UrlError};
+use dlmanager::{AdmitError, FileName, HeaderName, HeaderValue, NameRule, Url, UrlError};
 
 use crate::args::{GetArgs, IfPresent};
 use crate::input::{self, Place, Wish};
@@ -12,22 +13,26 @@ use crate::misuse::Misuse;
 use crate::values;
 
 /// A file to fetch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Job {
-    /// As it was given, user info included.
-    pub(crate) url: String,
-    /// `None` where the server is to give it.
-    pub(crate) name: Option<FileName>,
-    pub(crate) checksum: Option<Digest>,
-    /// As it is shown where it has no name.
-    shown: String,
+    /// What it is, parsed once: it has the file's name, unless the server is to give it.
+    pub(crate) request: Request,
+    /// As it is shown.
+    shown: Shown,
+}
+
+#[derive(Debug, Clone)]
+enum Shown {
+    Name(FileName),
+    /// It has no name yet.
+    Url(String),
 }
 
 impl fmt::Display for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => name.fmt(f),
-            None => f.write_str(&self.shown),
+        match &self.shown {
+            Shown::Name(name) => name.fmt(f),
+            Shown::Url(url) => f.write_str(url),
         }
     }
 }
@@ -49,7 +54,7 @@ pub(crate) fn plan(args: &GetArgs) -> Result<Vec<Job>, Misuse> {
     let mut jobs = check_wishes(&wishes, args)?;
     // Where there is one, there is one URL.
     if let (Some(checksum), [job]) = (args.checksum, &mut jobs[..]) {
-        job.checksum = Some(checksum);
+        job.request = job.request.clone().checksum(checksum);
     }
     Ok(jobs)
 }
@@ -81,43 +86,46 @@ fn check_wishes(wishes: &[Wish], args: &GetArgs) -> Result<Vec<Job>, Misuse> {
     let mut problems = Vec::new();
     let mut places: BTreeMap<Known, Taken<'_>> = BTreeMap::new();
     for wish in wishes {
-        let Checked { url, name, checksum } = match check_wish(wish, args) {
+        let Checked { request, name } = match check_wish(wish, args) {
             Ok(checked) => checked,
             Err(problem) => {
                 problems.push(format!("{}{problem}", wish.place));
                 continue;
             }
         };
-        let known = name.clone().map_or_else(|| Known::Url(url.clone()), Known::Name);
-        let Some(Taken { url: earlier, place, job }) = places.get_mut(&known) else {
-            let shown = shown(url.as_str(), args);
-            places.insert(known, Taken { url, place: &wish.place, job: jobs.len() });
-            jobs.push(Job { url: wish.url.clone(), name, checksum, shown });
-            continue;
+        let known = name.clone().map_or_else(|| Known::Url(request.url().clone()), Known::Name);
+        let mut taken = match places.entry(known) {
+            Entry::Vacant(place) => {
+                place.insert(Taken { place: &wish.place, job: jobs.len() });
+                let shown = name.map_or_else(|| Shown::Url(shown(request.url().as_str(), args)), Shown::Name);
+                jobs.push(Job { request, shown });
+                continue;
+            }
+            Entry::Occupied(taken) => taken,
         };
-        let Some(job) = jobs.get_mut(*job).filter(|_| *earlier == url) else {
+        let (known, Taken { place, job }) = (taken.key().as_str(), taken.get());
+        let Some(job) = jobs.get_mut(*job) else { continue };
+        if job.request.url() != request.url() {
             problems.push(format!(
-                "{}the name {:?} is taken already, {}for {}: give one of them another name",
+                "{}the name {known:?} is taken already, {}for {}: give one of them another name",
                 wish.place,
-                known.as_str(),
                 from(place),
-                shown(earlier.as_str(), args)
+                shown(job.request.url().as_str(), args)
             ));
             continue;
-        };
+        }
         // The same once more, which may be said with its checksum once and without it once.
-        match job.checksum {
-            Some(other) if checksum.is_some_and(|checksum| checksum != other) => problems.push(format!(
-                "{}the file {:?} has another checksum already, {}{other}: leave one of them out",
+        match (job.request.expected(), request.expected()) {
+            (Some(other), Some(checksum)) if checksum != other => problems.push(format!(
+                "{}the file {known:?} has another checksum already, {}{other}: leave one of them out",
                 wish.place,
-                known.as_str(),
                 from(place)
             )),
-            Some(_) => {}
-            None => {
-                job.checksum = checksum;
-                *place = &wish.place;
+            (None, Some(_)) => {
+                job.request = request;
+                taken.get_mut().place = &wish.place;
             }
+            (_, _) => {}
         }
     }
     for (known, Taken { place, .. }) in &places {
@@ -164,7 +172,6 @@ impl Known {
 
 /// Who has a name.
 struct Taken<'a> {
-    url: Url,
     place: &'a Place,
     /// Which of the jobs it is.
     job: usize,
@@ -172,14 +179,16 @@ struct Taken<'a> {
 
 /// A wish that makes sense.
 struct Checked {
-    url: Url,
+    request: Request,
     name: Option<FileName>,
-    checksum: Option<Digest>,
 }
 
 fn check_wish(wish: &Wish, args: &GetArgs) -> Result<Checked, String> {
     let checksum = wish.checksum.as_deref().map(values::digest).transpose().map_err(|error| error.to_string())?;
     let mut request = Request::new(&wish.url).map_err(|error| url_problem(error, args))?;
+    if let Some(checksum) = checksum {
+        request = request.checksum(checksum);
+    }
     if let Some(name) = &wish.name {
         let name = FileName::new(name).map_err(|error| match error.rule() {
             NameRule::Empty => format!("{error}: a name is relative to --dir, its parts separated by single slashes"),
@@ -187,15 +196,14 @@ fn check_wish(wish: &Wish, args: &GetArgs) -> Result<Checked, String> {
         })?;
         request = request.name(name);
     }
-    let url = request.url().clone();
     if args.content_disposition && wish.name.is_none() {
-        return Ok(Checked { url, name: None, checksum });
+        return Ok(Checked { request, name: None });
     }
     let name = request.file_name().map_err(|error| {
         let advice = if wish.place == Place::Argument { "--output NAME" } else { "a name after the URL" };
-        format!("{}: {error} (with {advice})", shown(url.as_str(), args))
+        format!("{}: {error} (with {advice})", shown(request.url().as_str(), args))
     })?;
-    Ok(Checked { url, name: Some(name), checksum })
+    Ok(Checked { request: request.name(name.clone()), name: Some(name) })
 }
 
 /// A URL as it is shown.

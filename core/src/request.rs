@@ -61,6 +61,13 @@ impl Request {
         self
     }
 
+    /// The same, where no field of that name is set.
+    #[must_use]
+    pub fn header_unless_set(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.get_or_insert_default().entry(name).or_insert(value);
+        self
+    }
+
     /// What to do where a file of that name is there already.
     #[must_use]
     pub fn if_present(mut self, if_present: IfPresent) -> Self {

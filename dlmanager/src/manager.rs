@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dlmanager_core::{AdmitError, DeleteItem, Expect, Fault, FileName, Kept, NameError, Stamp, StorePath, Unmet};
+use dlmanager_core::{
+    AdmitError, DeleteItem, Expect, Fault, FileName, Kept, NameError, Request, Stamp, StorePath, Unmet,
+};
 
 use crate::shared::{Leaving, Shared};
 use crate::sync::block_on;
@@ -82,6 +84,29 @@ impl DownloadManager {
     /// A download with more to say about it.
     pub fn request(&self, url: impl AsRef<str>) -> RequestBuilder<'_> {
         RequestBuilder::new(self.shared(), url.as_ref())
+    }
+
+    /// The same for what was parsed before: for who looks through a list before he starts any of it.
+    ///
+    /// ```
+    /// use dlmanager::DownloadManager;
+    /// use dlmanager::core::Request;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let directory = folder.path();
+    /// # std::fs::write(directory.join("notes.txt"), "hello")?;
+    /// let list = ["https://example.org/notes.txt"];
+    /// let requests = list.map(Request::new).into_iter().collect::<Result<Vec<_>, _>>()?; // all or none
+    /// let manager = DownloadManager::new(directory)?;
+    /// for request in requests {
+    ///     manager.request_parsed(request).start()?;
+    /// }
+    /// manager.wait()?;
+    /// # manager.close().wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn request_parsed(&self, request: Request) -> RequestBuilder<'_> {
+        RequestBuilder::of(self.shared(), request)
     }
 
     /// Where the file of that name is or would be.

@@ -36,11 +36,16 @@ pub struct RequestBuilder<'a> {
 
 impl<'a> RequestBuilder<'a> {
     pub(crate) fn new(shared: &'a Arc<Shared>, url: &str) -> Self {
-        let request = Request::new(url).map_err(Into::into);
+        match Request::new(url) {
+            Ok(request) => Self::of(shared, request),
+            Err(error) => Self { shared, request: Err(error.into()), observer: None },
+        }
+    }
+
+    pub(crate) fn of(shared: &'a Arc<Shared>, request: Request) -> Self {
         let headers = shared.headers.iter().cloned();
-        let with_headers =
-            |request: Request| headers.fold(request, |request, (name, value)| request.header(name, value));
-        Self { shared, request: request.map(with_headers), observer: None }
+        let request = headers.fold(request, |request, (name, value)| request.header_unless_set(name, value));
+        Self { shared, request: Ok(request), observer: None }
     }
 
     /// The name of the file instead of the URL's last path segment. It may hold subfolders, which are made on demand.
