@@ -7,13 +7,23 @@ use serde_json::Value;
 
 use crate::text;
 
+/// Held lines are written once there are so many bytes of them.
+const HELD_BYTES_MAX: usize = 16 * 1024;
+
 /// Standard output. After the first failure nothing more is written, and [`finish`](Self::finish) tells of it.
 #[derive(Debug, Default)]
 pub(crate) struct Out {
+    held: Vec<u8>,
+    holds: bool,
     failure: Option<io::Error>,
 }
 
 impl Out {
+    /// One that holds lines until they are [flushed](Self::flush), so that what is told in one go is written in one go.
+    pub(crate) fn held() -> Self {
+        Self { holds: true, ..Self::default() }
+    }
+
     /// Writes a line of text.
     pub(crate) fn line(&mut self, line: &str) {
         self.write(text::printable(line).as_bytes());
@@ -31,14 +41,27 @@ impl Out {
 
     fn write(&mut self, line: &[u8]) {
         if self.failure.is_none() {
-            let mut stdout = io::stdout().lock();
-            let written = stdout.write_all(line).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
-            self.failure = written.err();
+            self.held.extend_from_slice(line);
+            self.held.push(b'\n');
+            if !self.holds || self.held.len() >= HELD_BYTES_MAX {
+                self.flush();
+            }
         }
     }
 
+    /// Writes what is held.
+    pub(crate) fn flush(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let mut stdout = io::stdout().lock();
+        self.failure = stdout.write_all(&self.held).and_then(|()| stdout.flush()).err();
+        self.held.clear();
+    }
+
     /// Whether everything was written, as far as somebody read it: who closes the pipe has read enough.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.flush();
         match self.failure {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),

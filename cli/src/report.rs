@@ -4,7 +4,7 @@ mod bars;
 mod json;
 mod plain;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -43,7 +43,7 @@ pub(crate) struct Report {
     output: Output,
     out: Out,
     /// When the first bytes of a download were expected.
-    begun: HashMap<DownloadId, Instant>,
+    begun: BTreeMap<DownloadId, Instant>,
     tally: Tally,
 }
 
@@ -87,8 +87,8 @@ impl Report {
             explains: false,
             bounds: "--size-limit",
             output,
-            out: Out::default(),
-            begun: HashMap::new(),
+            out: Out::held(),
+            begun: BTreeMap::new(),
             tally: Tally::default(),
         }
     }
@@ -247,6 +247,11 @@ impl Report {
     /// Something that is said whatever is wanted.
     pub(crate) fn error(&mut self, line: &str) {
         self.view.line(&format!("error: {line}"));
+    }
+
+    /// Writes what is held for programs, as nothing is to be told for now.
+    pub(crate) fn flush(&mut self) {
+        self.out.flush();
     }
 
     pub(crate) const fn tally(&self) -> Tally {

@@ -1,7 +1,8 @@
 //! The run of many downloads, from their admission to the end of the manager.
 
-use std::collections::HashMap;
-use std::sync::mpsc::RecvTimeoutError;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
+use std::thread;
 use std::time::Duration;
 
 use dlmanager::{Download, DownloadId, DownloadManager, Event, Events, Notice};
@@ -12,11 +13,16 @@ use crate::report::Report;
 /// How long it takes at most until an interrupt is noticed while nothing else happens.
 const TICK: Duration = Duration::from_millis(50);
 
+/// While at least so many downloads run, ...
+const CROWD: usize = 64;
+/// ... it is looked only so often what has happened: to be woken for each costs more than what there is to tell.
+const CROWD_TICK: Duration = Duration::from_millis(5);
+
 /// Downloads that were started and have not ended, and what happens to them.
 pub(crate) struct Run<'a> {
     manager: &'a DownloadManager,
     events: Events,
-    running: HashMap<DownloadId, Download>,
+    running: BTreeMap<DownloadId, Download>,
     interrupt: &'a Interrupt,
     interrupted: bool,
     /// What is said then.
@@ -28,7 +34,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(manager: &'a DownloadManager, interrupt: &'a Interrupt, interruption: &'static str) -> Self {
         interrupt.catch();
         let events = manager.events();
-        Self { events, manager, running: HashMap::new(), interrupt, interrupted: false, interruption }
+        Self { events, manager, running: BTreeMap::new(), interrupt, interrupted: false, interruption }
     }
 
     /// Waits for the end of this download, too.
@@ -55,7 +61,7 @@ impl<'a> Run<'a> {
     pub(crate) fn until(&mut self, report: &mut Report, mut over: impl FnMut(&Event) -> bool) {
         while !self.running.is_empty() {
             self.is_interrupted(report);
-            match self.events.recv_timeout(TICK) {
+            match self.next(report) {
                 Ok(event) => {
                     self.event(&event, report);
                     if over(&event) {
@@ -69,9 +75,25 @@ impl<'a> Run<'a> {
         self.settle(report);
     }
 
+    fn next(&mut self, report: &mut Report) -> Result<Event, RecvTimeoutError> {
+        if let Ok(event) = self.events.try_recv() {
+            return Ok(event);
+        }
+        report.flush();
+        if self.running.len() < CROWD {
+            return self.events.recv_timeout(TICK);
+        }
+        thread::sleep(CROWD_TICK);
+        self.events.try_recv().map_err(|error| match error {
+            TryRecvError::Empty => RecvTimeoutError::Timeout,
+            TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+        })
+    }
+
     /// Tells what happens until all is over, and nothing is half done. Returns whether it was interrupted.
     pub(crate) fn finish(mut self, report: &mut Report) -> bool {
         self.until(report, |_| false);
+        report.flush();
         let closed = self.manager.close().wait();
         while let Ok(event) = self.events.try_recv() {
             self.event(&event, report);
@@ -104,7 +126,7 @@ impl<'a> Run<'a> {
 
     /// No event will come for what is left: its end was missed, or the manager is gone.
     fn settle(&mut self, report: &mut Report) {
-        for (_, handle) in self.running.drain() {
+        for (_, handle) in std::mem::take(&mut self.running) {
             report.finished(handle.subject(), &handle.wait());
         }
     }

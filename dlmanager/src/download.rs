@@ -257,7 +257,9 @@ impl Download {
     ///
     /// It was canceled, failed, or the manager's loop is gone.
     pub fn wait(&self) -> Result<DownloadedFile, Error> {
-        block_on(self.clone())
+        // Most who are told of the end ask then.
+        let result = self.record.lock().result.clone();
+        result.unwrap_or_else(|| block_on(self.clone()))
     }
 
     /// Blocks until it has ended, at most for `timeout`; `None` where it has not.

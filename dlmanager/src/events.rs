@@ -1,6 +1,6 @@
 //! What happens, as a stream and an iterator.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
@@ -146,6 +146,11 @@ impl Events {
     ///
     /// There was none in time, or there will be no more.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Event, RecvTimeoutError> {
+        // What is there needs neither the clock nor anybody to be woken.
+        match self.try_recv() {
+            Err(TryRecvError::Empty) => {}
+            received => return received.map_err(|_| RecvTimeoutError::Disconnected),
+        }
         let received = match Instant::now().checked_add(timeout) {
             Some(deadline) => block_on_until(self.recv_async(), deadline).ok_or(RecvTimeoutError::Timeout)?,
             None => self.recv(),
@@ -250,7 +255,7 @@ struct Queue {
     left: u64,
     /// The downloads whose first progress was told, and the index of the report that a newer one replaces, where nothing
     /// else of the download came since.
-    progress: HashMap<DownloadId, Option<u64>>,
+    progress: BTreeMap<DownloadId, Option<u64>>,
     missed: u64,
     waker: Option<Waker>,
     /// There will be no more.
@@ -264,16 +269,14 @@ impl Subscription {
         Arc::new(Self { queue: Mutex::default() })
     }
 
-    pub(crate) fn is_wanted(&self) -> bool {
-        !lock(&self.queue).unwanted
-    }
-
-    pub(crate) fn push(&self, event: Event, after: &mut After) {
+    /// Returns whether it is read.
+    pub(crate) fn push(&self, event: Event, after: &mut After) -> bool {
         let mut queue = lock(&self.queue);
         if !queue.unwanted {
             queue.push(event);
             after.wake(queue.waker.take());
         }
+        !queue.unwanted
     }
 
     pub(crate) fn end(&self, after: &mut After) {
@@ -362,8 +365,9 @@ mod tests {
         subscription.end(&mut After::default());
         assert_eq!(events.try_recv(), Err(TryRecvError::Disconnected));
         assert_eq!(events.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Disconnected));
-        assert!(subscription.is_wanted());
+        let push = || subscription.push(Event::Missed { count: 1 }, &mut After::default());
+        assert!(push());
         drop(events);
-        assert!(!subscription.is_wanted());
+        assert!(!push());
     }
 }

@@ -107,7 +107,7 @@ impl Hooks {
         while let Some(Call { hook, record }) = self.next(&mut callbacks) {
             let Err(panicked) = callbacks.call(hook, &record, shared) else { continue };
             lock(&self.state).forget(hook);
-            shared.report(&Event::HookPanicked {
+            shared.report(Event::HookPanicked {
                 hook,
                 download: Arc::clone(record.subject()),
                 message: message(&*panicked),

@@ -124,7 +124,7 @@ pub(crate) fn serve(shared: &Arc<Shared>, record: &Arc<Record>) {
     };
     if let Some(payload) = panicked {
         let download = Arc::clone(record.subject());
-        shared.report(&Event::ObserverPanicked { download, message: message(&*payload) });
+        shared.report(Event::ObserverPanicked { download, message: message(&*payload) });
         // Dropping the payload may panic again; dropping the observer may too, which the thread survives.
         std::mem::forget(payload);
     }

@@ -238,7 +238,7 @@ impl Shared {
     }
 
     /// Publishes an event that comes from an observer or a hook.
-    pub(crate) fn report(self: &Arc<Self>, event: &Event) {
+    pub(crate) fn report(self: &Arc<Self>, event: Event) {
         let mut after = After::default();
         self.lock().publish(event, &mut after);
         after.run(self);

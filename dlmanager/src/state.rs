@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Waker;
 
-use dlmanager_core::{DirectoryError, DownloadId, Fault, Instant, Kept, Manager, Notice, Outcome, Warning};
+use dlmanager_core::{DirectoryError, DownloadId, Fault, Instant, Kept, Manager, Notice, Warning};
 
 use crate::events::{Event, Subscription};
 use crate::hooks::{Call, Hook};
@@ -99,8 +99,9 @@ impl State {
     }
 
     /// Passes the core's news on to whom it concerns.
-    pub(crate) fn notice(&mut self, notice: &Notice, after: &mut After) {
-        match notice {
+    pub(crate) fn notice(&mut self, notice: Notice, after: &mut After) {
+        let mut ended = None;
+        match &notice {
             Notice::Started { id } => {
                 if let Some(record) = self.records.get(id) {
                     record.start(after);
@@ -141,19 +142,20 @@ impl State {
             | Notice::Locked { .. }
             | Notice::Retrying { .. }
             | Notice::Rewound { .. }
-            | Notice::Finished { .. }
             | Notice::Evicted { .. }
             | Notice::Warning(_) => {}
+            Notice::Finished { id, outcome } => {
+                ended = self.records.get(id).map(|record| (*id, record.result_of(outcome)));
+            }
         }
         self.tell(notice, after);
-        if let Notice::Finished { id, outcome } = notice {
-            self.finished(*id, outcome, after);
+        if let Some((id, result)) = ended {
+            self.finished(id, result, after);
         }
     }
 
-    fn finished(&mut self, id: DownloadId, outcome: &Outcome, after: &mut After) {
+    fn finished(&mut self, id: DownloadId, result: Result<DownloadedFile, Error>, after: &mut After) {
         let Some(record) = self.records.remove(&id) else { return };
-        let result = record.result_of(outcome);
         let failure = match &result {
             Ok(_) | Err(Error::Canceled) => None,
             Err(error) => Some((record.subject(), error.clone())),
@@ -218,11 +220,11 @@ impl State {
     }
 
     /// Has subscribers told of a notice, with what it is about.
-    fn tell(&mut self, notice: &Notice, after: &mut After) {
+    fn tell(&mut self, notice: Notice, after: &mut After) {
         if self.subscriptions.is_empty() {
             return;
         }
-        let about = match notice {
+        let about = match &notice {
             Notice::Started { id }
             | Notice::Progress { id, .. }
             | Notice::Redirected { id, .. }
@@ -239,26 +241,30 @@ impl State {
             | Notice::Warning(_) => None,
         };
         let event = match about.map(|id| self.records.get(id)) {
-            None => Event::Directory { notice: notice.clone() },
-            Some(Some(record)) => Event::Download { download: Arc::clone(record.subject()), notice: notice.clone() },
+            None => Event::Directory { notice },
+            Some(Some(record)) => Event::Download { download: Arc::clone(record.subject()), notice },
             Some(None) => return,
         };
-        self.publish(&event, after);
+        self.publish(event, after);
     }
 
     /// Tells of proxies that are not used, once, as the first download is about to start.
     pub(crate) fn tell_of_proxies(&mut self, after: &mut After) {
         let variables = std::mem::take(&mut self.proxies_ignored);
         if !variables.is_empty() {
-            self.publish(&Event::ProxyIgnored { variables }, after);
+            self.publish(Event::ProxyIgnored { variables }, after);
         }
     }
 
-    pub(crate) fn publish(&mut self, event: &Event, after: &mut After) {
-        self.subscriptions.retain(|subscription| subscription.is_wanted());
-        for subscription in &self.subscriptions {
-            subscription.push(event.clone(), after);
-        }
+    pub(crate) fn publish(&mut self, event: Event, after: &mut After) {
+        let mut left = self.subscriptions.len();
+        let mut event = Some(event);
+        self.subscriptions.retain(|subscription| {
+            left -= 1;
+            // Most often there is one, which takes the event itself.
+            let own = if left == 0 { event.take() } else { event.clone() };
+            own.is_some_and(|event| subscription.push(event, after))
+        });
     }
 
     /// What the limit wants to go now.

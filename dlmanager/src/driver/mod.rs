@@ -99,7 +99,7 @@ impl Driver {
         self.until = loop {
             match state.core.poll() {
                 Output::Action(action) => self.actions.push(action),
-                Output::Notice(notice) => state.notice(&notice, &mut self.after),
+                Output::Notice(notice) => state.notice(notice, &mut self.after),
                 Output::Wait(_) if state.close_after_the_one(now) => {}
                 Output::Wait(wait) => break wait.until,
             }
