@@ -300,13 +300,13 @@ impl AsFd for Folder<'_> {
 }
 
 #[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the types differ from system to system")]
-fn inode(stat: &Stat) -> (u64, u64) {
+pub(super) fn inode(stat: &Stat) -> (u64, u64) {
     (stat.st_dev as u64, u64::from(stat.st_ino))
 }
 
 /// Refuses what could lead out of the directory by its text alone. The core makes no such path.
 fn check(path: &StorePath) -> Result<()> {
-    let bad = path.components().any(|component| matches!(component, "" | "." | ".."));
+    let bad = path.as_str().as_bytes().split(|byte| *byte == b'/').any(|part| matches!(part, b"" | b"." | b".."));
     if bad { Err(Errno::INVAL) } else { Ok(()) }
 }
 
