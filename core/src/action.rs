@@ -308,7 +308,9 @@ pub enum FileOp {
         /// Which file.
         file: FileId,
     },
-    /// Compare the open file with what it should be; [`FaultKind::Changed`](crate::FaultKind::Changed) where it differs.
+    /// Compare the open file with what it should be, right before it gets its name:
+    /// [`FaultKind::Changed`](crate::FaultKind::Changed) where its length differs, or `path` leads elsewhere or nowhere,
+    /// [`FaultKind::WrongType`](crate::FaultKind::WrongType) where `path` is not its only name.
     Finish {
         /// Completes this action.
         ticket: Ticket<op::Finish>,
@@ -316,6 +318,8 @@ pub enum FileOp {
         file: FileId,
         /// The length that it should have, in bytes.
         length: u64,
+        /// The name that it should have, where that matters.
+        path: Option<StorePath>,
     },
     /// Give a file another name, atomically. Without `clobber` a name that is taken, by whatever, is left alone and
     /// answered with [`FaultKind::Exists`](crate::FaultKind::Exists); with it only a regular file is replaced, and no

@@ -933,7 +933,6 @@ impl Download {
         let (Some(transfer), Some(partial)) = (self.transfer.as_deref(), self.partial.as_deref()) else {
             return State::Verifying;
         };
-        let length = transfer.meter.received();
         let (file, modified) = (partial.file, partial.modified);
         let digests = partial.hashing.digests.clone().filter(|digests| digests.iter().next().is_some());
         let record = partial.record_path.clone().filter(|_| partial.record != RecordState::Absent);
@@ -942,7 +941,6 @@ impl Download {
         if !transfer.gather.is_empty() {
             self.write(cx);
         }
-        self.file_op(cx, |ticket| FileOp::Finish { ticket, file, length });
         if let Some(modified) = modified {
             self.file_op(cx, |ticket| FileOp::SetTimes { ticket, file, modified });
         }
@@ -1091,7 +1089,7 @@ impl Download {
                 if !is_published_as(&stat, length) {
                     return self.unpublished(fault, Published::No, cx);
                 }
-                self.has_its_name();
+                self.has_its_name(cx);
                 publishing.renamed = Some(Ok(()));
                 self.epoch += 1;
                 self.follow_rename(cx);
@@ -1102,7 +1100,7 @@ impl Download {
     }
 
     fn published(&mut self, publishing: Box<Publishing>, cx: &mut Context<'_>) -> State {
-        self.has_its_name();
+        self.has_its_name(cx);
         let length = self.transfer.as_deref().map_or(0, |transfer| transfer.meter.received());
         if cx.bounded {
             // A stamp that could not be read counts as the oldest: it is read again before anything goes by it.
@@ -1137,9 +1135,10 @@ impl Download {
         self.drain(Then::Finish(Outcome::Complete(Box::new(complete))), cx)
     }
 
-    fn has_its_name(&mut self) {
+    fn has_its_name(&mut self, cx: &mut Context<'_>) {
         if let Some(partial) = self.partial.as_deref_mut() {
             partial.is_published = true;
+            partial.hold_work_folder(false, cx);
         }
     }
 

@@ -121,7 +121,7 @@ fn a_small_file_costs_one_batch_of_file_actions_before_its_body_and_two_behind_i
     manager.handle(Instant::ZERO, Event::Completed(ticket.done(Ok(chunk))));
 
     let outputs = drain(&mut manager);
-    let publish = ["Write", "Finish", "Sync", "Lock", "Rename"];
+    let publish = ["Write", "Sync", "Finish", "Rename"];
     assert_eq!(names(&outputs)[..2], ["DropBody", "Progress"]);
     assert_eq!(names(&outputs)[2..], publish);
     assert!(manager.cancel(Instant::ZERO, id).is_err(), "issuing the rename is the commit point");

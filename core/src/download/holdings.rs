@@ -6,9 +6,9 @@ use core::time::Duration;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::partial::{HASH_BYTES_MAX, Lock, Partial};
+use super::partial::{HASH_BYTES_MAX, Lock, Opening, Partial};
 use super::{Context, Download, File, Net, State, Step};
-use crate::action::{Chunk, FetchRequest, OpenMode};
+use crate::action::{Chunk, FetchRequest, OpenMode, Opened};
 use crate::arena::Key;
 use crate::backoff::Attempts;
 use crate::effects::{Effects, Kinded, Owner, Reply, Role};
@@ -21,8 +21,8 @@ use crate::resume::{Asked, source_of};
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
-    ActionId, Algorithms, BodyId, DownloadError, DownloadId, Durability, Fault, FileId, FileName, FileOp, FileStep,
-    Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
+    ActionId, Algorithms, BodyId, DownloadError, DownloadId, Durability, Fault, FaultKind, FileId, FileName, FileOp,
+    FileStep, Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
 };
 
 /// A file that is used is stamped as accessed unless it was within this time.
@@ -53,6 +53,14 @@ pub(super) struct Compared {
     pub(super) file: FileId,
     pub(super) hashed: u64,
     pub(super) next: u64,
+}
+
+impl Partial {
+    /// Whether it is in the work folder, and nobody else may take it out.
+    pub(super) fn hold_work_folder(&mut self, holds: bool, cx: &mut Context<'_>) {
+        cx.effects.work_folder_held += usize::from(holds);
+        cx.effects.work_folder_held -= usize::from(core::mem::replace(&mut self.holds_work_folder, holds));
+    }
 }
 
 impl Download {
@@ -112,7 +120,7 @@ impl Download {
     pub(super) fn note(&mut self, role: Role, action: ActionId, reply: Reply, cx: &mut Context<'_>) -> Step {
         self.unanswered -= 1;
         match role {
-            Role::Main => self.note_main(action, reply),
+            Role::Main => self.note_main(action, reply, cx),
             Role::Compare => {
                 if let Reply::Hash(result) = reply {
                     if let (Ok(_), Some(compared)) = (&result, &mut self.compared) {
@@ -169,7 +177,7 @@ impl Download {
         }
     }
 
-    fn note_main(&mut self, action: ActionId, reply: Reply) -> Step {
+    fn note_main(&mut self, action: ActionId, reply: Reply, cx: &mut Context<'_>) -> Step {
         let done = |step, result: Result<(), Fault>| match result {
             Ok(()) => Step::File(File::Done),
             Err(fault) => Step::File(File::Faulted(step, fault)),
@@ -199,7 +207,7 @@ impl Download {
                 done(FileStep::Create, result.map(drop))
             }
             Reply::Lock(result) => {
-                self.locked(&result);
+                self.locked(&result, cx);
                 done(FileStep::Lock, result.map(drop))
             }
             Reply::Write(result) => {
@@ -239,6 +247,20 @@ impl Download {
             | Reply::Read(_)
             | Reply::Delete(_)
             | Reply::Truncate(_) => Step::File(File::Done),
+        }
+    }
+
+    pub(super) fn opened(&mut self, result: &Result<Opened, Fault>) {
+        let Some(partial) = self.partial.as_deref_mut() else { return };
+        match result {
+            Ok(opened) => {
+                partial.opening = Opening::Open;
+                partial.was_there = !opened.created;
+                partial.disk_length = opened.length;
+            }
+            // Only a lost ticket leaves open whether it was made.
+            Err(fault) if fault.kind() == FaultKind::Aborted => partial.opening = Opening::Unknown,
+            Err(_) => partial.opening = Opening::Failed,
         }
     }
 
@@ -425,10 +447,11 @@ impl Download {
         let Some(from) = self.partial.as_deref().map(|partial| partial.path.clone()) else { return };
         let to = StorePath::from(&self.name);
         let clobber = self.clobbers();
-        if let Some(Partial { file, lock: Lock::Held, .. }) = self.partial.as_deref() {
+        if let (Some(transfer), Some(partial)) = (self.transfer.as_deref(), self.partial.as_deref()) {
             // The name may lead to a file of somebody else's by now, where all that was unfinished was removed by hand.
-            let (file, path) = (*file, from.clone());
-            self.file_op(cx, |ticket| FileOp::Lock { ticket, file, path });
+            let (file, length, is_held) = (partial.file, transfer.meter.received(), partial.lock == Lock::Held);
+            let path = is_held.then(|| from.clone());
+            self.file_op(cx, |ticket| FileOp::Finish { ticket, file, length, path });
         }
         self.file_op(cx, |ticket| FileOp::Rename { ticket, from, to, clobber });
         self.follow_rename(cx);

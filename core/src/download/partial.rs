@@ -10,7 +10,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Context, Download};
-use crate::action::{DeleteItem, Deleted, Expect, OpenMode, Opened};
+use crate::action::{DeleteItem, Deleted, Expect, OpenMode};
 use crate::effects::Role;
 use crate::origin::Target;
 use crate::planted::Planted;
@@ -36,10 +36,12 @@ pub(super) struct Partial {
     pub(super) lock: Lock,
     /// It has its final name: only its handle is left.
     pub(super) is_published: bool,
+    /// It is one of those that keep the work folder from being removed.
+    pub(super) holds_work_folder: bool,
     /// What it held when it was opened is still there, and was not looked at.
     pub(super) is_untouched: bool,
     /// It was there before it was opened.
-    was_there: bool,
+    pub(super) was_there: bool,
     /// A record of it was removed that may describe flushed bytes, and that is not flushed: it may come back.
     is_removal_unflushed: bool,
     /// How long it is on the disk at most, as far as it is not known to be written in order.
@@ -236,10 +238,13 @@ impl Download {
     /// Makes or finds the unfinished file, locks it, and looks again whether it is needed. Who looks for the file.
     pub(super) fn claim(&mut self, cx: &mut Context<'_>) -> Option<ActionId> {
         self.epoch += 1;
-        // Each time, as another process may have removed the empty folder since.
-        cx.effects.work_folder_asked = true;
-        let folder = cx.effects.work_folder();
-        self.making_work_folder = Some(self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path: folder }));
+        // Another process may have removed the folder where it was empty; where it was not, somebody may have by hand, and
+        // then the file cannot be made, and the next claim asks for it.
+        if cx.effects.work_folder_held == 0 || self.claims > 1 {
+            cx.effects.work_folder_asked = true;
+            let folder = cx.effects.work_folder();
+            self.making_work_folder = Some(self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path: folder }));
+        }
         let key = self.name.key();
         let locks = cx.locks && !self.lacks_locks;
         let is_shared = locks && !self.stands_alone;
@@ -258,6 +263,7 @@ impl Download {
             opening: Opening::Asked,
             lock: if locks { Lock::Asked } else { Lock::None },
             is_published: false,
+            holds_work_folder: false,
             is_untouched: true,
             was_there: false,
             is_removal_unflushed: false,
@@ -302,41 +308,17 @@ impl Download {
         Some(look)
     }
 
-    pub(super) fn opened(&mut self, result: &Result<Opened, Fault>) {
+    pub(super) fn locked(&mut self, result: &Result<u64, Fault>, cx: &mut Context<'_>) {
         let Some(partial) = self.partial.as_deref_mut() else { return };
-        match result {
-            Ok(opened) => {
-                partial.opening = Opening::Open;
-                partial.was_there = !opened.created;
-                partial.disk_length = opened.length;
-            }
-            // Only a lost ticket leaves open whether it was made.
-            Err(fault) if fault.kind() == FaultKind::Aborted => partial.opening = Opening::Unknown,
-            Err(_) => partial.opening = Opening::Failed,
-        }
-    }
-
-    pub(super) fn locked(&mut self, result: &Result<u64, Fault>) {
-        let Some(partial) = self.partial.as_deref_mut() else { return };
-        if let Err(fault) = result
-            && fault.kind() == FaultKind::Changed
-            && !partial.is_untouched
-        {
-            partial.spoil(FileStep::Lock, fault.clone());
-        }
         partial.lock = match result.as_ref().map_err(Fault::kind) {
             Ok(length) => {
-                // Asked for again before the file gets its name, it says what is known.
-                if partial.is_untouched {
-                    partial.disk_length = *length;
-                }
+                partial.disk_length = *length;
                 Lock::Held
             }
             Err(FaultKind::Busy | FaultKind::Changed | FaultKind::WrongType | FaultKind::Unsupported) => Lock::Refused,
-            // Asked for again, it is kept whatever is answered.
-            Err(_) if partial.lock == Lock::Held => Lock::Held,
             Err(_) => Lock::Unknown,
         };
+        partial.hold_work_folder(partial.lock == Lock::Held, cx);
     }
 
     // Going on with what an earlier run left.
@@ -661,7 +643,8 @@ impl Download {
             }
             return;
         }
-        let Some(partial) = self.partial.take() else { return };
+        let Some(mut partial) = self.partial.take() else { return };
+        partial.hold_work_folder(false, cx);
         let may_come_back = partial.may_come_back() && !cx.config.makes(Planted::RemovalUnflushed);
         if !keeps && !partial.is_published && partial.is_lost() {
             // Whatever comes of its removal, nobody is to go on with it.

@@ -175,8 +175,8 @@ impl MemoryDirectory {
                 }
                 answer(ticket, failure, || self.tree().sync(self.id(file)))
             }
-            FileOp::Finish { ticket, file, length } => {
-                answer(ticket, failure, || self.tree().finish(self.id(file), length))
+            FileOp::Finish { ticket, file, length, path } => {
+                answer(ticket, failure, || self.tree().finish(self.id(file), length, path.as_ref()))
             }
             FileOp::Rename { ticket, from, to, clobber } => {
                 answer(ticket, failure, || self.tree().rename_path(&from, &to, clobber))

@@ -144,8 +144,12 @@ impl Tree {
         }
     }
 
-    pub(crate) fn finish(&self, id: HandleId, expected: u64) -> Result<(), Fault> {
-        let length = self.stat(self.file(id)?.node).length;
+    pub(crate) fn finish(&self, id: HandleId, expected: u64, path: Option<&StorePath>) -> Result<(), Fault> {
+        let node = self.file(id)?.node;
+        if let Some(path) = path {
+            self.check_name(node, path)?;
+        }
+        let length = self.stat(node).length;
         if length == expected {
             return Ok(());
         }
@@ -166,6 +170,13 @@ impl Tree {
         if self.node(node).leases > 0 || self.node(node).lock.is_some_and(|holder| holder != id) {
             return Err(FaultKind::Busy.into());
         }
+        self.check_name(node, path)?;
+        self.node_mut(node).lock = Some(id);
+        Ok(self.stat(node).length)
+    }
+
+    /// Whether this is the file's name, and its only one.
+    fn check_name(&self, node: NodeId, path: &StorePath) -> Result<(), Fault> {
         let is_name = match self.place(path.as_str()) {
             Ok(place) => self.find(place) == Some(node),
             Err(FaultKind::NotFound | FaultKind::WrongType) => false,
@@ -177,8 +188,7 @@ impl Tree {
         if self.names(node) > 1 {
             return Err(Fault::new(FaultKind::WrongType).with_detail("the file has another name"));
         }
-        self.node_mut(node).lock = Some(id);
-        Ok(self.stat(node).length)
+        Ok(())
     }
 
     pub(crate) fn file(&self, id: HandleId) -> Result<&OpenFile, Fault> {

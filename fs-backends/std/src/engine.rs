@@ -59,7 +59,7 @@ impl<R: Root> Engine<R> {
                 ticket.done(self.handles.file(file).and_then(|open| notes::keep(&self.root, &open.file, &digests)))
             }
             FileOp::Sync { ticket, file } => ticket.done(self.sync(file)),
-            FileOp::Finish { ticket, file, length } => ticket.done(self.finish(file, length)),
+            FileOp::Finish { ticket, file, length, path } => ticket.done(self.finish(file, length, path.as_ref())),
             FileOp::Rename { ticket, from, to, clobber } => ticket.done(self.root.rename(&from, &to, clobber)),
             FileOp::SyncDir { ticket, path } => ticket.done(self.root.sync_dir(&path)),
             FileOp::Delete { ticket, items } => ticket.done(Ok(self.root.delete(&items))),
@@ -145,10 +145,12 @@ impl<R: Root> Engine<R> {
 
     fn lock(&self, id: FileId, path: &StorePath) -> Result<u64, Fault> {
         let open = self.handles.file(id)?;
-        open.lock(&self.root, || {
-            let length = self.root.length_under(path, &open.file)?;
-            length.ok_or_else(|| Fault::new(FaultKind::Changed).with_detail("the name leads elsewhere"))
-        })
+        open.lock(&self.root, || self.length_under(path, &open))
+    }
+
+    fn length_under(&self, path: &StorePath, open: &OpenFile) -> Result<u64, Fault> {
+        let length = self.root.length_under(path, &open.file, &open.identity)?;
+        length.ok_or_else(|| Fault::new(FaultKind::Changed).with_detail("the name leads elsewhere"))
     }
 
     /// Fine where nothing is open, or a scan: it is asked for whatever `Open` and `Lock` answered.
@@ -179,8 +181,12 @@ impl<R: Root> Engine<R> {
         open.file.sync_data().map_err(|error| fault::of_file(&error))
     }
 
-    fn finish(&self, id: FileId, expected: u64) -> Result<(), Fault> {
-        let length = self.handles.file(id)?.length()?;
+    fn finish(&self, id: FileId, expected: u64, path: Option<&StorePath>) -> Result<(), Fault> {
+        let open = self.handles.file(id)?;
+        let length = match path {
+            Some(path) => self.length_under(path, &open)?,
+            None => open.length()?,
+        };
         if length == expected {
             return Ok(());
         }

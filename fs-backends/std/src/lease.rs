@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dlmanager_core::{Fault, FaultKind, OpenMode, Stamp, StorePath};
 
-use crate::root::Root;
+use crate::root::{Identity, Root};
 
 /// A stamp of access is renewed where it is older than this.
 const STAMP_INTERVAL: Duration = Duration::from_secs(60);
@@ -101,7 +101,7 @@ pub(crate) fn lease<R: Root>(root: &R, path: &StorePath) -> Result<Lease, Fault>
             Err(fault) => return Err(fault),
         };
         let mut lease = Lease { file, is_locked, accessed: Err(FaultKind::Skipped.into()) };
-        let is_there = match root.length_under(path, &lease.file) {
+        let is_there = match root.length_under(path, &lease.file, &Identity::new()) {
             // It has another name, too.
             Err(fault) if fault.kind() == FaultKind::WrongType => true,
             result => result?.is_some(),

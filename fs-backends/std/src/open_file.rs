@@ -7,7 +7,7 @@ use dlmanager_core::{Algorithms, Digests, Fault, FaultKind, Hasher};
 
 use crate::fault;
 use crate::handles::misuse;
-use crate::root::Root;
+use crate::root::{Identity, Root};
 
 /// What is read at once to be hashed: within the processor's caches, and large enough that calls do not count.
 const HASHED_AT_ONCE: usize = 256 * 1024;
@@ -15,13 +15,14 @@ const HASHED_AT_ONCE: usize = 256 * 1024;
 /// An open file, its lock, and what of it was hashed.
 pub(crate) struct OpenFile {
     pub(crate) file: File,
+    pub(crate) identity: Identity,
     is_locked: Mutex<bool>,
     hasher: Mutex<Option<Hasher>>,
 }
 
 impl OpenFile {
     pub(crate) fn new(file: File) -> Self {
-        Self { file, is_locked: Mutex::new(false), hasher: Mutex::new(None) }
+        Self { file, identity: Identity::new(), is_locked: Mutex::new(false), hasher: Mutex::new(None) }
     }
 
     pub(crate) fn length(&self) -> Result<u64, Fault> {

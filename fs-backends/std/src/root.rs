@@ -7,6 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use dlmanager_core::{DeleteItem, Deleted, Fault, FileStat, OpenMode, ScanBatch, Stamp, StorePath};
 
+/// What tells an open file from others: its device and its number there, once they are known. They are its own as long as
+/// it is open.
+pub(crate) type Identity = std::sync::OnceLock<(u64, u64)>;
+
 /// One system's way to work within a directory. The rules of each operation stand at
 /// [`FileOp`](dlmanager_core::FileOp).
 pub(crate) trait Root: Sized + Send + Sync {
@@ -47,8 +51,8 @@ pub(crate) trait Root: Sized + Send + Sync {
     /// Takes a lock that others may have at the same time, but not together with that of [`try_lock`](Self::try_lock).
     fn try_lock_shared(&self, file: &File) -> Result<(), Fault>;
     fn unlock(&self, file: &File) -> Result<(), Fault>;
-    /// The file's length, where that is a name of it.
-    fn length_under(&self, path: &StorePath, file: &File) -> Result<Option<u64>, Fault>;
+    /// The file's length, where that is a name of it. What tells it from others is looked up once.
+    fn length_under(&self, path: &StorePath, file: &File, identity: &Identity) -> Result<Option<u64>, Fault>;
     fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault>;
     fn sync_dir(&self, path: &StorePath) -> Result<(), Fault>;
     fn delete(&self, items: &[DeleteItem]) -> Vec<Deleted>;

@@ -165,7 +165,11 @@ impl<'a> Bench<'a> {
     }
 
     pub(crate) fn finish(&self, file: FileId, length: u64) -> Answered<()> {
-        perform!(self, Finish { file, length })
+        perform!(self, Finish { file, length, path: None })
+    }
+
+    pub(crate) fn finish_as(&self, file: FileId, length: u64, name: &str) -> Answered<()> {
+        perform!(self, Finish { file, length, path: Some(path(name)) })
     }
 
     pub(crate) fn rename(&self, from: &str, to: &str, clobber: bool) -> Answered<()> {

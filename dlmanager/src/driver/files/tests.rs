@@ -74,7 +74,7 @@ impl World {
 
     fn light(&mut self, lane: u64, epoch: u32) -> ActionId {
         let ticket = self.tickets.ticket::<op::Finish>();
-        self.add(lane, epoch, FileOp::Finish { ticket, file: file_id(lane), length: 0 })
+        self.add(lane, epoch, FileOp::Finish { ticket, file: file_id(lane), length: 0, path: None })
     }
 
     fn flush(&mut self, lane: u64, epoch: u32) -> ActionId {

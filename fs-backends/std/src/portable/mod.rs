@@ -20,7 +20,7 @@ use dlmanager_core::{
 };
 
 use crate::fault;
-use crate::root::{self, Root};
+use crate::root::{self, Identity, Root};
 
 /// A running scan: of the directory, or a folder of it.
 pub(crate) struct Scan {
@@ -137,7 +137,7 @@ impl Root for PortableRoot {
         file.unlock().map_err(on_lock)
     }
 
-    fn length_under(&self, path: &StorePath, file: &File) -> Result<Option<u64>, Fault> {
+    fn length_under(&self, path: &StorePath, file: &File, _identity: &Identity) -> Result<Option<u64>, Fault> {
         let named = self.place(path).and_then(|full| {
             expect_kind(&full.symlink_metadata().map_err(on_path)?, FileKind::Regular)?;
             File::open(full).map_err(on_path)

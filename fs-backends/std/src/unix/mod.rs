@@ -24,7 +24,7 @@ use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat, Timespec
 use rustix::io::Errno;
 
 use crate::fault;
-use crate::root::{self, Root};
+use crate::root::{self, Identity, Root};
 
 use stubborn::Loosened;
 pub(crate) use tree::Kernel;
@@ -135,15 +135,21 @@ impl Root for UnixRoot {
         retry(|| rustix::fs::flock(file, FlockOperation::Unlock)).map_err(on_file)
     }
 
-    fn length_under(&self, path: &StorePath, file: &File) -> Result<Option<u64>, Fault> {
-        let open = retry(|| rustix::fs::fstat(file)).map_err(on_file)?;
+    fn length_under(&self, path: &StorePath, file: &File, identity: &Identity) -> Result<Option<u64>, Fault> {
+        let open = match identity.get() {
+            Some(open) => *open,
+            None => {
+                let open = tree::inode(&retry(|| rustix::fs::fstat(file)).map_err(on_file)?);
+                *identity.get_or_init(|| open)
+            }
+        };
         match self.tree.stat(path) {
-            Ok(named) if (named.st_dev, named.st_ino) != (open.st_dev, open.st_ino) => Ok(None),
+            Ok(named) if tree::inode(&named) != open => Ok(None),
             // A publication that died between its link and its unlink: what is written here would be written there.
             Ok(named) if named.st_nlink > 1 => {
                 Err(Fault::new(FaultKind::WrongType).with_detail("the file has another name"))
             }
-            Ok(_) => Ok(Some(u64::try_from(open.st_size).unwrap_or(0))),
+            Ok(named) => Ok(Some(u64::try_from(named.st_size).unwrap_or(0))),
             Err(errno) => match on_path(errno) {
                 // Its folder may be gone, or something else stand there.
                 fault if matches!(fault.kind(), FaultKind::NotFound | FaultKind::WrongType) => Ok(None),

@@ -3,6 +3,7 @@
 use dlmanager_core::FaultKind::{Changed, Exists, NotFound, WrongType};
 use dlmanager_core::FileKind::{Folder, Other, Regular, Symlink};
 use dlmanager_core::OpenMode::{CreateNew, Existing};
+use dlmanager_core::{Deleted, Expect};
 
 use super::cases;
 use crate::backend::Thing;
@@ -26,6 +27,8 @@ cases! {
     open_twice: "A file may be open twice; both see the same bytes",
     finish_compares_the_length: "Finish with another length is Changed, with the right one it is fine",
     finish_sees_what_others_wrote: "Finish sees bytes that another handle added",
+    finish_sees_where_the_name_leads: "Finish under a name that leads elsewhere or nowhere is Changed",
+    finish_counts_names: "Finish of a file that has a second name is WrongType where the name matters",
 }
 
 fn create_makes_an_empty_file(bench: &Bench<'_>) {
@@ -166,4 +169,31 @@ fn finish_sees_what_others_wrote(bench: &Bench<'_>) {
     let other = bench.open("a", Existing).unwrap();
     bench.write(other, 10, &[b"x"]).unwrap();
     assert_eq!(refused(bench.finish(file, 10)), Changed);
+}
+
+fn finish_sees_where_the_name_leads(bench: &Bench<'_>) {
+    bench.make_dir("folder").unwrap();
+    for name in ["a", "folder/a"] {
+        let file = bench.create(name);
+        bench.write(file, 0, &[b"0123"]).unwrap();
+        bench.finish_as(file, 4, name).unwrap();
+        assert_eq!(refused(bench.finish_as(file, 3, name)), Changed, "another length");
+        bench.rename(name, "b", false).unwrap();
+        assert_eq!(refused(bench.finish_as(file, 4, name)), Changed, "gone");
+        bench.finish_as(file, 4, "b").unwrap();
+        bench.put_file(name, b"0123");
+        assert_eq!(refused(bench.finish_as(file, 4, name)), Changed, "another file");
+        assert_eq!(bench.delete_one("b", Expect::File), Deleted::Deleted);
+        assert_eq!(refused(bench.finish_as(file, 4, "b")), Changed, "deleted");
+        bench.finish(file, 4).unwrap();
+    }
+}
+
+fn finish_counts_names(bench: &Bench<'_>) {
+    let file = bench.create("a");
+    bench.put("b", Thing::Link("a"));
+    assert_eq!(refused(bench.finish_as(file, 0, "a")), WrongType);
+    bench.finish(file, 0).unwrap();
+    assert_eq!(bench.delete_one("b", Expect::File), Deleted::Deleted);
+    bench.finish_as(file, 0, "a").unwrap();
 }

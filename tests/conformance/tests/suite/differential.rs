@@ -78,6 +78,7 @@ fn a_real_directory_and_one_in_memory_do_not_differ() {
         "Sync Io",
         "Finish Ok",
         "Finish Changed",
+        "Finish WrongType",
         "Finish Io",
         "Rename Ok",
         "Rename Exists",
@@ -141,7 +142,7 @@ enum Step {
     SetTimes { file: u64, modified: Stamp },
     Hash { file: u64, algorithms: Algorithms, from: u64, to: u64 },
     Sync(u64),
-    Finish { file: u64, length: u64 },
+    Finish { file: u64, length: u64, name: Option<&'static str> },
     Rename { from: &'static str, to: &'static str, clobber: bool },
     SyncDir(&'static str),
     Delete { name: &'static str, expect: Wanted },
@@ -211,7 +212,9 @@ impl Step {
                 FileOp::Write { ticket: ticket.ticket(), file: file_id(file), offset, data }
             }
             Self::Sync(file) => FileOp::Sync { ticket: ticket.ticket(), file: file_id(file) },
-            Self::Finish { file, length } => FileOp::Finish { ticket: ticket.ticket(), file: file_id(file), length },
+            Self::Finish { file, length, name } => {
+                FileOp::Finish { ticket: ticket.ticket(), file: file_id(file), length, path: name.map(path) }
+            }
             Self::Rename { from, to, clobber } => {
                 FileOp::Rename { ticket: ticket.ticket(), from: path(from), to: path(to), clobber }
             }
@@ -364,7 +367,7 @@ impl Random {
                 Step::Write { file, offset: self.below(30), pieces }
             }
             13 => Step::Sync(file),
-            14 => Step::Finish { file, length: self.below(3) },
+            14 => Step::Finish { file, length: self.below(3), name: self.is().then_some(name) },
             15..=17 => Step::Rename { from: name, to: self.one_of(NAMES), clobber: self.is() },
             18 => Step::SyncDir(name),
             19..=20 => {

@@ -192,7 +192,17 @@ planted! {
     finish_that_looks_at_nothing: Bug::After(|_, answer| match answer {
         Answer::Finish(Err(fault)) if fault.kind() == FaultKind::Changed => Answer::Finish(Ok(())),
         answer => answer,
-    }) => finish_compares_the_length, finish_sees_what_others_wrote;
+    }) => finish_compares_the_length, finish_sees_what_others_wrote, finish_sees_where_the_name_leads;
+
+    finish_that_does_not_look_at_the_name: Bug::Before(|_, op| match op {
+        FileOp::Finish { ticket, file, length, .. } => FileOp::Finish { ticket, file, length, path: None },
+        op => op,
+    }) => finish_sees_where_the_name_leads, finish_counts_names;
+
+    finish_that_does_not_count_names: Bug::After(|_, answer| match answer {
+        Answer::Finish(Err(fault)) if fault.kind() == FaultKind::WrongType => Answer::Finish(Ok(())),
+        answer => answer,
+    }) => finish_counts_names;
 
     renames_that_always_clobber: Bug::Before(|_, op| match op {
         FileOp::Rename { ticket, from, to, .. } => FileOp::Rename { ticket, from, to, clobber: true },

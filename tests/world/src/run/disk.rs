@@ -247,8 +247,8 @@ impl Run<'_> {
                 FileOp::KeepDigests { ticket: tickets.ticket(), file: *file, digests: digests.clone() }
             }
             FileOp::Sync { file, .. } => FileOp::Sync { ticket: tickets.ticket(), file: *file },
-            FileOp::Finish { file, length, .. } => {
-                FileOp::Finish { ticket: tickets.ticket(), file: *file, length: *length }
+            FileOp::Finish { file, length, path, .. } => {
+                FileOp::Finish { ticket: tickets.ticket(), file: *file, length: *length, path: path.clone() }
             }
             FileOp::Rename { from, to, clobber, .. } => {
                 FileOp::Rename { ticket: tickets.ticket(), from: from.clone(), to: to.clone(), clobber: *clobber }
