@@ -72,6 +72,8 @@ pub struct Manager {
     /// How many downloads are being verified or published.
     publishing: usize,
     probe: Probe,
+    /// Something happened that may allow other machines more than they could do before.
+    stirred: bool,
     cleanup: Cleanup,
 }
 
@@ -141,6 +143,7 @@ impl Manager {
             reserved: BTreeMap::new(),
             publishing: 0,
             probe: Probe::NotYet,
+            stirred: false,
             cleanup: Cleanup::NotYet,
         }
     }
@@ -277,9 +280,18 @@ impl Manager {
                 let id = completion.id;
                 match self.effects.settle(id, completion.answer) {
                     Some((Owner::Download(key, role), reply)) => self.step(key, Input::Reply(role, id, reply)),
-                    Some((Owner::Evictor, reply)) => self.evictor_reply(id, reply),
-                    Some((Owner::Litter, reply)) => self.litter.reply(reply, &mut self.effects),
-                    Some((Owner::Manager, reply)) => self.own_reply(reply),
+                    Some((Owner::Evictor, reply)) => {
+                        self.stirred = true;
+                        self.evictor_reply(id, reply);
+                    }
+                    Some((Owner::Litter, reply)) => {
+                        self.stirred = true;
+                        self.litter.reply(reply, &mut self.effects);
+                    }
+                    Some((Owner::Manager, reply)) => {
+                        self.stirred = true;
+                        self.own_reply(reply);
+                    }
                     None => {}
                 }
             }
@@ -290,7 +302,10 @@ impl Manager {
             }
             Event::Tick => self.tick(),
         }
-        self.pump();
+        // Most events are of one download alone, and leave it as far as it was.
+        if self.stirred || self.queues.has_news() || self.evictor.is_some() {
+            self.pump();
+        }
     }
 
     /// The next output. After [`Output::Wait`] there is none until another command or event.
@@ -412,6 +427,7 @@ impl Manager {
         let Some(download) = self.downloads.get_mut(key) else { return };
         let published_before = is_publishing(download);
         let evicting_before = matches!(download.state, State::Evicting(_));
+        let phase_before = download.phase();
         let (config, effects, queues) = (&self.config, &mut self.effects, &mut self.queues);
         let (locks, boot) = match &self.probe {
             Probe::Known(probed) => (probed.locks, probed.boot),
@@ -435,17 +451,18 @@ impl Manager {
         }
         self.publishing += usize::from(is_publishing(download));
         self.publishing -= usize::from(published_before);
+        self.stirred |= released.is_some() || download.phase() != phase_before;
         if let Some(origin) = released {
             self.queues.release(&origin);
         }
-        let announced = download.announced().map_or(0, |(length, _)| length);
         if let Some(evictor) = &mut self.evictor {
             for (path, stat) in self.effects.seen.drain(..) {
                 evictor.seen(path, &stat);
             }
+            let announced = download.announced().map_or(0, |(length, _)| length);
+            self.reserve(key, announced);
         }
-        self.reserve(key, announced);
-        let Some(download) = self.downloads.get(key) else { return };
+        let Some(download) = self.downloads.get_mut(key) else { return };
         match &download.state {
             State::Queued => self.enqueue(key),
             State::Evicting(outcome) if !evicting_before => {
@@ -466,16 +483,20 @@ impl Manager {
             | State::Publishing(_)
             | State::Waiting { .. }
             | State::Draining(_)
-            | State::Evicting(_) => self.leave_queue(key),
+            | State::Evicting(_) => {
+                if let Some((origin, place)) = download.place.take() {
+                    self.queues.leave(&origin, place);
+                }
+            }
         }
         self.arm(key);
     }
 
     fn arm(&mut self, key: Key) {
-        let soonest = self.now + core::time::Duration::from_nanos(1);
-        if let Some(download) = self.downloads.get_mut(key) {
-            let deadline = download.deadline(&self.config).map(|deadline| deadline.max(soonest));
-            self.timers.arm(key, &mut download.armed, deadline);
+        let Some(download) = self.downloads.get_mut(key) else { return };
+        if let Some(deadline) = download.deadline(&self.config) {
+            let soonest = self.now + core::time::Duration::from_nanos(1);
+            self.timers.arm(key, &mut download.armed, Some(deadline.max(soonest)));
         }
     }
 
@@ -526,8 +547,11 @@ impl Manager {
 
     /// Does all that has become possible.
     fn pump(&mut self) {
-        for key in core::mem::take(&mut self.held_back) {
-            self.enqueue(key);
+        self.stirred = false;
+        if !self.held_back.is_empty() {
+            for key in core::mem::take(&mut self.held_back) {
+                self.enqueue(key);
+            }
         }
         loop {
             self.grant();

@@ -77,6 +77,11 @@ impl Queues {
         self.forget_idle(origin);
     }
 
+    /// Whether a slot may be granted, or an origin be found to be dead.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.suspects.is_empty() || (!self.ring.is_empty() && self.taken < self.jobs)
+    }
+
     /// Gives the next slot, to the origin whose turn it is.
     pub(crate) fn grant(&mut self) -> Option<Grant> {
         while self.taken < self.jobs {

@@ -94,7 +94,7 @@ impl Download {
             | State::Gone(_) => None,
         };
         let whole = self.whole_deadline.filter(|_| self.state.is_timed());
-        own.into_iter().chain(whole).min()
+        sooner(own, whole)
     }
 
     pub(super) fn is_overdue(&self, cx: &Context<'_>) -> bool {
@@ -190,6 +190,14 @@ impl Download {
     }
 }
 
+/// The first of two times that there may be.
+fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 impl State {
     /// Whether the timeout of the whole download runs.
     pub(super) const fn is_timed(&self) -> bool {
@@ -210,6 +218,6 @@ impl State {
 impl Transfer {
     fn deadline(&self, config: &Config) -> Option<Instant> {
         let write = self.gather.since().map(|since| since + config.gather_time);
-        [self.stall.deadline(), write, self.meter.report_at()].into_iter().flatten().min()
+        sooner(sooner(self.stall.deadline(), write), self.meter.report_at())
     }
 }
