@@ -690,7 +690,11 @@ impl Download {
                 Ok(Verdict::Take(announced)) if !self.is_named => self.take_name(announced, cx),
                 Ok(Verdict::Take(announced)) => {
                     self.forget_bytes();
-                    self.rewinding(Box::new(announced), &Step::Granted, cx)
+                    match self.rewind(cx) {
+                        Rewound::Working => State::Rewinding(Box::new(announced)),
+                        Rewound::Failed(error) => self.fail(error, cx),
+                        Rewound::Done => self.receive(announced, cx),
+                    }
                 }
                 Ok(Verdict::Follow { target, body_length }) => {
                     self.followed_status = head.status.as_u16();
@@ -761,12 +765,12 @@ impl Download {
     /// The reply's body is the whole file: takes back what the unfinished one holds, then takes the body.
     fn rewinding(&mut self, announced: Box<Announced>, step: &Step, cx: &mut Context<'_>) -> State {
         match step {
-            Step::Granted | Step::File(_) => match self.rewind(cx) {
+            Step::File(_) => match self.rewind(cx) {
                 Rewound::Working => State::Rewinding(announced),
                 Rewound::Failed(error) => self.fail(error, cx),
                 Rewound::Done => self.receive(*announced, cx),
             },
-            Step::Timer | Step::Swept | Step::Net(_) => State::Rewinding(announced),
+            Step::Granted | Step::Timer | Step::Swept | Step::Net(_) => State::Rewinding(announced),
         }
     }
 
@@ -786,7 +790,7 @@ impl Download {
         State::Receiving
     }
 
-    fn begin_transfer(&mut self, announced: Announced, offset: u64, cx: &mut Context<'_>) {
+    fn begin_transfer(&mut self, mut announced: Announced, offset: u64, cx: &mut Context<'_>) {
         let mut rewinds = self.told.rewinds;
         if self.told.received > offset {
             rewinds = rewinds.saturating_add(1);
@@ -805,7 +809,7 @@ impl Download {
             let before = core::mem::take(&mut partial.known);
             partial.known = match before.identity {
                 Some(_) => Known { total: announced.length, ..before },
-                None => Known { total: announced.length, ..announced.known.clone() },
+                None => Known { total: announced.length, ..core::mem::take(&mut announced.known) },
             };
         }
         self.transfer = Some(Box::new(Transfer {
@@ -1137,6 +1141,7 @@ impl Download {
 
     fn has_its_name(&mut self, cx: &mut Context<'_>) {
         if let Some(partial) = self.partial.as_deref_mut() {
+            partial.hold_work_folder(false, cx);
             partial.is_published = true;
             partial.hold_work_folder(false, cx);
         }

@@ -72,6 +72,10 @@ impl FileName {
         if segment.is_empty() {
             return Err(NameError::new(segment, NameRule::Missing));
         }
+        // A URL is ASCII.
+        if !segment.contains('%') {
+            return Self::from_suggestion(segment);
+        }
         let decoded = String::from_utf8(percent_decode(segment.as_bytes()))
             .map_err(|_| NameError::new(segment, NameRule::NotUtf8))?;
         Self::from_suggestion(&decoded)
@@ -277,6 +281,32 @@ fn check_suggestion(name: &str) -> Result<(), NameRule> {
 }
 
 fn check_component(component: &str) -> Result<(), NameRule> {
+    // Most names are, and cannot break the rules about characters.
+    if !is_plain(component) {
+        check_characters(component)?;
+    }
+    if component.ends_with(TRAILING) {
+        return Err(NameRule::TrailingDotOrSpace);
+    }
+    if is_device(component) {
+        return Err(NameRule::Device);
+    }
+    if component.len() > COMPONENT_BYTES_MAX {
+        return Err(NameRule::TooLong);
+    }
+    if is_work_folder(component) {
+        return Err(NameRule::WorkFolder);
+    }
+    Ok(())
+}
+
+/// Whether it begins with a letter or a digit, and has only these, dots, `-` and `_`.
+fn is_plain(component: &str) -> bool {
+    component.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && component.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
+fn check_characters(component: &str) -> Result<(), NameRule> {
     if compared(component).next().is_none() {
         return Err(NameRule::Empty);
     }
@@ -291,18 +321,6 @@ fn check_component(component: &str) -> Result<(), NameRule> {
     }
     if component.contains(is_reserved) {
         return Err(NameRule::Reserved);
-    }
-    if component.ends_with(TRAILING) {
-        return Err(NameRule::TrailingDotOrSpace);
-    }
-    if is_device(component) {
-        return Err(NameRule::Device);
-    }
-    if component.len() > COMPONENT_BYTES_MAX {
-        return Err(NameRule::TooLong);
-    }
-    if is_work_folder(component) {
-        return Err(NameRule::WorkFolder);
     }
     Ok(())
 }

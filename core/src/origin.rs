@@ -31,7 +31,7 @@ impl Origin {
 
     /// The value of `Host` (RFC 9110 section 7.2): the port only where it is not the scheme's own.
     fn host(&self) -> &str {
-        self.0.split_once("//").map_or("", |(_, host)| host)
+        self.0.strip_prefix("http://").or_else(|| self.0.strip_prefix("https://")).unwrap_or_default()
     }
 
     /// As text: `https://example.org`, the port given only where it is not the scheme's own.
@@ -126,7 +126,7 @@ impl Target {
         if url.scheme() != "http" && url.scheme() != "https" {
             return Err(UrlError::Scheme { scheme: url.scheme().into(), url: url.into() });
         }
-        if uri(&url).is_none() {
+        if !is_plain(url.as_str()) && uri(&url).is_none() {
             return Err(UrlError::Invalid { url: url.into(), cause: "it cannot be put into a request".into() });
         }
         let origin = Origin::of(&url);
@@ -183,6 +183,14 @@ pub(crate) fn hashed(url: &Url) -> Url {
     hashed
 }
 
+/// Whether the text of a URL has only characters that every request can hold, and is no longer than one may be: most URLs
+/// need not be parsed once more to know that they can be put into one.
+fn is_plain(url: &str) -> bool {
+    const BYTES_MAX: usize = 8 * 1024;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?=&%+,;@".contains(&byte);
+    url.len() <= BYTES_MAX && url.bytes().all(is_plain)
+}
+
 /// The URL as the `http` crate holds it; `None` where that crate does not accept it.
 pub(crate) fn uri(url: &Url) -> Option<http::Uri> {
     url.as_str().parse().ok()
@@ -228,6 +236,19 @@ mod tests {
         }
         assert_eq!(without_query("/a?b?c"), "/a?redacted");
         assert_eq!(without_query("//h/a"), "//h/a");
+    }
+
+    proptest::proptest! {
+        /// What is taken for fit without being parsed is fit.
+        #[test]
+        fn a_plain_url_can_be_put_into_a_request(
+            host in "([a-z0-9%-]{1,9}[.]){0,3}[a-z0-9-]{1,9}(:[0-9]{1,5})?",
+            rest in "([/?][a-zA-Z0-9._~:/?=&%+,;@-]{0,30})?",
+        ) {
+            if let Ok(url) = Url::parse(&alloc::format!("http://{host}{rest}")) {
+                proptest::prop_assert!(!is_plain(url.as_str()) || uri(&url).is_some(), "{url}");
+            }
+        }
     }
 
     #[test]

@@ -64,26 +64,21 @@ impl StorePath {
     /// A file in the work folder that stands for a name: `KEY.part`, `KEY.RANDOM.part`, `KEY.rec`, its numbers in
     /// hexadecimal.
     pub(crate) fn of_key(key: u128, random: Option<u64>, end: &str) -> Self {
-        const HEX: [u8; 16] = *b"0123456789abcdef";
         // The folder, two numbers with what stands before each, and the end.
         let mut bytes = [0; WORK_FOLDER.len() + 33 + 17 + 8];
         let mut length = 0;
         let mut push = |text: &[u8]| {
-            for (place, byte) in bytes.iter_mut().skip(length).zip(text) {
-                *place = *byte;
+            if let Some(place) = bytes.get_mut(length..length + text.len()) {
+                place.copy_from_slice(text);
             }
             length += text.len();
         };
         push(WORK_FOLDER.as_bytes());
-        let mut number = |before: u8, number: &[u8]| {
-            push(&[before]);
-            for byte in number {
-                push(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-            }
-        };
-        number(b'/', &key.to_be_bytes());
+        push(b"/");
+        push(&hexadecimal::<32>(key));
         if let Some(random) = random {
-            number(b'.', &random.to_be_bytes());
+            push(b".");
+            push(&hexadecimal::<16>(random.into()));
         }
         push(end.as_bytes());
         let text = bytes.get(..length).and_then(|bytes| core::str::from_utf8(bytes).ok());
@@ -150,6 +145,17 @@ impl fmt::Display for StorePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The last digits of a number.
+fn hexadecimal<const DIGITS: usize>(mut number: u128) -> [u8; DIGITS] {
+    const DIGIT: [u8; 16] = *b"0123456789abcdef";
+    let mut digits = [b'0'; DIGITS];
+    for place in digits.iter_mut().rev() {
+        *place = DIGIT[(number & 15) as usize];
+        number >>= 4;
+    }
+    digits
 }
 
 #[cfg(test)]

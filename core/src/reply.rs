@@ -56,8 +56,8 @@ pub(crate) fn judge(head: &Head, url: &Url, config: &Config) -> Result<Verdict, 
     check_length(announced.length, config)?;
     announced.end = announced.length;
     let version = version::Version::of(&head.headers);
-    announced.known = Known { identity: Identity::of(&version), total: announced.length, source: source_of(url) };
     announced.modified = version.last_modified();
+    announced.known = Known { identity: Identity::of(version), total: announced.length, source: source_of(url) };
     announced.name = disposition::file_name(&head.headers);
     // The content of a whole reply is the representation (RFC 9530 section 2), as it is stored.
     announced.digests = digest_fields::repr_digests(&head.headers);

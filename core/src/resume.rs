@@ -26,10 +26,10 @@ pub(crate) enum Identity {
 
 impl Identity {
     /// What a head says of the version, where that is enough to go on with it.
-    pub(crate) fn of(version: &Version) -> Option<Self> {
-        match version.validator() {
-            Some(validator) => Some(Self::Strong(validator)),
-            None => version.last_modified.as_ref().map(|_| Self::WithinRun(Box::new(version.clone()))),
+    pub(crate) fn of(version: Version) -> Option<Self> {
+        match version.into_validator() {
+            Ok(validator) => Some(Self::Strong(validator)),
+            Err(version) => version.last_modified.is_some().then(|| Self::WithinRun(Box::new(version))),
         }
     }
 
@@ -211,7 +211,7 @@ mod tests {
     }
 
     fn known(fields: &[(&'static str, &'static str)], total: Option<u64>) -> Known {
-        let identity = Identity::of(&Version::of(&head(200, fields).headers));
+        let identity = Identity::of(Version::of(&head(200, fields).headers));
         Known { identity, total, source: "http://a/".into() }
     }
 

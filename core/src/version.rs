@@ -24,7 +24,7 @@ const SETTLED_SECONDS: u64 = 60;
 pub(crate) struct Version {
     pub(crate) etag: Option<EntityTag>,
     pub(crate) last_modified: Option<Modified>,
-    /// When the reply was made, in seconds since 1970.
+    /// When the reply was made, in seconds since 1970: read where there is no ETag, as only then it counts.
     pub(crate) date: Option<u64>,
 }
 
@@ -54,10 +54,12 @@ impl Version {
             let seconds = http_date::seconds(text.as_bytes())?;
             Some(Modified { text: text.into(), seconds })
         };
+        let etag = text(&ETAG).and_then(EntityTag::parse);
+        let date = || text(&DATE).and_then(|text| http_date::seconds(text.as_bytes()));
         Self {
-            etag: text(&ETAG).and_then(EntityTag::parse),
+            date: if etag.is_none() { date() } else { None },
+            etag,
             last_modified: text(&LAST_MODIFIED).and_then(modified),
-            date: text(&DATE).and_then(|text| http_date::seconds(text.as_bytes())),
         }
     }
 
@@ -68,12 +70,26 @@ impl Version {
     pub(crate) fn validator(&self) -> Option<Validator> {
         match (&self.etag, &self.last_modified) {
             (Some(etag), _) => (!etag.weak).then(|| Validator::Etag(etag.text.clone())),
-            (None, Some(modified)) => {
-                let settled = modified.seconds.checked_add(SETTLED_SECONDS)? <= self.date?;
-                settled.then(|| Validator::LastModified(modified.text.clone()))
-            }
+            (None, Some(modified)) => self.is_settled(modified).then(|| Validator::LastModified(modified.text.clone())),
             (None, None) => None,
         }
+    }
+
+    /// The [validator](Self::validator), or the version itself where it has none.
+    pub(crate) fn into_validator(self) -> Result<Validator, Self> {
+        match self {
+            Self { etag: Some(EntityTag { weak: false, text }), .. } => Ok(Validator::Etag(text)),
+            Self { etag: None, last_modified: Some(modified), date } => {
+                let version = Self { etag: None, last_modified: Some(modified), date };
+                version.validator().ok_or(version)
+            }
+            version => Err(version),
+        }
+    }
+
+    fn is_settled(&self, modified: &Modified) -> bool {
+        let settled = modified.seconds.checked_add(SETTLED_SECONDS);
+        settled.is_some_and(|settled| self.date.is_some_and(|date| settled <= date))
     }
 
     /// The time of the file, where it is one that a file system can hold.
