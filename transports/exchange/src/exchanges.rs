@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dlmanager_core::{ActionId, Chunk, Completion, Event, Fault, FaultKind, Head, NetAction, NetOp};
+use dlmanager_core::{ActionId, Chunk, Completion, Event, Fault, FaultKind, FetchRequest, Head, NetAction, NetOp};
 use dlmanager_tls::TlsConfig;
 use http::Response;
 use hyper::body::Incoming;
@@ -35,6 +35,8 @@ pub struct Exchanges {
     /// How long a connection for these clients may take to be made.
     connect_timeouts: HashMap<Client, Duration>,
     pool: Pool,
+    /// That of the last request, as the next one is likely to go there as well.
+    recent_origin: Option<Arc<Origin>>,
     /// Runs until the first idle connection is due, or to no purpose.
     expiry: Option<Sleep>,
     expiry_alarm: Arc<Alarm>,
@@ -82,6 +84,7 @@ impl Exchanges {
             bodies: BTreeMap::new(),
             connect_timeouts: HashMap::new(),
             pool: Pool::new(&options),
+            recent_origin: None,
             expiry: None,
             expiry_waker: Arc::clone(&expiry_alarm).into(),
             expiry_alarm,
@@ -213,8 +216,8 @@ impl Exchanges {
         if self.bodies.contains_key(&fetch.key) {
             return self.fail(fetch, Fault::new(FaultKind::Busy).with_detail("the exchange exists already"));
         }
-        let origin = match Origin::of(fetch.request.uri()) {
-            Ok(origin) => Arc::new(origin),
+        let origin = match self.origin_of(&fetch.request) {
+            Ok(origin) => origin,
             Err(fault) => {
                 self.bodies.insert(fetch.key, Whereabouts::Broken);
                 return self.fail(fetch, fault);
@@ -233,6 +236,15 @@ impl Exchanges {
                 self.pool.wait(&origin, fetch);
             }
         }
+    }
+
+    fn origin_of(&mut self, request: &FetchRequest) -> Result<Arc<Origin>, Fault> {
+        let recent = self.recent_origin.as_ref().filter(|origin| origin.is_that_of(request.uri()));
+        if let Some(origin) = recent {
+            return Ok(Arc::clone(origin));
+        }
+        let origin = Arc::new(Origin::of(request.uri())?);
+        Ok(Arc::clone(self.recent_origin.insert(origin)))
     }
 
     fn read_body(&mut self, key: Key, read: ReadBody) {

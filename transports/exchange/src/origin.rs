@@ -35,10 +35,16 @@ impl Origin {
         self.port
     }
 
+    /// Whether this is the origin of a URI, as far as that is seen at once: one whose host is in another case is not.
+    pub(crate) fn is_that_of(&self, uri: &Uri) -> bool {
+        let scheme = if self.secure { Scheme::HTTPS } else { Scheme::HTTP };
+        uri.host() == Some(&*self.host)
+            && uri.scheme() == Some(&scheme)
+            && uri.port_u16().unwrap_or(default_port(self.secure)) == self.port
+    }
+
     /// The origin of an absolute URI.
     pub(crate) fn of(uri: &Uri) -> Result<Self, Fault> {
-        const HTTP_PORT: u16 = 80;
-        const HTTPS_PORT: u16 = 443;
         let unsupported = |detail: &str| Fault::new(FaultKind::Unsupported).with_detail(detail);
         let secure = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTP => false,
@@ -48,16 +54,19 @@ impl Origin {
             }
             None => return Err(unsupported("a URL without a scheme")),
         };
-        let default_port = if secure { HTTPS_PORT } else { HTTP_PORT };
         match uri.host() {
             Some(host) if !host.is_empty() => Ok(Self {
                 secure,
                 host: host.to_ascii_lowercase().into(),
-                port: uri.port_u16().unwrap_or(default_port),
+                port: uri.port_u16().unwrap_or(default_port(secure)),
             }),
             _ => Err(unsupported("a URL without a host")),
         }
     }
+}
+
+const fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
 }
 
 /// `host:port`, an IPv6 address in brackets.
@@ -82,6 +91,17 @@ mod tests {
         assert_ne!(origin("http://example.org"), origin("http://www.example.org"));
         assert_ne!(origin("http://example.org:443"), origin("https://example.org"));
         assert_eq!(origin("https://example.org:443"), origin("HTTPS://EXAMPLE.org"));
+        for (one, other) in [
+            ("http://example.org", "http://example.org:80/b"),
+            ("http://example.org", "https://example.org:80/b"),
+            ("https://example.org", "https://example.org:443/"),
+            ("http://example.org:8080", "http://example.org"),
+            ("http://[::1]:8080", "http://[::1]:8080/a"),
+            ("http://example.org", "http://www.example.org"),
+        ] {
+            let is_same = origin(one) == origin(other);
+            assert_eq!(origin(one).is_that_of(&other.parse().unwrap()), is_same, "{one} {other}");
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::slot::Fetch;
 #[derive(Debug)]
 pub(crate) struct Pool {
     origins: HashMap<Arc<Origin>, Account>,
+    /// At all origins together.
+    waiting: usize,
     /// In the order in which they became idle.
     idle: Vec<Idle>,
     connections_per_origin_max: usize,
@@ -51,6 +53,7 @@ impl Pool {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             origins: HashMap::new(),
+            waiting: 0,
             idle: Vec::new(),
             connections_per_origin_max: options.connections_per_origin_max.max(1),
             idle_connections_max: options.idle_connections_max,
@@ -75,17 +78,24 @@ impl Pool {
     /// An exchange that found the origin full.
     pub(crate) fn wait(&mut self, origin: &Arc<Origin>, fetch: Fetch) {
         self.origins.entry(Arc::clone(origin)).or_default().waiting.push(fetch);
+        self.waiting += 1;
     }
 
     /// A connection has finished its exchange: the one to take it over, if one waits.
     pub(crate) fn next_for_connection(&mut self, origin: &Origin) -> Option<Fetch> {
-        self.origins.get_mut(origin)?.waiting.pop()
+        if self.waiting == 0 {
+            return None;
+        }
+        let next = self.origins.get_mut(origin)?.waiting.pop();
+        self.waiting -= usize::from(next.is_some());
+        next
     }
 
     /// A connection was closed: the exchange to take its place, if one waits; the place is counted already.
     pub(crate) fn closed(&mut self, origin: &Origin) -> Option<Fetch> {
         let account = self.origins.get_mut(origin)?;
         let next = account.waiting.pop();
+        self.waiting -= usize::from(next.is_some());
         if next.is_none() {
             account.connections -= 1;
             if account.connections == 0 {
@@ -118,7 +128,9 @@ impl Pool {
 
     /// Takes a waiting exchange back.
     pub(crate) fn withdraw(&mut self, origin: &Origin, key: Key) -> Option<Fetch> {
-        self.origins.get_mut(origin)?.waiting.withdraw(key)
+        let withdrawn = self.origins.get_mut(origin)?.waiting.withdraw(key);
+        self.waiting -= usize::from(withdrawn.is_some());
+        withdrawn
     }
 
     /// A waiting exchange.
