@@ -222,4 +222,9 @@ pub struct LimitConfig {
     pub adopt: bool,
     /// Further bounds, none unless set.
     pub bounds: crate::Bounds,
+    /// A download that ends with its file there holds that file's name, as [`Manager::hold`](crate::Manager::hold) does, so
+    /// that no pass takes the file before the program had it. Whoever sets this calls
+    /// [`Manager::release`](crate::Manager::release) once for each [`Outcome`](crate::Outcome) that
+    /// [leaves a file](crate::Outcome::has_file), when it is not needed any more.
+    pub holds_outcomes: bool,
 }

@@ -8,8 +8,8 @@ use crate::action::{DeleteItem, Deleted, FileStat, ScanBatch};
 use crate::arena::Key;
 use crate::effects::{Effects, Kinded, Owner, Reply};
 use crate::{
-    ActionId, DirectoryError, Durability, Fault, FileId, FileOp, Gauged, Kept, Lane, LimitConfig, Notice, PersistLimit,
-    StorePath, Ticket, Unmet, Warning, Why,
+    ActionId, DirectoryError, Durability, Fault, FileId, FileOp, Gauged, Kept, Lane, LimitConfig, Notice, Outcome,
+    PersistLimit, StorePath, Ticket, Unmet, Warning, Why,
 };
 
 mod owner;
@@ -49,6 +49,10 @@ pub(crate) struct Evictor {
     swept: Vec<Key>,
     /// The last pass left a file because a live download has its name.
     passed_over: bool,
+    /// The name of the download that ended last, of those whose end brings a pass.
+    ended_last: Option<StorePath>,
+    /// What the last pass had to leave because it was held, although the bound was exceeded.
+    missed: BTreeSet<StorePath>,
     /// What the application was told last.
     told_unmet: Option<Unmet>,
     told_kept: BTreeMap<StorePath, Kept>,
@@ -67,6 +71,8 @@ enum Due {
     Asked,
     /// Room is needed for what was announced.
     Room,
+    /// What was held in the last pass is not any more. It spares what that pass has spared: the file of its download.
+    Released,
 }
 
 /// What an unanswered action is for.
@@ -131,6 +137,8 @@ impl Evictor {
             pass: None,
             swept: Vec::new(),
             passed_over: false,
+            ended_last: None,
+            missed: BTreeSet::new(),
             told_unmet: None,
             told_kept: BTreeMap::new(),
             has_folder: false,
@@ -199,6 +207,25 @@ impl Evictor {
         self.due.push_back(waiter.map_or(Due::Asked, Due::Ended));
     }
 
+    /// A download ends. Where its file is there, the name is held until the program lets go of it, if that was agreed.
+    pub(crate) fn ended(&mut self, path: StorePath, outcome: &Outcome, holds: bool) {
+        if self.config.holds_outcomes && outcome.has_file() && holds {
+            self.limit.hold(&path);
+        }
+        if causes_pass(outcome) {
+            self.ended_last = Some(path);
+        }
+    }
+
+    /// One hold of a name has ended. If the last pass had to leave the bound exceeded for it, that is made up for.
+    pub(crate) fn release(&mut self, path: &StorePath) {
+        self.limit.release(path);
+        let is_held = self.limit.holds(path) != (false, false);
+        if !is_held && self.missed.remove(path) && self.limit.is_exceeded() && !self.due.contains(&Due::Released) {
+            self.due.push_back(Due::Released);
+        }
+    }
+
     /// Whether what is announced counts.
     pub(crate) const fn reserves(&self) -> bool {
         self.config.bounds.reserves
@@ -238,7 +265,7 @@ impl Evictor {
     /// Nothing more is due, and nobody will ask: the rest of the scan is of no use.
     pub(crate) fn stop(&mut self, effects: &mut Effects) {
         self.stopping = true;
-        self.due.retain(|due| *due != Due::Room);
+        self.due.retain(|due| !matches!(due, Due::Room));
         if self.due.is_empty() && self.pass.is_none() {
             self.end_scan(Scan::Broken, effects);
         }
@@ -270,6 +297,7 @@ impl Evictor {
                 return;
             }
             let passed_over = &mut self.passed_over;
+            let spared = self.ended_last.as_ref().filter(|_| pass.due == Due::Released);
             let mut live = BTreeSet::new();
             let chosen = self.limit.choose(DELETE_BATCH, |path| {
                 let is_live = is_live(path);
@@ -277,7 +305,7 @@ impl Evictor {
                     live.insert(path.clone());
                 }
                 *passed_over |= is_live;
-                is_live || pass.aside.contains_key(path)
+                is_live || pass.aside.contains_key(path) || spared == Some(path)
             });
             pass.aside.extend(live.into_iter().map(|path| (path, Kept::Downloading)));
             if !chosen.is_empty() {
@@ -313,7 +341,7 @@ impl Evictor {
         for due in self.due.drain(..) {
             match due {
                 Due::Ended(key) => self.swept.push(key),
-                Due::Asked | Due::Room => {}
+                Due::Asked | Due::Room | Due::Released => {}
             }
         }
     }
@@ -496,6 +524,7 @@ impl Evictor {
     fn end_pass(&mut self, effects: &mut Effects) {
         let Some(pass) = self.pass.take() else { return };
         self.tell_kept(pass.aside, effects);
+        self.missed = if self.limit.is_exceeded() { self.limit.held() } else { BTreeSet::new() };
         let unmet = if self.limit.is_exceeded() {
             Some(Unmet::InUse)
         } else {
@@ -507,7 +536,7 @@ impl Evictor {
         }
         match pass.due {
             Due::Ended(key) => self.swept.push(key),
-            Due::Asked | Due::Room => {}
+            Due::Asked | Due::Room | Due::Released => {}
         }
     }
 
@@ -532,6 +561,11 @@ impl Evictor {
     fn owner_op<O: Kinded>(&mut self, effects: &mut Effects, op: impl FnOnce(Ticket<O>) -> FileOp) {
         self.ask(Ask::Owner, effects, op);
     }
+}
+
+/// Whether a pass is due at this end: a file that was there already is none that was added.
+pub(crate) const fn causes_pass(outcome: &Outcome) -> bool {
+    !matches!(outcome, Outcome::Present { .. })
 }
 
 impl Pass {

@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue};
 use crate::arena::{Arena, Key};
 use crate::download::{Context, Download, Input, State};
 use crate::effects::{Effects, Owner, Reply};
-use crate::evict::Evictor;
+use crate::evict::{Evictor, causes_pass};
 use crate::info::DownloadInfo;
 use crate::litter::Litter;
 use crate::planted::Planted;
@@ -466,7 +466,7 @@ impl Manager {
         match &download.state {
             State::Queued => self.enqueue(key),
             State::Evicting(outcome) if !evicting_before => {
-                let causes_pass = !matches!(outcome, Outcome::Present { .. });
+                let causes_pass = causes_pass(outcome);
                 self.leave_queue(key);
                 match self.evictor.as_mut().filter(|evictor| causes_pass || evictor.owes_pass()) {
                     Some(evictor) => evictor.request(Some(key)),
@@ -512,6 +512,11 @@ impl Manager {
         let Some(mut download) = self.downloads.remove(key) else { return };
         self.timers.disarm(key, &mut download.armed);
         if let State::Gone(outcome) = download.state {
+            // Before another pass can choose the file.
+            if let Some(evictor) = &mut self.evictor {
+                let holds = !self.config.makes(Planted::OutcomeEvicted);
+                evictor.ended((&download.name).into(), &outcome, holds);
+            }
             self.effects.notice(Notice::Finished { id: download.id, outcome });
         }
         let url = download.request.url().as_str();

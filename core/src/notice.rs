@@ -174,6 +174,23 @@ pub enum Outcome {
     Failed(DownloadError),
 }
 
+impl Outcome {
+    /// Whether the download has ended with its file there.
+    ///
+    /// ```
+    /// use dlmanager_core::{DownloadError, Outcome};
+    ///
+    /// assert!(Outcome::Present { length: 5 }.has_file());
+    /// assert!(!Outcome::Failed(DownloadError::Status { status: 500 }).has_file());
+    /// ```
+    pub const fn has_file(&self) -> bool {
+        match self {
+            Self::Complete(_) | Self::Present { .. } => true,
+            Self::Canceled | Self::Failed(_) => false,
+        }
+    }
+}
+
 /// What is known of a fetched file.
 ///
 /// ```

@@ -59,6 +59,8 @@ planted! {
     CreditIgnored,
     /// What was just published may be evicted.
     NewEvicted,
+    /// The file of an outcome that the program has not let go of may be evicted.
+    OutcomeEvicted,
 }
 
 impl Config {

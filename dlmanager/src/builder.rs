@@ -375,6 +375,10 @@ impl Builder {
                 limit.config(&path, pattern, adopt)?
             });
         }
+        if let Some(limit) = &mut config.limit {
+            // Each is let go of by what it is told with.
+            limit.holds_outcomes = true;
+        }
         let seed = match self.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(|error| OpenError::Start(error.to_string()))?,

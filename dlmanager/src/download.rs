@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use dlmanager_core::{CancelError, Digests, DownloadId, FileName, Progress};
 use url::Url;
 
+use crate::protection::{Claim, Protection};
 use crate::record::Record;
 use crate::shared::{Leaving, Shared};
 use crate::sync::{block_on, block_on_until};
@@ -47,6 +48,10 @@ pub struct Subject {
 
 /// A file that is there.
 ///
+/// Where the directory has a [limit](crate::Builder::persist_limit), the manager that this comes from evicts the file not before
+/// this and its clones are dropped; others go in its place. So drop it when the file is not needed any more. It keeps neither
+/// the manager open nor other processes from evicting the file: for that there is a [lease](crate::DownloadManager::lease).
+///
 /// ```
 /// # let folder = tempfile::tempdir()?;
 /// # let directory = folder.path();
@@ -81,6 +86,7 @@ pub struct DownloadedFile {
     pub digests: Digests,
     /// The server sent the file in this coding although none was asked for; it is stored as it came.
     pub content_encoding: Option<Box<str>>,
+    pub(crate) protection: Protection,
 }
 
 impl DownloadedFile {
@@ -118,7 +124,9 @@ pub enum How {
 
 /// A download: a handle that can be cloned, sent, awaited by several, and waited for without any async.
 ///
-/// Dropping it does not cancel the download.
+/// Dropping it does not cancel the download. As a [`DownloadedFile`] does, a handle whose download has ended protects the file
+/// from eviction until it is dropped or has told the outcome ([`wait`](Self::wait), [`result`](Self::result), an `await`); from
+/// then on what it has told does, and a handle that is kept for long does no harm.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -130,7 +138,7 @@ pub enum How {
 /// # }
 /// ```
 pub struct Download {
-    record: Arc<Record>,
+    claim: Arc<Claim>,
     shared: Arc<Shared>,
     /// This handle among the tasks that wait for the download.
     key: Option<u64>,
@@ -138,42 +146,58 @@ pub struct Download {
 
 impl Download {
     pub(crate) fn new(record: Arc<Record>, shared: Arc<Shared>) -> Self {
-        Self { record, shared, key: None }
+        Self { claim: Arc::new(Claim::new(record)), shared, key: None }
+    }
+
+    fn record(&self) -> &Arc<Record> {
+        self.claim.record()
+    }
+
+    /// A handle that is given the outcome in place of this one.
+    fn proxy(&self) -> Self {
+        Self { claim: Arc::clone(&self.claim), shared: Arc::clone(&self.shared), key: None }
+    }
+
+    /// The outcome is given: from now on it is up to the value whether the file is protected.
+    fn give(&self, result: Result<DownloadedFile, Error>) -> Result<DownloadedFile, Error> {
+        let result = result.map(|file| file.protected(&self.shared, &self.subject().name));
+        self.claim.settle();
+        result
     }
 
     /// What it is about, as [`events`](crate::DownloadManager::events) name it.
     pub fn subject(&self) -> &Arc<Subject> {
-        self.record.subject()
+        self.record().subject()
     }
 
     /// Its identifier: the same for all who joined it.
     pub fn id(&self) -> DownloadId {
-        self.record.subject().id
+        self.record().subject().id
     }
 
     /// The URL that it was started with, without user info.
     pub fn url(&self) -> &Url {
-        &self.record.subject().url
+        &self.record().subject().url
     }
 
     /// The name of its file within the directory; where the server is to give it, what it may be until it has.
     pub fn name(&self) -> &str {
-        self.record.subject().name.as_str()
+        self.record().subject().name.as_str()
     }
 
     /// Where its file will be, as far as its [name](Self::name) is known.
     pub fn dest(&self) -> &Path {
-        &self.record.subject().dest
+        &self.record().subject().dest
     }
 
     /// Whether it has not ended: true from admission on, also while it is queued.
     pub fn is_running(&self) -> bool {
-        self.record.lock().result.is_none()
+        self.record().lock().result.is_none()
     }
 
     /// Whether it was canceled: true as soon as a cancel was accepted.
     pub fn is_canceled(&self) -> bool {
-        let cell = self.record.lock();
+        let cell = self.record().lock();
         match &cell.result {
             Some(result) => matches!(result, Err(Error::Canceled)),
             None => cell.canceled,
@@ -182,7 +206,7 @@ impl Download {
 
     /// Why it failed; `None` while it runs, when it worked, and when it was canceled.
     pub fn error(&self) -> Option<Error> {
-        match &self.record.lock().result {
+        match &self.record().lock().result {
             None | Some(Ok(_) | Err(Error::Canceled)) => None,
             Some(Err(error)) => Some(error.clone()),
         }
@@ -190,12 +214,13 @@ impl Download {
 
     /// How it ended; `None` while it runs.
     pub fn result(&self) -> Option<Result<DownloadedFile, Error>> {
-        self.record.lock().result.clone()
+        let result = self.record().lock().result.clone();
+        result.map(|result| self.give(result))
     }
 
     /// How far it is, as last reported.
     pub fn progress(&self) -> Progress {
-        self.record.lock().progress.unwrap_or_default()
+        self.record().lock().progress.unwrap_or_default()
     }
 
     /// Asks to cancel it: the connection is dropped at once, and what was fetched is removed. [`wait`](Self::wait) tells
@@ -205,7 +230,7 @@ impl Download {
     ///
     /// It has ended, or its file is being published already, or it has failed by itself.
     pub fn cancel(&self) -> Result<(), CancelError> {
-        self.shared.cancel(&self.record, Leaving::Nothing)
+        self.shared.cancel(self.record(), Leaving::Nothing)
     }
 
     /// Asks to cancel it as [`cancel`](Self::cancel) does, but keeps what was fetched, so that it is gone on with when it is
@@ -225,7 +250,7 @@ impl Download {
     ///
     /// As [`cancel`](Self::cancel).
     pub fn interrupt(&self) -> Result<(), CancelError> {
-        self.shared.cancel(&self.record, Leaving::Unfinished)
+        self.shared.cancel(self.record(), Leaving::Unfinished)
     }
 
     /// Has `observer` called with how far the download is: first with what is known, last with the final value, and in
@@ -233,16 +258,16 @@ impl Download {
     /// one. Its last call may come after the end was told; [`close`](crate::DownloadManager::close) waits for it. One that
     /// panics is dropped and reported as [`Event::ObserverPanicked`](crate::Event::ObserverPanicked).
     pub fn set_progress(&self, observer: impl FnMut(&Progress) + Send + 'static) {
-        let (tell, old) = self.record.observe(Some(Box::new(observer)));
+        let (tell, old) = self.record().observe(Some(Box::new(observer)));
         drop(old);
         if tell {
-            self.shared.serve(Arc::clone(&self.record));
+            self.shared.serve(Arc::clone(self.record()));
         }
     }
 
     /// Ends the calls of what [`set_progress`](Self::set_progress) was given. One that is under way goes on.
     pub fn clear_progress(&self) {
-        let (_, old) = self.record.observe(None);
+        let (_, old) = self.record().observe(None);
         drop(old);
     }
 
@@ -258,14 +283,13 @@ impl Download {
     /// It was canceled, failed, or the manager's loop is gone.
     pub fn wait(&self) -> Result<DownloadedFile, Error> {
         // Most who are told of the end ask then.
-        let result = self.record.lock().result.clone();
-        result.unwrap_or_else(|| block_on(self.clone()))
+        self.result().unwrap_or_else(|| block_on(self.proxy()))
     }
 
     /// Blocks until it has ended, at most for `timeout`; `None` where it has not.
     pub fn wait_timeout(&self, timeout: Duration) -> Option<Result<DownloadedFile, Error>> {
         match Instant::now().checked_add(timeout) {
-            Some(deadline) => block_on_until(self.clone(), deadline),
+            Some(deadline) => block_on_until(self.proxy(), deadline),
             None => Some(self.wait()),
         }
     }
@@ -276,9 +300,9 @@ impl Future for Download {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let (result, unused) = this.record.poll(&mut this.key, context.waker().clone());
+        let (result, unused) = this.claim.record().poll(&mut this.key, context.waker().clone());
         drop(unused);
-        result.map_or(Poll::Pending, Poll::Ready)
+        result.map_or(Poll::Pending, |result| Poll::Ready(this.give(result)))
     }
 }
 
@@ -287,20 +311,20 @@ impl IntoFuture for &Download {
     type IntoFuture = Download;
 
     fn into_future(self) -> Download {
-        self.clone()
+        self.proxy()
     }
 }
 
 impl Clone for Download {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.record), Arc::clone(&self.shared))
+        Self::new(Arc::clone(self.record()), Arc::clone(&self.shared))
     }
 }
 
 impl Drop for Download {
     fn drop(&mut self) {
         if self.key.is_some() {
-            let waker = self.record.lock().wakers.forget(self.key);
+            let waker = self.record().lock().wakers.forget(self.key);
             drop(waker);
         }
     }
@@ -308,6 +332,6 @@ impl Drop for Download {
 
 impl fmt::Debug for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Download").field("subject", self.record.subject()).finish_non_exhaustive()
+        f.debug_struct("Download").field("subject", self.record().subject()).finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use crate::observe::{as_observer, message};
 use crate::pool::Pool;
+use crate::protection::Claim;
 use crate::record::Record;
 use crate::runtime::Job;
 use crate::shared::Shared;
@@ -53,6 +54,8 @@ pub(crate) struct Callbacks {
 pub(crate) struct Call {
     pub(crate) hook: Hook,
     pub(crate) record: Arc<Record>,
+    /// The file is there when it is called.
+    pub(crate) claim: Option<Claim>,
 }
 
 /// The hooks of a manager, and who waits to be told to them.
@@ -88,12 +91,11 @@ impl Hooks {
 
     /// Queues calls. Returns whether a job has to be run that [serves](Self::serve) them.
     pub(crate) fn push(&self, calls: impl IntoIterator<Item = Call>) -> bool {
+        let wanted = lock(&self.state).wanted();
+        // The others are dropped outside the lock, with what they hold.
+        let calls: Vec<Call> = calls.into_iter().filter(|call| wanted.contains(&Some(call.hook))).collect();
         let mut state = lock(&self.state);
-        for call in calls {
-            if state.wants(call.hook) {
-                state.calls.push_back(call);
-            }
-        }
+        state.calls.extend(calls);
         !state.calls.is_empty() && !std::mem::replace(&mut state.scheduled, true)
     }
 
@@ -104,8 +106,10 @@ impl Hooks {
     /// Makes the calls that wait.
     pub(crate) fn serve(&self, shared: &Arc<Shared>) {
         let mut callbacks = std::mem::take(&mut lock(&self.state).callbacks);
-        while let Some(Call { hook, record }) = self.next(&mut callbacks) {
-            let Err(panicked) = callbacks.call(hook, &record, shared) else { continue };
+        while let Some(Call { hook, record, claim }) = self.next(&mut callbacks) {
+            let called = callbacks.call(hook, &record, shared);
+            drop(claim);
+            let Err(panicked) = called else { continue };
             lock(&self.state).forget(hook);
             shared.report(Event::HookPanicked {
                 hook,
@@ -151,11 +155,8 @@ impl Hooks {
 }
 
 impl State {
-    const fn wants(&self, hook: Hook) -> bool {
-        match hook {
-            Hook::Started => self.has_started,
-            Hook::Finished => self.has_finished,
-        }
+    fn wanted(&self) -> [Option<Hook>; 2] {
+        [self.has_started.then_some(Hook::Started), self.has_finished.then_some(Hook::Finished)]
     }
 
     /// The hook is called no more.

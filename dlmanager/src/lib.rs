@@ -74,6 +74,7 @@ mod manager;
 mod network;
 mod observe;
 mod pool;
+mod protection;
 mod proxies;
 mod record;
 mod request;

@@ -8,6 +8,7 @@ use dlmanager_core::{Digest, Digests, FileName, Outcome, Progress};
 
 use crate::hooks::Hook;
 use crate::observe::{Observation, Observer};
+use crate::protection::{Claim, Protection};
 use crate::state::After;
 use crate::sync::{Wakers, lock};
 use crate::{DownloadedFile, Error, How, Subject};
@@ -30,6 +31,8 @@ pub(crate) struct Cell {
     /// A cancel was accepted.
     pub(crate) canceled: bool,
     pub(crate) result: Option<Result<DownloadedFile, Error>>,
+    /// How many handles there are that were not given the result.
+    claims: usize,
     pub(crate) wakers: Wakers,
     pub(crate) observation: Observation,
 }
@@ -59,7 +62,7 @@ impl Record {
     /// Notes that the download was admitted.
     pub(crate) fn start(self: &Arc<Self>, after: &mut After) {
         self.lock().started = true;
-        after.call(Hook::Started, self);
+        after.call(Hook::Started, self, None);
     }
 
     /// Notes how far the download is.
@@ -71,8 +74,22 @@ impl Record {
         }
     }
 
+    /// A handle that may ask for the result.
+    pub(crate) fn claim(&self) {
+        self.lock().claims += 1;
+    }
+
+    /// One handle fewer that may. Behind the last one the result protects its file no longer; what did is to be dropped
+    /// outside every lock.
+    pub(crate) fn unclaim(&self) -> Option<Protection> {
+        let mut cell = self.lock();
+        cell.claims = cell.claims.saturating_sub(1);
+        cell.unneeded_protection()
+    }
+
     /// Notes how the download ended.
     pub(crate) fn finish(self: &Arc<Self>, result: Result<DownloadedFile, Error>, after: &mut After) {
+        let claim = Claim::new(Arc::clone(self));
         let mut cell = self.lock();
         cell.result = Some(result);
         after.wake(cell.wakers.take());
@@ -81,9 +98,9 @@ impl Record {
         }
         // Where the loop ended first, its start is told now.
         if !std::mem::replace(&mut cell.started, true) {
-            after.call(Hook::Started, self);
+            after.call(Hook::Started, self, None);
         }
-        after.call(Hook::Finished, self);
+        after.call(Hook::Finished, self, Some(claim));
     }
 
     /// Sets or clears the observer. Returns whether there is something to tell it now, and the old one, to be dropped
@@ -108,7 +125,7 @@ impl Record {
     }
 
     /// The core's outcome as the handles tell it.
-    pub(crate) fn result_of(&self, outcome: &Outcome) -> Result<DownloadedFile, Error> {
+    pub(crate) fn result_of(&self, outcome: &Outcome, protection: Protection) -> Result<DownloadedFile, Error> {
         let path = self.subject().dest.clone();
         match outcome {
             Outcome::Complete(complete) => Ok(DownloadedFile {
@@ -120,6 +137,7 @@ impl Record {
                 length_unverified: complete.length_unverified,
                 digests: complete.digests.clone(),
                 content_encoding: complete.content_encoding.clone(),
+                protection,
             }),
             Outcome::Present { length } => Ok(DownloadedFile {
                 path,
@@ -130,9 +148,19 @@ impl Record {
                 length_unverified: false,
                 digests: self.expected.into_iter().collect::<Digests>(),
                 content_encoding: None,
+                protection,
             }),
             Outcome::Canceled => Err(Error::Canceled),
             Outcome::Failed(error) => Err(Error::Failed(error.clone())),
+        }
+    }
+}
+
+impl Cell {
+    fn unneeded_protection(&mut self) -> Option<Protection> {
+        match &mut self.result {
+            Some(Ok(file)) if self.claims == 0 => Some(std::mem::take(&mut file.protection)),
+            Some(Ok(_) | Err(_)) | None => None,
         }
     }
 }

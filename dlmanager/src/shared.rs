@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) real: Option<Directory>,
     /// Fields for every request that does not set them itself.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    is_bounded: bool,
     state: Mutex<State>,
     observers: Pool,
     hooks: Hooks,
@@ -61,10 +62,11 @@ impl Shared {
         proxies_ignored: Vec<&'static str>,
         runtime: Arc<dyn Runtime>,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|shared| Self {
             epoch: runtime.now(),
             runtime,
-            state: Mutex::new(State::new(core, directory.clone(), proxies_ignored)),
+            is_bounded: core.limit().is_some(),
+            state: Mutex::new(State::new(core, directory.clone(), proxies_ignored, Weak::clone(shared))),
             directory,
             real,
             headers,
@@ -205,10 +207,23 @@ impl Shared {
         before
     }
 
-    /// A lease of this process has ended.
+    /// A lease of this process has ended, or the last copy of an outcome was dropped. Where the bound is exceeded that is
+    /// news for the loop.
     pub(crate) fn release(&self, name: &FileName) {
         let now = self.now();
-        self.lock().core.release(now, name);
+        let mut state = self.lock();
+        if state.phase == Phase::Running {
+            state.core.release(now, name);
+            self.wake_loop(state);
+        }
+    }
+
+    /// Holds a name once more. Whether there is a limit for which that matters.
+    pub(crate) fn hold_again(&self, name: &FileName) -> bool {
+        if self.is_bounded {
+            self.lock().core.hold(name);
+        }
+        self.is_bounded
     }
 
     pub(crate) fn events(&self) -> Events {

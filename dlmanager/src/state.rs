@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use dlmanager_core::{DirectoryError, DownloadId, Fault, Instant, Kept, Manager, Notice, Warning};
 
 use crate::events::{Event, Subscription};
 use crate::hooks::{Call, Hook};
+use crate::protection::{Claim, Protection};
 use crate::record::Record;
 use crate::shared::Shared;
 use crate::sync::Wakers;
@@ -19,6 +20,8 @@ pub(crate) struct State {
     pub(crate) core: Manager,
     /// The directory's.
     path: PathBuf,
+    /// Whom outcomes tell that they are dropped.
+    shared: Weak<Shared>,
     /// The downloads that have not ended, in the order of their admission.
     pub(crate) records: BTreeMap<DownloadId, Arc<Record>>,
     pub(crate) waits: Waits,
@@ -72,10 +75,11 @@ pub(crate) struct After {
 
 impl State {
     /// The core of the directory at `path`.
-    pub(crate) fn new(core: Manager, path: PathBuf, proxies_ignored: Vec<&'static str>) -> Self {
+    pub(crate) fn new(core: Manager, path: PathBuf, proxies_ignored: Vec<&'static str>, shared: Weak<Shared>) -> Self {
         Self {
             core,
             path,
+            shared,
             records: BTreeMap::new(),
             waits: Waits::default(),
             phase: Phase::Running,
@@ -145,7 +149,14 @@ impl State {
             | Notice::Evicted { .. }
             | Notice::Warning(_) => {}
             Notice::Finished { id, outcome } => {
-                ended = self.records.get(id).map(|record| (*id, record.result_of(outcome)));
+                ended = self.records.get(id).map(|record| {
+                    let protection = if outcome.has_file() && self.core.limit().is_some() {
+                        Protection::of(Weak::clone(&self.shared), record.subject().name.clone())
+                    } else {
+                        Protection::default()
+                    };
+                    (*id, record.result_of(outcome, protection))
+                });
             }
         }
         self.tell(notice, after);
@@ -291,8 +302,8 @@ impl After {
         self.observed.push(Arc::clone(record));
     }
 
-    pub(crate) fn call(&mut self, hook: Hook, record: &Arc<Record>) {
-        self.hooked.push(Call { hook, record: Arc::clone(record) });
+    pub(crate) fn call(&mut self, hook: Hook, record: &Arc<Record>, claim: Option<Claim>) {
+        self.hooked.push(Call { hook, record: Arc::clone(record), claim });
     }
 
     pub(crate) fn run(&mut self, shared: &Arc<Shared>) {

@@ -17,15 +17,21 @@ impl Manager {
     }
 
     /// Keeps a name's file from being evicted by this manager until it is [released](Self::release), once for each time.
-    /// Nothing without a limit.
+    /// A deletion that is under way is not called back. Nothing without a limit.
     pub fn hold(&mut self, name: &FileName) {
         self.change_limit(|limit| limit.hold(&name.into()));
     }
 
-    /// Ends one [hold](Self::hold) of a name.
+    /// Ends one [hold](Self::hold) of a name, or that of an [outcome](crate::LimitConfig::holds_outcomes). Where the last pass of
+    /// eviction had to leave the bound exceeded because of it, that is made up for now, unless the manager is closed.
     pub fn release(&mut self, now: Instant, name: &FileName) {
         self.advance(now);
-        self.change_limit(|limit| limit.release(&name.into()));
+        if self.closed {
+            self.change_limit(|limit| limit.release(&name.into()));
+        } else if let Some(evictor) = &mut self.evictor {
+            evictor.release(&name.into());
+        }
+        self.pump();
     }
 
     /// The files that the limit wants to go now, the first to go first, at most `victims_max`: what a pass would evict, as far

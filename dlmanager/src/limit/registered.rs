@@ -53,6 +53,7 @@ impl PersistLimit {
             pattern,
             adopt,
             bounds: self.bounds,
+            holds_outcomes: false,
         })
     }
 }

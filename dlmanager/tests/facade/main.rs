@@ -25,6 +25,8 @@ mod panics;
 #[cfg(feature = "tokio")]
 mod parity;
 #[cfg(feature = "tokio")]
+mod protection;
+#[cfg(feature = "tokio")]
 mod proxies;
 #[cfg(feature = "tokio")]
 mod registering;

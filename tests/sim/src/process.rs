@@ -4,6 +4,7 @@
 //! skipped, what goes to workers and in which batches. What is simulated is what it is given: the clock and the timers, the
 //! threads that take its jobs, the transport, and the directory.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use dlmanager::core::{ActionId, Event as CoreEvent, NetAction};
 use dlmanager::{
-    Closed, Download, DownloadManager, Event, Events, Job, Notice, OpenError, Runtime, Sleep, Task, Transport,
+    Closed, Download, DownloadManager, DownloadedFile, Event, Events, Job, Notice, OpenError, Runtime, Sleep, Task,
+    Transport,
 };
 use dlmanager_core::testing::plant;
 use dlmanager_fs_memory::MemoryDirectory;
@@ -62,6 +64,19 @@ pub(crate) struct Process {
     pub(crate) answered: Vec<ActionId>,
     /// Those that its users have asked for.
     pub(crate) downloads: Vec<Download>,
+    /// The files that they were told of and make use of.
+    pub(crate) outcomes: Vec<InUse>,
+    /// The downloads that they have asked for their outcomes.
+    pub(crate) asked: BTreeSet<u64>,
+}
+
+/// A file that is made use of.
+pub(crate) struct InUse {
+    /// Its download.
+    pub(crate) serial: u64,
+    /// For so many looks more.
+    pub(crate) looks: u64,
+    pub(crate) _file: DownloadedFile,
 }
 
 struct ProcessWaker {
@@ -216,6 +231,8 @@ impl Sim {
                 inbox: Vec::new(),
                 answered: Vec::new(),
                 downloads: Vec::new(),
+                outcomes: Vec::new(),
+                asked: BTreeSet::new(),
             });
             state.oracle.started(process);
             (process, builder)
@@ -356,7 +373,7 @@ impl Sim {
             let mut closed = Box::pin(closed);
             closed.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         });
-        let (manager, events, downloads);
+        let (manager, events, downloads, outcomes);
         {
             let mut state = self.state();
             let is_well = matches!(end, Some(Poll::Ready(Ok(())))) || state.processes[process].is_refused;
@@ -365,6 +382,7 @@ impl Sim {
             program.is_alive = false;
             (manager, events) = (program.manager.take(), program.events.take());
             downloads = std::mem::take(&mut program.downloads);
+            outcomes = std::mem::take(&mut program.outcomes);
             let (place, open) = (program.place, program.inbox.len());
             if state.places[place] == Some(process) {
                 state.places[place] = None;
@@ -381,7 +399,7 @@ impl Sim {
                 self.schedule(&mut state, 50_000_000, What::Start(place));
             }
         }
-        drop((manager, events, downloads));
+        drop((manager, events, downloads, outcomes));
     }
 
     /// A program dies: at once, and with all that it had under way.
@@ -401,6 +419,7 @@ impl Sim {
                 program.events.take(),
                 program.closed.take(),
                 std::mem::take(&mut program.downloads),
+                std::mem::take(&mut program.outcomes),
             );
             let place = program.place;
             if state.places[place] == Some(process) {

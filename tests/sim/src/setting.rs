@@ -143,7 +143,7 @@ impl Setting {
             file_limit: d.one_of(&[1, 2]),
             pattern: Pattern::new("*"),
             adopt: true,
-            bounds: dlmanager_core::Bounds::default(),
+            ..LimitConfig::default()
         });
         let config = Config {
             jobs: d.one_of(&[4, 1, 2]),

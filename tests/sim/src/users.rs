@@ -7,6 +7,7 @@ use dlmanager_core::FileKind;
 
 use crate::decisions::Stream;
 use crate::marks::Mark;
+use crate::process::InUse;
 use crate::server::{NAMES, url};
 use crate::sim::{Sim, Stage, State, What, nanos};
 
@@ -53,6 +54,7 @@ impl Sim {
             return;
         }
         let Some(process) = self.state().places[place] else { return };
+        self.use_outcomes(process);
         let happens = |mark| self.state().happens(Stream::User, mark);
         if happens(Mark::Cancel) {
             self.cancel(process, false);
@@ -78,6 +80,40 @@ impl Sim {
             self.state().take_away(name, self.now());
             self.download(process, name, source, replaces, checksum);
         }
+    }
+
+    /// Users ask for the outcomes of downloads that have ended, and let go of them by and by: some at once, some later.
+    fn use_outcomes(&self, process: usize) {
+        let (downloads, mut asked) = {
+            let mut state = self.state();
+            let program = &mut state.processes[process];
+            (std::mem::take(&mut program.downloads), std::mem::take(&mut program.asked))
+        };
+        // Outside the lock, as all that wakes a loop.
+        let mut told = Vec::new();
+        for download in &downloads {
+            let serial = download.id().serial();
+            if let Some(result) = (!asked.contains(&serial)).then(|| download.result()).flatten() {
+                asked.insert(serial);
+                told.extend(result.ok().map(|file| InUse { serial, looks: serial % 3, _file: file }));
+            }
+        }
+        let let_go: Vec<InUse> = {
+            let mut state = self.state();
+            let state = &mut *state;
+            let program = &mut state.processes[process];
+            (program.downloads, program.asked) = (downloads, asked);
+            program.outcomes.extend(told);
+            let used = std::mem::take(&mut program.outcomes);
+            let (let_go, mut kept): (Vec<_>, Vec<_>) = used.into_iter().partition(|used| used.looks == 0);
+            kept.iter_mut().for_each(|used| used.looks -= 1);
+            program.outcomes = kept;
+            for used in &let_go {
+                state.oracle.let_go(process, used.serial);
+            }
+            let_go
+        };
+        drop(let_go);
     }
 
     /// Users ask for a file. Whether they were heard.
@@ -273,7 +309,10 @@ impl Sim {
             if program.downloads.iter().any(dlmanager::Download::is_running) {
                 return;
             }
-            if program.closed.is_none() {
+            let is_closed = program.closed.is_some();
+            drop(state);
+            self.use_outcomes(process);
+            if !is_closed {
                 running = Some(process);
             }
         }

@@ -23,6 +23,7 @@ const RUNS_MAX: &[(Planted, u64)] = &[
     (Planted::DigestIgnored, 100),
     (Planted::CreditIgnored, 100),
     (Planted::NewEvicted, 500),
+    (Planted::OutcomeEvicted, 500),
 ];
 
 #[test]

@@ -85,8 +85,13 @@ impl Setting {
         let names = if config.limit.is_some() { NAMES_WITH_LIMIT } else { NAMES };
         // Few at once, so that each gets on.
         let names = if resumes { &names[..2] } else { names };
+        let seed = u64::from(choices.byte());
+        let mut config = config;
+        if let Some(limit) = &mut config.limit {
+            limit.holds_outcomes = seed & 1 == 1;
+        }
         Self {
-            seed: u64::from(choices.byte()),
+            seed,
             net_faults: if resumes { choices.one_of(&[50, 30, 20, 80]) } else { choices.one_of(&[0, 8, 32, 90]) },
             file_faults: if resumes { choices.one_of(&[0, 2, 0, 8]) } else { choices.one_of(&[0, 8, 32, 90]) },
             resumes,

@@ -93,6 +93,8 @@ const EXPECTED: &[&str] = &[
     "cancel Err(AlreadyPublishing)",
     "cancel Err(AlreadyFailed)",
     "cancel_if",
+    "an outcome held",
+    "outcomes let go of",
     "close",
     "started",
     "joined",

@@ -459,6 +459,10 @@ impl Oracle {
             if published && program.downloads.values().any(is_new) {
                 return Err(format!("p{process}: {path} is evicted, and was just published"));
             }
+            let is_needed = |other: &super::Watched| other.name == name && other.is_well && !other.is_let_go;
+            if program.downloads.values().any(is_needed) {
+                return Err(format!("p{process}: {path} is evicted, and its users were told of it and need it still"));
+            }
             return Ok(());
         }
         let Some(rest) = path.strip_prefix(".dlmanager") else {

@@ -112,6 +112,8 @@ struct Watched {
     is_finished: bool,
     /// Whether it came to a file.
     is_well: bool,
+    /// Its users need that file no longer.
+    is_let_go: bool,
     failure: Option<String>,
     is_canceled: bool,
     /// It was asked for when nothing went wrong any more.
@@ -197,6 +199,7 @@ impl Oracle {
             is_started: false,
             is_finished: false,
             is_well: false,
+            is_let_go: false,
             failure: None,
             is_canceled: false,
             is_calm,
@@ -213,6 +216,13 @@ impl Oracle {
         self.has_kept |= keeps;
         if let Some(watched) = self.programs[process].downloads.get_mut(&serial) {
             watched.is_canceled = true;
+        }
+    }
+
+    /// The users of a program need the file of a download no longer.
+    pub(crate) fn let_go(&mut self, process: usize, serial: u64) {
+        if let Some(watched) = self.programs[process].downloads.get_mut(&serial) {
+            watched.is_let_go = true;
         }
     }
 

@@ -62,6 +62,8 @@ pub(crate) struct Model {
     swept: Option<(u64, u64)>,
     /// The name of the download that ended last, unless its file was present.
     ended_last: Option<String>,
+    /// The name of the last one that brought a pass.
+    passed_last: Option<String>,
     /// The names that the program holds, and how often.
     pub(crate) held: BTreeMap<String, u32>,
     pub(crate) closed: bool,
@@ -157,6 +159,7 @@ impl Model {
             evicted_told: BTreeMap::new(),
             swept: None,
             ended_last: None,
+            passed_last: None,
             held: BTreeMap::new(),
             closed: false,
             refused: false,
@@ -229,10 +232,16 @@ impl Model {
         self.connect_failures = 0;
         self.swept = None;
         self.ended_last = None;
+        self.passed_last = None;
         self.closed = false;
         self.refused = false;
         self.mark_may_stand = true;
         self.is_undisturbed = false;
+    }
+
+    /// The name that a download was admitted under.
+    pub(crate) fn name_of(&self, id: DownloadId) -> &str {
+        &self.downloads[self.find(id)].name
     }
 
     fn find(&self, id: DownloadId) -> usize {

@@ -82,6 +82,7 @@ impl Model {
                 self.downloads[at].outcome = Some(outcome.clone());
                 let is_present = matches!(outcome, Outcome::Present { .. });
                 self.ended_last = (!is_present).then(|| self.downloads[at].name.clone());
+                self.passed_last = self.ended_last.clone().or(self.passed_last.take());
             }
             (Notice::DirectoryRefused { .. }, _) => {
                 assert!(self.setting.config.limit.is_some(), "refused without a limit");

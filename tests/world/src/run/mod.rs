@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use dlmanager_core::testing::Tickets;
 use dlmanager_core::{
-    Action, ActionId, Answer, BodyId, Completion, Event, Instant, Manager, NetAction, Notice, Output, Stamp, Wait,
-    WakeReason,
+    Action, ActionId, Answer, BodyId, Completion, Event, FileName, Instant, Manager, NetAction, Notice, Output, Stamp,
+    Wait, WakeReason,
 };
 use dlmanager_fs_memory::MemoryDirectory;
 
@@ -92,6 +92,8 @@ struct Run<'a> {
     file_faults: u64,
     versions: u64,
     restarts: u64,
+    /// The names of files that the program was told of, and has not let go of yet.
+    outcomes: Vec<FileName>,
     /// What stands behind each admission's URL.
     resources: BTreeMap<usize, Resource>,
     wait: Wait,
@@ -124,6 +126,7 @@ impl<'a> Run<'a> {
             file_faults: 0,
             versions: 0,
             restarts: 0,
+            outcomes: Vec::new(),
             resources: BTreeMap::new(),
             wait: Wait { until: None, why: WakeReason::Command },
             draining,
@@ -218,6 +221,7 @@ impl<'a> Run<'a> {
 
     /// A whole turn: all answers that are there, a tick, all outputs.
     fn turn(&mut self) {
+        self.let_go_of_outcomes();
         let answers = std::mem::take(&mut self.answered);
         self.deliver_all(answers);
         self.tick();
@@ -251,6 +255,33 @@ impl<'a> Run<'a> {
 
     fn notice(&mut self, notice: &Notice) {
         self.model.notice(self.now, notice, &mut self.report);
+        let limit = self.manager.limit().and(self.model.setting.config.limit.as_ref());
+        if let Notice::Finished { id, outcome } = notice
+            && outcome.has_file()
+            && limit.is_some_and(|limit| limit.holds_outcomes)
+        {
+            let Ok(name) = FileName::new(self.model.name_of(*id)) else { return };
+            *self.model.held.entry(name.to_string()).or_default() += 1;
+            self.outcomes.push(name);
+            self.report.reached("an outcome held");
+        }
+    }
+
+    /// The program needs no longer what it was told of before.
+    fn let_go_of_outcomes(&mut self) {
+        if self.outcomes.is_empty() {
+            return;
+        }
+        // What was asked for before is asked for while they are held.
+        self.drain();
+        for name in std::mem::take(&mut self.outcomes) {
+            self.note(|at| format!("{at:>12} <- release {name}, told of before"));
+            self.model.tells_at(self.now);
+            self.manager.release(self.now, &name);
+            self.model.released(name.as_str());
+            self.was_given();
+        }
+        self.report.reached("outcomes let go of");
     }
 
     fn drained(&mut self) {
