@@ -371,7 +371,8 @@ impl PersistLimit {
     }
 
     /// Notes what the clock and the disk say. Stamps that are ahead of the clock (it was set back, or a file came from
-    /// another machine) count as of now from then on, in their order, so that such files can get old, too.
+    /// another machine) count as of now from then on, in their order, so that such files can get old, too. Where the clock was set
+    /// back since it was told last, they count as of a minute before: what was stamped in between is newer than they are.
     ///
     /// Takes O(log n) for each file that was registered or touched since with a stamp ahead of the clock as it was then; O(n)
     /// where the clock was set back, where it is told for the first time, and where those are a large part of all.
@@ -383,6 +384,9 @@ impl PersistLimit {
             Unchecked::Some(_) | Unchecked::All => self.files.iter().map(|(slot, _)| slot).collect(),
         };
         let latest = latest(gauge);
+        let minute = i64::try_from(STAMP_INTERVAL.as_nanos()).unwrap_or(i64::MAX);
+        let back = if was_set_back { minute } else { 0 };
+        let as_of = Stamp::from_nanos(gauge.now.as_nanos().saturating_sub(back));
         for slot in slots {
             let Some(entry) = self.files.get(slot) else { continue };
             let before = rank(&self.ahead, slot, entry);
@@ -390,7 +394,7 @@ impl PersistLimit {
                 continue;
             }
             let is_held = self.hold_of(&entry.path).is_some();
-            let rank = of_the_future(before, gauge.now);
+            let rank = of_the_future(before, as_of);
             self.ahead.insert(slot, rank);
             if !is_held {
                 self.order.change(slot, rank, &mut self.files);

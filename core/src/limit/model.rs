@@ -72,10 +72,11 @@ impl Model {
     }
 
     fn gauge(&mut self, now: Stamp) {
-        self.now = Some(now);
+        let was_set_back = self.now.replace(now).is_some_and(|before| before > now);
+        let as_of = Stamp::from_nanos(now.as_nanos() - if was_set_back { 60_000_000_000 } else { 0 });
         for known in self.files.values_mut() {
             if known.rank.as_nanos() > now.as_nanos() + AHEAD_MAX_NANOS {
-                known.rank = of_the_future(known.rank, now);
+                known.rank = of_the_future(known.rank, as_of);
             }
         }
     }

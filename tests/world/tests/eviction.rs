@@ -387,6 +387,32 @@ fn stamps_from_the_future_count_as_of_now_so_that_new_files_are_not_the_oldest()
     assert_eq!(world.visible(), ["new1", "new2", "new3"]);
 }
 
+/// Fetches a file a minute later. All that was evicted so far.
+fn fetched(world: &mut World, name: &str) -> String {
+    world.stop_driving(Duration::from_secs(60));
+    let id = world.download(&format!("http://h.example/{name}"));
+    world.run();
+    assert!(matches!(world.outcome(id), Some(Outcome::Complete(_))), "{name}");
+    told(world).into_iter().map(|(path, _)| path).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn a_clock_that_is_set_back_after_the_scan_is_noticed_by_the_next_pass() {
+    let year = 365 * 24 * 3_600 * SECOND;
+    let mut world = World::new(config(35, 1, true));
+    for (age, name) in ["c", "b", "a"].into_iter().enumerate() {
+        put(&world, name, 10, (1 + age as i64) * 3_600);
+    }
+    world.net.otherwise(Reply::ok(content(1, 10)));
+    assert_eq!(fetched(&mut world, "0"), "a");
+    world.directory.set_now(Stamp::from_nanos(world.directory.now().as_nanos() - year));
+    // What was there before is older than what comes, in its order; and what comes gets old as ever.
+    assert_eq!(
+        ["1", "2", "3", "4", "5"].map(|name| fetched(&mut world, name)),
+        ["ab", "abc", "abc0", "abc01", "abc012"]
+    );
+}
+
 #[test]
 fn what_dead_processes_left_goes_before_anything_that_is_complete() {
     let key = "0123456789abcdef0123456789abcdef";
