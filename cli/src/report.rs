@@ -174,6 +174,12 @@ impl Report {
             // What may not be removed is warned of.
             Notice::Kept { why: Kept::Denied, .. } => {}
             Notice::Kept { path, length, why } => self.kept(directory, path.as_str(), *length, *why),
+            Notice::EvictionWaits => {
+                if self.output == Output::Json {
+                    self.out.json(&json::waiting_to_evict(directory));
+                }
+                self.note("another process is evicting in the directory, which is waited for");
+            }
             Notice::Swept { unmet: Some(unmet), .. } => self.unmet(*unmet),
             Notice::Warning(warning) => self.warning(&warning_text(warning)),
             _ => {}
@@ -227,6 +233,12 @@ impl Report {
                 let bounds = self.bounds;
                 self.error(&format!(
                     "{bounds} is exceeded: files that should go are in use or pinned, or cannot be removed"
+                ));
+            }
+            Unmet::Locked => {
+                let bounds = self.bounds;
+                self.error(&format!(
+                    "{bounds} is exceeded: another process keeps others from evicting in the directory"
                 ));
             }
             Unmet::NotScanned => self.error("the directory could not be read to its end, so nothing is evicted"),

@@ -7,15 +7,18 @@ use alloc::vec::Vec;
 use crate::action::{DeleteItem, Deleted, FileStat, ScanBatch};
 use crate::arena::Key;
 use crate::effects::{Effects, Kinded, Owner, Reply};
+use crate::rng::Rng;
 use crate::{
-    ActionId, DirectoryError, Durability, Fault, FileId, FileOp, Gauged, Kept, Lane, LimitConfig, Notice, Outcome,
-    PersistLimit, StorePath, Ticket, Unmet, Warning, Why,
+    ActionId, DirectoryError, Durability, Fault, FileId, FileOp, Gauged, Instant, Kept, Lane, LimitConfig, Notice,
+    Outcome, PersistLimit, StorePath, Ticket, Unmet, Warning, Why,
 };
 
 mod owner;
+mod turn;
 
 use owner::Ownership;
 pub use owner::{OWNER_FORMAT, owner_format};
+use turn::Turn;
 
 /// Entries asked for in one go.
 const SCAN_BATCH: usize = 1024;
@@ -34,6 +37,8 @@ pub(crate) struct Evictor {
     asked: Vec<(ActionId, Ask)>,
     /// Nobody will ask for anything more.
     stopping: bool,
+    /// Whether other processes evict here.
+    turn: Turn,
     /// Makes the name under which the mark is written.
     random: u64,
     /// How often it was tried to make the mark.
@@ -115,6 +120,8 @@ struct Pass {
     /// Files that this pass leaves alone, and why.
     aside: BTreeMap<StorePath, Kept>,
     evicted: bool,
+    /// It ends, as it was not its turn for too long.
+    is_given_up: bool,
 }
 
 impl Evictor {
@@ -128,6 +135,7 @@ impl Evictor {
             scan: Scan::Running { id: effects.file(), asked: false },
             asked: Vec::new(),
             stopping: false,
+            turn: Turn::new(Rng::new(random)),
             random,
             marks: 0,
             mark_fault: None,
@@ -258,6 +266,11 @@ impl Evictor {
         })
     }
 
+    /// When a pass looks again whether it is its turn.
+    pub(crate) const fn wake_at(&self) -> Option<Instant> {
+        self.turn.until()
+    }
+
     pub(crate) fn take_swept(&mut self) -> Option<Key> {
         self.swept.pop()
     }
@@ -272,7 +285,7 @@ impl Evictor {
     }
 
     /// Goes on with what is due. `is_live` tells the names of live downloads, whose files are left alone.
-    pub(crate) fn proceed(&mut self, effects: &mut Effects, mut is_live: impl FnMut(&StorePath) -> bool) {
+    pub(crate) fn proceed(&mut self, now: Instant, effects: &mut Effects, mut is_live: impl FnMut(&StorePath) -> bool) {
         let broken = matches!(self.scan, Scan::Broken) || self.refusal().is_some();
         if broken && self.pass.is_none() {
             return self.give_up(effects);
@@ -287,8 +300,15 @@ impl Evictor {
                 self.pass = Some(Pass::new(due));
             }
             let Some(pass) = &mut self.pass else { return };
-            if pass.unanswered > 0 {
+            if pass.unanswered > 0 || !self.turn.may_try(now) {
                 return;
+            }
+            if pass.is_given_up {
+                self.end_pass(effects);
+                if !self.swept.is_empty() {
+                    return;
+                }
+                continue;
             }
             if !pass.gauged && (self.limit.needs_gauge() || self.limit.is_exceeded()) {
                 pass.unanswered = 1;
@@ -346,7 +366,7 @@ impl Evictor {
         }
     }
 
-    pub(crate) fn reply(&mut self, action: ActionId, reply: Reply, effects: &mut Effects) {
+    pub(crate) fn reply(&mut self, now: Instant, action: ActionId, reply: Reply, effects: &mut Effects) {
         let Some(at) = self.asked.iter().position(|(asked, _)| *asked == action) else { return };
         let (_, ask) = self.asked.swap_remove(at);
         match ask {
@@ -363,7 +383,7 @@ impl Evictor {
             }
             Ask::Delete => {
                 if let Reply::Delete(result) = reply {
-                    self.deleted(result, effects);
+                    self.deleted(now, result, effects);
                 }
             }
             Ask::Again(path) => {
@@ -452,9 +472,13 @@ impl Evictor {
         }
     }
 
-    fn deleted(&mut self, result: Result<Vec<Deleted>, Fault>, effects: &mut Effects) {
+    fn deleted(&mut self, now: Instant, result: Result<Vec<Deleted>, Fault>, effects: &mut Effects) {
         let Some(pass) = &mut self.pass else { return };
         pass.unanswered = 0;
+        let is_ours = result.as_ref().is_ok_and(|answers| !answers.contains(&Deleted::Locked));
+        if is_ours {
+            self.turn.had();
+        }
         // What is free has changed.
         pass.gauged = self.config.bounds.free_bytes_min == 0;
         let batch = core::mem::take(&mut pass.batch);
@@ -469,7 +493,7 @@ impl Evictor {
                 Vec::new()
             }
         };
-        let mut answers = answers.into_iter();
+        let (mut answers, mut is_locked) = (answers.into_iter(), false);
         for (DeleteItem { path, .. }, why) in batch {
             let Some(pass) = &mut self.pass else { return };
             match answers.next() {
@@ -485,6 +509,8 @@ impl Evictor {
                 Some(Deleted::Busy) => {
                     pass.aside.insert(path, Kept::InUse);
                 }
+                // It is chosen again when it is our turn, unless the other one has removed it.
+                Some(Deleted::Locked) => is_locked = true,
                 Some(Deleted::Pinned) => {
                     self.limit.set_pinned(&path, true);
                     self.pins_met.insert(path.clone());
@@ -504,6 +530,20 @@ impl Evictor {
                     self.ask(Ask::Again(path), effects, |ticket| FileOp::Stat { ticket, path: name });
                 }
             }
+        }
+        if is_locked {
+            self.locked_out(now, effects);
+        }
+    }
+
+    /// Another process evicts here.
+    fn locked_out(&mut self, now: Instant, effects: &mut Effects) {
+        let (is_news, is_awaited) = self.turn.missed(now);
+        if is_news {
+            effects.notice(Notice::EvictionWaits);
+        }
+        if let Some(pass) = &mut self.pass {
+            pass.is_given_up = !is_awaited;
         }
     }
 
@@ -526,7 +566,7 @@ impl Evictor {
         self.tell_kept(pass.aside, effects);
         self.missed = if self.limit.is_exceeded() { self.limit.held() } else { BTreeSet::new() };
         let unmet = if self.limit.is_exceeded() {
-            Some(Unmet::InUse)
+            Some(if pass.is_given_up { Unmet::Locked } else { Unmet::InUse })
         } else {
             self.limit.is_unmet().then_some(Unmet::FileLimit)
         };
@@ -578,6 +618,7 @@ impl Pass {
             changed: BTreeSet::new(),
             aside: BTreeMap::new(),
             evicted: false,
+            is_given_up: false,
         }
     }
 }

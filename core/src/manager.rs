@@ -313,7 +313,8 @@ impl Manager {
         if let Some(output) = self.effects.pop() {
             return output;
         }
-        let until = [self.timers.next(), self.queues.next_unblock()].into_iter().flatten().min();
+        let turn = self.evictor.as_ref().and_then(Evictor::wake_at);
+        let until = [self.timers.next(), self.queues.next_unblock(), turn].into_iter().flatten().min();
         let why = if self.effects.unanswered() > 0 {
             WakeReason::Answer
         } else if until.is_some() {
@@ -570,7 +571,7 @@ impl Manager {
             let Some(evictor) = &mut self.evictor else { break };
             let names = &self.names;
             let spares = !self.config.makes(Planted::NewEvicted);
-            evictor.proceed(&mut self.effects, |path| spares && names.contains_key(path.as_str()));
+            evictor.proceed(self.now, &mut self.effects, |path| spares && names.contains_key(path.as_str()));
             let Some(key) = evictor.take_swept() else { break };
             self.step(key, Input::Swept);
         }
@@ -641,7 +642,7 @@ impl Manager {
     fn evictor_reply(&mut self, id: crate::ActionId, reply: Reply) {
         let Some(evictor) = &mut self.evictor else { return };
         let known = evictor.refusal().is_some();
-        evictor.reply(id, reply, &mut self.effects);
+        evictor.reply(self.now, id, reply, &mut self.effects);
         let Some(error) = evictor.refusal().filter(|_| !known).cloned() else { return };
         let mut keys: Vec<Key> = self.downloads.iter().map(|(key, _)| key).collect();
         keys.sort_unstable();

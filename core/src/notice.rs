@@ -91,6 +91,9 @@ pub enum Notice {
         /// Why not.
         error: DirectoryError,
     },
+    /// Another process evicts in this directory. A pass waits for its turn, ten seconds at most, and is given up then
+    /// ([`Unmet::Locked`]). Told once until it had its turn.
+    EvictionWaits,
     /// A file was evicted.
     Evicted {
         /// Its name.
@@ -234,6 +237,8 @@ pub enum Unmet {
     InUse,
     /// The directory could not be read to its end, so that which files there are is not known.
     NotScanned,
+    /// Another process kept others from evicting for too long, so that the pass was given up. The next one tries again.
+    Locked,
 }
 
 /// Something that went wrong and ends no download.

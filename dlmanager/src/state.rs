@@ -146,6 +146,7 @@ impl State {
             | Notice::Locked { .. }
             | Notice::Retrying { .. }
             | Notice::Rewound { .. }
+            | Notice::EvictionWaits
             | Notice::Evicted { .. }
             | Notice::Warning(_) => {}
             Notice::Finished { id, outcome } => {
@@ -246,6 +247,7 @@ impl State {
             | Notice::Finished { id, .. } => Some(id),
             Notice::DirectoryReady
             | Notice::DirectoryRefused { .. }
+            | Notice::EvictionWaits
             | Notice::Evicted { .. }
             | Notice::Kept { .. }
             | Notice::Swept { .. }

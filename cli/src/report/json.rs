@@ -1,4 +1,5 @@
-//! What happens, as JSON objects. `event`, `url` and `name` stand in each; `url` is null where there is none.
+//! What happens, as JSON objects. `event`, `url` and `name` stand in each; `url` and `name` are null where there is none.
+//! README has a table of them.
 
 use std::path::Path;
 
@@ -27,6 +28,7 @@ pub(super) fn news(download: &Subject, notice: &Notice) -> Option<Value> {
             "delay_seconds": delay.as_secs_f64(),
             "error": { "kind": cause.kind(), "message": cause.to_string() },
         }),
+        Notice::Locked { .. } => json!({ "event": "waiting", "url": url, "name": name, "for": "download" }),
         Notice::Rewound { from, to, .. } => {
             json!({ "event": "rewound", "url": url, "name": name, "from": from, "bytes": to })
         }
@@ -61,6 +63,17 @@ pub(super) fn finished(download: &Subject, result: &Result<DownloadedFile, Error
         "requests": file.map(|file| file.requests),
         "length_unverified": file.map(|file| file.length_unverified),
         "content_encoding": file.and_then(|file| file.content_encoding.as_deref()),
+    })
+}
+
+/// Another process evicts in the directory, and this one waits for its turn.
+pub(super) fn waiting_to_evict(directory: &Path) -> Value {
+    json!({
+        "event": "waiting",
+        "url": null,
+        "name": null,
+        "path": directory.to_string_lossy(),
+        "for": "eviction",
     })
 }
 

@@ -80,7 +80,14 @@ impl Running {
     /// Waits until it has told (by `--json`) that so many downloads have started.
     #[track_caller]
     pub(crate) fn wait_started(&mut self, count: usize) {
-        while self.stdout.iter().filter(|line| line.contains("\"started\"")).count() < count {
+        self.wait_for("started", count);
+    }
+
+    /// Waits until it has told (by `--json`) so many of these events.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, event: &str, count: usize) {
+        let event = format!("{event:?}");
+        while self.stdout.iter().filter(|line| line.contains(&event)).count() < count {
             assert!(self.next(Instant::now() + DEADLINE), "it has ended: {:?}, {:?}", self.stdout, self.stderr);
         }
     }

@@ -116,3 +116,89 @@ fn programs_that_fetch_and_evict_at_the_same_time_lose_nothing_and_leave_nothing
         assert_eq!(bench.names("cache/.dlmanager"), ["owner"]);
     }
 }
+
+#[test]
+fn who_waits_for_another_programs_download_says_so_once() {
+    let bench = Bench::new();
+    let gate = Gate::new();
+    let reply = Resource::new(1, LENGTH).reply(1);
+    bench.origin.serve("/a", reply.gate_at(At::Body(LENGTH / 2), &gate));
+    let mut first = Running::start(&bench, "get -d cache --json {}/a");
+    first.wait_received(LENGTH / 2);
+    let mut second = Running::start(&bench, "get -d cache --json {}/a");
+    second.wait_for("waiting", 1);
+    gate.open();
+    first.end().exits(0);
+    let ran = second.end().exits(0).says("a: another process is fetching it, which is waited for");
+    let events = ran.json();
+    let waiting: Vec<_> = events.iter().filter(|event| event["event"] == "waiting").collect();
+    assert_eq!(waiting.len(), 1, "{events:#?}");
+    assert_eq!(
+        *waiting[0],
+        serde_json::json!({ "event": "waiting", "url": bench.origin.url("/a"), "name": "a", "for": "download" })
+    );
+    assert_eq!(events.last().unwrap()["outcome"], "present");
+}
+
+/// flock(1) on the work folder, as another program that evicts; `None` where there is none, which is said.
+fn evicts(bench: &Bench, seconds: &str) -> Option<std::process::Child> {
+    let mut command = std::process::Command::new("flock");
+    command.args(["--exclusive", "--no-fork", ".dlmanager", "sleep", seconds]).current_dir(bench.path("cache"));
+    let holder = match command.spawn() {
+        Ok(holder) => holder,
+        Err(error) => {
+            eprintln!("skipped: there is no flock(1): {error}");
+            return None;
+        }
+    };
+    let is_kept = || {
+        let tried = std::process::Command::new("flock")
+            .args(["--nonblock", ".dlmanager", "true"])
+            .current_dir(bench.path("cache"))
+            .status();
+        tried.is_ok_and(|status| !status.success())
+    };
+    while !is_kept() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Some(holder)
+}
+
+#[test]
+fn an_eviction_waits_for_another_programs_and_says_so() {
+    let bench = Bench::new();
+    bench.six_files("cache");
+    fs::create_dir(bench.path("cache/.dlmanager")).unwrap();
+    let Some(mut holder) = evicts(&bench, "600") else { return };
+    let mut program = Running::start(&bench, "evict -d cache --adopt --size-limit 1 --file-limit 3 --json");
+    program.wait_for("waiting", 1);
+    assert_eq!(bench.names("cache").len(), 7, "nothing goes meanwhile");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let ran = program.end().exits(0).says("another process is evicting in the directory, which is waited for");
+    let waiting = ran.json().into_iter().find(|event| event["event"] == "waiting").unwrap();
+    assert_eq!(
+        waiting,
+        serde_json::json!({ "event": "waiting", "url": null, "name": null, "path": "cache", "for": "eviction" })
+    );
+    assert_eq!(bench.names("cache"), ["d", "e", "f"]);
+}
+
+#[test]
+fn an_eviction_that_never_has_its_turn_is_given_up() {
+    let bench = Bench::new();
+    bench.six_files("cache");
+    fs::create_dir(bench.path("cache/.dlmanager")).unwrap();
+    let Some(mut holder) = evicts(&bench, "600") else { return };
+    let began = std::time::Instant::now();
+    let ran = bench.run("evict -d cache --adopt --size-limit 1 --file-limit 3").exits(1);
+    ran.says("error: --size-limit is exceeded: another process keeps others from evicting in the directory");
+    let took = began.elapsed();
+    assert!((Duration::from_secs(9)..Duration::from_secs(60)).contains(&took), "{took:?}");
+    // A download ends all the same, and so does its program.
+    bench.serve("/new", 10);
+    bench.run("get -d cache --adopt --size-limit 1 --file-limit 3 {}/new").exits(0);
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert_eq!(bench.names("cache"), [".dlmanager", "a", "b", "c", "d", "e", "f", "new"]);
+}

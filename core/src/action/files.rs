@@ -187,7 +187,8 @@ pub enum Expect {
     /// Any file that is not a folder.
     File,
     /// A regular file with this length and these stamps, which nobody uses: the exclusive lock of the file can be taken,
-    /// else it is [`Deleted::Busy`], and it has no [pin](StorePath::pin), else it is [`Deleted::Pinned`].
+    /// else it is [`Deleted::Busy`], and it has no [pin](StorePath::pin), else it is [`Deleted::Pinned`]. Looked at and deleted
+    /// while no other process deletes such files: one that does is not waited for, see [`Deleted::Locked`].
     Unchanged {
         /// Its length in bytes.
         length: u64,
@@ -220,6 +221,9 @@ pub enum Deleted {
     Busy,
     /// It is pinned.
     Pinned,
+    /// Another process evicts in this directory at the moment, so nothing was looked at: of
+    /// [unchanged](Expect::Unchanged) files alone.
+    Locked,
     /// It may not be deleted, for this reason.
     Denied(Fault),
 }

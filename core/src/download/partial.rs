@@ -711,7 +711,7 @@ fn gone(result: Result<Vec<Deleted>, Fault>) -> Result<bool, Fault> {
         Ok(Some(Deleted::Deleted)) => Ok(true),
         Ok(Some(Deleted::Gone) | None) => Ok(false),
         Ok(Some(Deleted::Changed)) => Err(Fault::new(FaultKind::Changed)),
-        Ok(Some(Deleted::Busy | Deleted::Pinned)) => Err(Fault::new(FaultKind::Busy)),
+        Ok(Some(Deleted::Busy | Deleted::Pinned | Deleted::Locked)) => Err(Fault::new(FaultKind::Busy)),
         Ok(Some(Deleted::Denied(fault))) | Err(fault) => Err(fault),
     }
 }

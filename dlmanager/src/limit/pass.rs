@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use dlmanager_core::{self as core, DeleteItem, Deleted, Fault, FaultKind, Kept, StorePath, Unmet};
 use dlmanager_fs::Directory;
@@ -12,12 +14,19 @@ use crate::Swept;
 
 /// Files that are removed before the rule is asked for the next.
 const BATCH: usize = 64;
+/// While another process evicts it is tried again after this time, ...
+const PAUSE: Duration = Duration::from_millis(50);
+/// ... and for so long, in all of a pass.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 pub(super) fn remove_old_files(limit: &mut PersistLimit) -> Swept {
     let mut pass = Pass::new(limit);
     while pass.remove_batch() {}
-    let unmet =
-        if pass.rule.is_exceeded() { Some(Unmet::InUse) } else { pass.rule.is_unmet().then_some(Unmet::FileLimit) };
+    let unmet = if pass.rule.is_exceeded() {
+        Some(if pass.is_given_up { Unmet::Locked } else { Unmet::InUse })
+    } else {
+        pass.rule.is_unmet().then_some(Unmet::FileLimit)
+    };
     let (failures, kept) = (pass.failures, pass.kept);
     Swept { usage: limit.usage(), unmet, failures, kept }
 }
@@ -33,6 +42,10 @@ struct Pass<'a> {
     changed: BTreeSet<StorePath>,
     failures: Vec<(PathBuf, Fault)>,
     kept: Vec<(PathBuf, Kept)>,
+    /// How long it was waited for other processes, which evict.
+    waited: Duration,
+    /// They did so for too long.
+    is_given_up: bool,
     /// The folder that was worked in last.
     folder: Option<(Arc<Path>, Directory)>,
 }
@@ -44,13 +57,17 @@ enum Removal {
     Renewed,
     Kept(Kept),
     Failed(Fault),
+    /// Another process evicts, and does not end.
+    GivenUp,
 }
 
 impl<'a> Pass<'a> {
     fn new(limit: &'a mut PersistLimit) -> Self {
         let (rule, files) = rule(limit);
         let (aside, changed) = (BTreeSet::new(), BTreeSet::new());
-        Self { limit, rule, files, aside, changed, failures: Vec::new(), kept: Vec::new(), folder: None }
+        let (waited, is_given_up) = (Duration::ZERO, false);
+        let (failures, kept) = (Vec::new(), Vec::new());
+        Self { limit, rule, files, aside, changed, failures, kept, waited, is_given_up, folder: None }
     }
 
     /// Returns whether there may be more to go.
@@ -59,6 +76,10 @@ impl<'a> Pass<'a> {
         for victim in &victims {
             let Some(file) = self.files.get(&victim.path).cloned() else { continue };
             match self.remove(victim, &file) {
+                Removal::GivenUp => {
+                    self.is_given_up = true;
+                    return false;
+                }
                 Removal::Gone => {
                     self.rule.forget(&victim.path);
                     self.limit.register(file, None);
@@ -89,7 +110,14 @@ impl<'a> Pass<'a> {
             Err(fault) => return Removal::Failed(fault),
         };
         let item = DeleteItem { path: file.name.clone(), expect: victim.expect };
-        match directory.delete(&item) {
+        let mut deleted = directory.delete(&item);
+        while deleted == Deleted::Locked && self.waited < WAIT_MAX {
+            thread::sleep(PAUSE);
+            self.waited += PAUSE;
+            deleted = directory.delete(&item);
+        }
+        match deleted {
+            Deleted::Locked => Removal::GivenUp,
             Deleted::Deleted | Deleted::Gone => Removal::Gone,
             Deleted::Busy => Removal::Kept(Kept::InUse),
             Deleted::Pinned => Removal::Kept(Kept::Pinned),

@@ -68,6 +68,17 @@ impl MemoryDirectory {
         found
     }
 
+    /// From now on what is locked is deleted all the same where it is to go only unused: the mistake of a backend, which tests
+    /// have to find.
+    pub fn set_deletes_locked(&self, deletes_locked: bool) {
+        self.tree().deletes_locked = deletes_locked;
+    }
+
+    /// Another program evicts, or has ended that: meanwhile nothing is evicted by anybody else.
+    pub fn set_evicting(&self, is_evicting: bool) {
+        self.tree().is_evicting = is_evicting;
+    }
+
     /// Another program takes a lease on a regular file, or gives one back: a shared lock, which keeps it from being evicted.
     ///
     /// # Panics

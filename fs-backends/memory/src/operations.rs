@@ -103,7 +103,11 @@ impl Tree {
     }
 
     pub(crate) fn delete(&mut self, items: &[DeleteItem]) -> Vec<Deleted> {
-        items.iter().map(|item| self.delete_one(item)).collect()
+        let delete = |item: &DeleteItem| match item.expect {
+            Expect::Unchanged { .. } if self.is_evicting => Deleted::Locked,
+            Expect::Unchanged { .. } | Expect::File | Expect::EmptyFolder => self.delete_one(item),
+        };
+        items.iter().map(delete).collect()
     }
 
     fn delete_one(&mut self, item: &DeleteItem) -> Deleted {
@@ -128,7 +132,7 @@ impl Tree {
             if self.place(item.path.pin().as_str()).is_ok_and(|place| self.find(place).is_some()) {
                 return Deleted::Pinned;
             }
-            if self.locks_work && self.node(id).is_used() {
+            if self.locks_work && !self.deletes_locked && self.node(id).is_used() {
                 return Deleted::Busy;
             }
         }

@@ -89,6 +89,10 @@ pub(crate) struct Tree {
     pub(crate) now: Stamp,
     pub(crate) boot: Option<BootId>,
     pub(crate) locks_work: bool,
+    /// What is locked is deleted as well.
+    pub(crate) deletes_locked: bool,
+    /// Another program evicts.
+    pub(crate) is_evicting: bool,
     pub(crate) capacity_bytes: Option<u64>,
     /// What a look at the disk says is free, if it is not what is left of the capacity.
     pub(crate) free_bytes: Option<u64>,
@@ -114,6 +118,8 @@ impl Tree {
             now: BEGINNING,
             boot: Some(BootId([1; 16])),
             locks_work: true,
+            deletes_locked: false,
+            is_evicting: false,
             capacity_bytes: None,
             free_bytes: None,
             used_bytes: 0,

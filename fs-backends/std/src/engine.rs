@@ -92,7 +92,7 @@ impl<R: Root> Engine<R> {
         let locks = locks?;
         match deleted.pop() {
             Some(Deleted::Deleted | Deleted::Gone | Deleted::Changed) => Ok(Probed { boot: boot::id(), locks }),
-            Some(Deleted::Busy | Deleted::Pinned) | None => Err(FaultKind::Busy.into()),
+            Some(Deleted::Busy | Deleted::Pinned | Deleted::Locked) | None => Err(FaultKind::Busy.into()),
             Some(Deleted::Denied(fault)) => Err(fault),
         }
     }

@@ -71,7 +71,7 @@ pub(crate) fn unpin<R: Root>(root: &R, path: &StorePath) -> Result<bool, Fault> 
         Some(Deleted::Deleted) => true,
         Some(Deleted::Gone) | None => false,
         Some(Deleted::Changed) => return Err(FaultKind::WrongType.into()),
-        Some(Deleted::Busy | Deleted::Pinned) => return Err(FaultKind::Busy.into()),
+        Some(Deleted::Busy | Deleted::Pinned | Deleted::Locked) => return Err(FaultKind::Busy.into()),
         Some(Deleted::Denied(fault)) => return Err(fault),
     };
     // Each stays where something is in it.

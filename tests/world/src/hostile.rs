@@ -238,7 +238,9 @@ fn any_answer(choices: &mut Choices<'_>) -> Answer {
         13 => Answer::Delete(any_result(choices, |choices| {
             (0..choices.index(6))
                 .map(|at| {
-                    [Deleted::Deleted, Deleted::Gone, Deleted::Changed, Deleted::Busy, Deleted::Pinned][at].clone()
+                    [Deleted::Deleted, Deleted::Gone, Deleted::Changed, Deleted::Busy, Deleted::Pinned, Deleted::Locked]
+                        [at]
+                        .clone()
                 })
                 .collect()
         })),

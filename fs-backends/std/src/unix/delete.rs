@@ -23,7 +23,7 @@ pub(super) fn delete(
     let lock = if evicts { folder_lock::lock(tree, Share::Alone) } else { Ok(None) };
     let has_pins = evicts && folder_lock::has_pins(tree);
     let each = items.iter().map(|item| match (&lock, item.expect) {
-        (Err(_), Expect::Unchanged { .. }) => Deleted::Busy,
+        (Err(_), Expect::Unchanged { .. }) => Deleted::Locked,
         (_, _) => delete_one(tree, item, has_pins, &loosen),
     });
     each.collect()

@@ -15,6 +15,8 @@ use super::{on_file, retry};
 
 /// An operation that holds it ends within this time, unless its process was stopped or its disk hangs.
 const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Who evicts waits so long for those who replace a file, and leaves it to others when to try again: one evicts at a time.
+const EVICTOR_WAIT_MAX: Duration = Duration::from_millis(20);
 const PAUSE_MIN: Duration = Duration::from_micros(100);
 const PAUSE_MAX: Duration = Duration::from_millis(20);
 
@@ -43,11 +45,11 @@ impl Drop for FolderLock {
 ///
 /// Somebody else kept it for too long ([`FaultKind::Busy`]).
 pub(super) fn lock(tree: &Tree, share: Share) -> Result<Option<FolderLock>, Fault> {
-    let operation = match share {
-        Share::Alone => FlockOperation::NonBlockingLockExclusive,
-        Share::WithOthers => FlockOperation::NonBlockingLockShared,
+    let (operation, wait_max) = match share {
+        Share::Alone => (FlockOperation::NonBlockingLockExclusive, EVICTOR_WAIT_MAX),
+        Share::WithOthers => (FlockOperation::NonBlockingLockShared, WAIT_MAX),
     };
-    let until = Instant::now() + WAIT_MAX;
+    let until = Instant::now() + wait_max;
     let mut pause = PAUSE_MIN;
     loop {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

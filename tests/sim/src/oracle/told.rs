@@ -218,5 +218,6 @@ fn kind(notice: &Notice) -> u64 {
         Notice::Swept { files, bytes, .. } => 15 ^ files << 8 ^ bytes << 16,
         Notice::Warning(_) => 16,
         Notice::Kept { length, .. } => 17 ^ (length << 8),
+        Notice::EvictionWaits => 18,
     }
 }

@@ -37,6 +37,7 @@ impl Model {
             }
             Notice::DirectoryReady
             | Notice::DirectoryRefused { .. }
+            | Notice::EvictionWaits
             | Notice::Evicted { .. }
             | Notice::Kept { .. }
             | Notice::Swept { .. }
@@ -100,6 +101,7 @@ impl Model {
                 self.swept = Some((*files, *bytes));
                 report.reached(format!("swept, unmet {unmet:?}"));
             }
+            (Notice::EvictionWaits, _) => report.reached("waits for its turn to evict"),
             (Notice::Warning(_), _) => report.reached("warning"),
             _ => {}
         }
