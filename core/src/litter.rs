@@ -331,6 +331,12 @@ mod tests {
         for name in ["owner", "pins", "notes.part", "x.rec", "0123.part", "other.0123456789abcdef.part", "a.b.c.part"] {
             assert!(goes(&[entry(name, 1_000 * DAY)], true).is_empty(), "{name}");
         }
+        for second in ["bak", "0123456789abcdeg", "0123456789abcdef0"] {
+            for first in [KEY, "owner", "probe"] {
+                let name = alloc::format!("{first}.{second}.part");
+                assert!(goes(&[entry(&name, 1_000 * DAY)], true).is_empty(), "{name}");
+            }
+        }
         let mut folder = entry(&alloc::format!("{KEY}.part"), 1_000 * DAY);
         folder.stat.kind = FileKind::Folder;
         assert!(goes(&[folder], true).is_empty());

@@ -156,23 +156,25 @@ proptest! {
     ) {
         const DAY: i64 = 24 * 3_600 * 1_000_000_000;
         const TODAY: i64 = 20_000 * DAY;
+        // In the opposite order by name.
+        let name = |day: i64| format!("{:04}", 500 - day);
         let mut limit = PersistLimit::new(1, 1);
         for day in &stamps {
-            limit.register(path(&format!("{:04}", day + 50)), &stat(TODAY + day * DAY, 1));
+            limit.register(path(&name(*day)), &stat(TODAY + day * DAY, 1));
         }
         let mut now = TODAY;
         for clock in clocks {
             now += clock * 1_000_000_000;
             limit.set_gauge(Gauged { now: Stamp::from_nanos(now), free_bytes: None });
         }
-        let in_order: Vec<String> = stamps.iter().map(|day| format!("{:04}", day + 50)).collect();
+        let in_order: Vec<String> = stamps.iter().map(|day| name(*day)).collect();
         let order = |limit: &PersistLimit| -> Vec<String> {
             limit.explain(|_| None).into_iter().map(|file| file.path.to_string()).collect()
         };
         prop_assert_eq!(order(&limit), in_order.clone());
         // The stamps themselves are what a deletion expects.
         for file in limit.explain(|_| None) {
-            let day = file.path.as_str().parse::<i64>().unwrap() - 50;
+            let day = 500 - file.path.as_str().parse::<i64>().unwrap();
             prop_assert_eq!(file.accessed.as_nanos(), TODAY + day * DAY);
         }
         limit.register(path("new"), &stat(now + 1_000_000_000, 1));

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use dlmanager_core::{
-    Action, AdmitError, Algorithm, CancelError, Config, Digest, DirectoryError, DownloadError, Event, Fault, FaultKind,
-    FileKind, FileName, FileOp, FileStat, FileStep, Instant, Manager, NameRule, Opened, Output, Pattern, PersistLimit,
-    Probed, Published, Request, Stamp, StorePath, TimeoutKind,
+    Action, AdmitError, Algorithm, CancelError, Config, Digest, DirectoryError, DownloadError, DownloadId, Event,
+    Fault, FaultKind, FileKind, FileName, FileOp, FileStat, FileStep, Instant, Kept, Manager, NameRule, Opened, Output,
+    Pattern, PersistLimit, Probed, Published, Request, Stamp, StorePath, TimeoutKind, Verdict, Why,
 };
 
 fn name(text: &str) -> FileName {
@@ -266,4 +266,52 @@ fn a_file_counts_from_when_it_is_registered_until_it_is_forgotten() {
     assert!(limit.contains(&path) && !limit.contains(&StorePath::entry("b").unwrap()));
     limit.forget(&path);
     assert!(!limit.contains(&path));
+}
+
+#[test]
+fn each_verdict_has_words_of_its_own() {
+    let whys =
+        [(Why::Size, "too many bytes"), (Why::Age, "not accessed for too long"), (Why::Space, "too little free space")];
+    for (why, text) in whys {
+        assert_eq!((why.text(), why.to_string()), (text, text.to_owned()));
+        assert_eq!(Verdict::Goes(why).to_string(), format!("goes: {text}"));
+    }
+    // Whether it would go but for this.
+    let kept = [
+        (Kept::WithinBounds, "within the bounds", false),
+        (Kept::FileLimit, "so many files are kept", false),
+        (Kept::Leased, "leased", true),
+        (Kept::Pinned, "pinned", true),
+        (Kept::Downloading, "being downloaded", true),
+        (Kept::InUse, "in use", true),
+        (Kept::Changed, "changing all the time", true),
+        (Kept::Denied, "may not be removed", true),
+    ];
+    for (kept, text, is_wanted) in kept {
+        assert_eq!((kept.text(), kept.to_string(), kept.is_wanted()), (text, text.to_owned(), is_wanted));
+        assert_eq!(Verdict::Stays(kept).to_string(), format!("stays: {text}"));
+    }
+}
+
+#[test]
+fn what_is_logged_tells_one_from_another() {
+    let mut manager = Manager::new(Config::default(), 1);
+    let url = |at: u32| format!("http://user@example.org/{at}");
+    let ids = [1, 2].map(|at| manager.download(Instant::ZERO, Request::new(&url(at)).unwrap()).unwrap().id());
+    assert_eq!(ids.map(DownloadId::serial), [1, 2]);
+    let mut actions = Vec::new();
+    while let output @ (Output::Action(_) | Output::Notice(_)) = manager.poll() {
+        if let Output::Action(Action::File(action)) = output {
+            actions.push(action);
+        }
+    }
+    let FileOp::MakeDir { ticket, .. } = &actions[0].op else { panic!("{actions:?}") };
+    assert_eq!((actions[0].id().serial(), format!("{ticket:?}")), (1, "Ticket(1)".to_owned()));
+    assert_eq!(actions[1].id().serial(), 2);
+}
+
+#[test]
+fn digests_that_can_be_made_to_fit_are_told_from_the_others() {
+    let weak: Vec<Algorithm> = Algorithm::ALL.into_iter().filter(|algorithm| algorithm.is_weak()).collect();
+    assert_eq!(weak, [Algorithm::Sha1, Algorithm::Md5]);
 }

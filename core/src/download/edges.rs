@@ -44,4 +44,14 @@ mod tests {
             .collect();
         assert_eq!(rows, table);
     }
+
+    #[test]
+    fn a_step_leads_where_the_table_says_and_nowhere_else() {
+        for (from, to) in TRANSITIONS {
+            for (other, _) in TRANSITIONS {
+                assert_eq!(is_edge(*from, *other), from == other || to.contains(other), "{from:?} {other:?}");
+            }
+        }
+        assert!(!is_edge(Phase::Publishing, Phase::Queued) && !is_edge(Phase::Evicting, Phase::Draining));
+    }
 }

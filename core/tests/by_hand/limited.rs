@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Bounds, Completion, Config, Deleted, DirectoryError, FaultKind, FileAction, FileKind, FileName, FileOp, Gauged,
-    Kept, LimitConfig, NetOp, Notice, OWNER_MARK, OpenMode, Request, ScanBatch, ScanEntry, Stamp, StorePath, Unmet,
-    Warning,
+    Bounds, Completion, Config, Deleted, DirectoryError, DownloadError, FaultKind, FileAction, FileKind, FileName,
+    FileOp, Gauged, Kept, LimitConfig, NetOp, Notice, OWNER_MARK, OpenMode, Outcome, Request, ScanBatch, ScanEntry,
+    Stamp, StorePath, Ticket, Unmet, Warning, op,
 };
 
 use crate::hand::{Asked, Hand, chunk, head, stat, usual};
@@ -18,6 +18,8 @@ struct Directory {
     files: Vec<&'static str>,
     /// What each batch of the scan yields before those.
     empty_batches: usize,
+    /// What lies in the work folder, with its age in seconds: one scan after the other, and whether that was all.
+    litter: VecDeque<Result<(Vec<(String, i64)>, bool), FaultKind>>,
     /// What the mark says, if there is one.
     mark: Option<&'static [u8]>,
     free: Option<u64>,
@@ -29,6 +31,9 @@ struct Directory {
     told: Vec<Notice>,
     held: Vec<FileAction>,
     holds: Option<&'static str>,
+    /// No byte of a body comes.
+    is_silent: bool,
+    silent: Vec<Ticket<op::ReadBody>>,
 }
 
 fn config(size_limit: u64, file_limit: u64, bounds: Bounds) -> Config {
@@ -42,6 +47,7 @@ fn strangers(config: Config) -> Config {
 }
 
 const ALWAYS: usize = usize::MAX;
+const SECOND: i64 = 1_000_000_000;
 
 impl Directory {
     fn new(config: Config, files: &[&'static str]) -> Self {
@@ -49,6 +55,7 @@ impl Directory {
             hand: Hand::new(config),
             files: files.to_vec(),
             empty_batches: 0,
+            litter: VecDeque::new(),
             mark: None,
             free: None,
             fails: BTreeMap::new(),
@@ -57,6 +64,8 @@ impl Directory {
             told: vec![],
             held: vec![],
             holds: None,
+            is_silent: false,
+            silent: vec![],
         }
     }
 
@@ -76,6 +85,7 @@ impl Directory {
             FileOp::Rename { to, .. } if is_mark(to) => "mark",
             FileOp::Read { .. } => "read mark",
             FileOp::Stat { .. } => "look again",
+            FileOp::Delete { items, .. } if items[0].path.as_str() == ".dlmanager" => "remove folder",
             FileOp::Delete { items, .. } if items[0].path.as_str().starts_with(".dlmanager") => "clean up",
             FileOp::Delete { .. } => "delete",
             _ => "else",
@@ -110,6 +120,21 @@ impl Directory {
                 }
                 let entries = self.files.iter().filter_map(|name| self.entry(name)).collect();
                 ticket.done(Ok(ScanBatch { entries, unnameable: 0, done: true }))
+            }
+            FileOp::Scan { ticket, folder: Some(folder), .. } => {
+                let now = self.now();
+                let entry = |(name, age): (String, i64)| {
+                    let mut stat = stat(FileKind::Regular, 1);
+                    (stat.accessed, stat.modified) =
+                        (Stamp::from_nanos(now - age * SECOND), Stamp::from_nanos(now - age * SECOND));
+                    ScanEntry { path: StorePath::entry_of(&folder, &name).unwrap(), stat }
+                };
+                ticket.done(match self.litter.pop_front().unwrap_or(Ok((vec![], true))) {
+                    Ok((entries, done)) => {
+                        Ok(ScanBatch { entries: entries.into_iter().map(entry).collect(), unnameable: 0, done })
+                    }
+                    Err(kind) => Err(kind.into()),
+                })
             }
             FileOp::Open { ticket, path, mode: OpenMode::Read, .. }
                 if path.as_str() == OWNER_MARK && self.mark.is_none() =>
@@ -161,12 +186,19 @@ impl Directory {
                 Asked::Net(NetOp::Fetch { ticket, .. }) => {
                     self.hand.answer(ticket.done(Ok(head(200, &[("content-length", "3")]))));
                 }
+                Asked::Net(NetOp::ReadBody { ticket, .. }) if self.is_silent => self.silent.push(ticket),
                 Asked::Net(NetOp::ReadBody { ticket, .. }) => self.hand.answer(ticket.done(Ok(chunk(3, true)))),
                 Asked::Net(NetOp::DropBody { ticket, .. }) => self.hand.answer(ticket.done(Ok(()))),
                 Asked::Told(notice) => self.told.push(notice),
                 Asked::Waits(_) => return,
             }
         }
+    }
+
+    fn download(&mut self, name: &str) {
+        let request = Request::new(&format!("http://example.org/{name}")).unwrap();
+        self.hand.manager.download(self.hand.now, request).unwrap();
+        self.run();
     }
 
     fn let_go(&mut self) {
@@ -207,7 +239,7 @@ impl Directory {
         let kept = |notice: &'_ Notice| matches!(notice, Notice::Kept { .. });
         let told = self.told.iter().filter(|notice| kept(notice));
         told.map(|notice| match notice {
-            Notice::Kept { path, why, .. } => (path.as_str(), *why),
+            Notice::Kept { path, why, length: 10 } => (path.as_str(), *why),
             _ => unreachable!(),
         })
         .collect()
@@ -389,16 +421,11 @@ fn a_pass_that_changes_nothing_is_told_to_who_asks_for_it_alone() {
     let mut directory = Directory::new(two_of_four(), &["a"]);
     directory.run();
     directory.told.clear();
-    let download = |directory: &mut Directory, name: &str| {
-        let request = Request::new(&format!("http://example.org/{name}")).unwrap();
-        directory.hand.manager.download(directory.hand.now, request).unwrap();
-        directory.run();
-    };
     // The bytes are more than the limit, but so few files are kept.
-    download(&mut directory, "b");
+    directory.download("b");
     assert_eq!(directory.swept(), [(2, Some(Unmet::FileLimit))]);
     directory.told.clear();
-    download(&mut directory, "a");
+    directory.download("a");
     assert_eq!(directory.swept(), [], "nothing is new");
     directory.sweep();
     assert_eq!(directory.swept(), [(2, Some(Unmet::FileLimit))], "it was asked for");
@@ -494,11 +521,11 @@ fn a_pass_that_was_asked_for_is_done_before_the_end() {
         directory.hand.manager.close(directory.hand.now);
         directory.run();
         assert!(!directory.hand.manager.is_drained(), "{holds}");
-        assert_eq!(directory.count("clean up"), 0, "{holds}");
+        assert_eq!(directory.count("remove folder"), 0, "{holds}");
         directory.let_go();
         assert!(directory.hand.manager.is_drained(), "{holds}: {:?}", directory.asked);
         assert_eq!(directory.files, ["c", "d"], "{holds}");
-        assert_eq!(directory.count("clean up"), 1, "{holds}: the work folder");
+        assert_eq!(directory.count("remove folder"), 1, "{holds}");
     }
 }
 
@@ -520,4 +547,93 @@ fn what_was_used_goes_last() {
     directory.hand.manager.touched(&FileName::new("a").unwrap(), Stamp::from_nanos(1_000));
     directory.sweep();
     assert_eq!(directory.files, ["a"]);
+}
+
+#[test]
+fn what_is_announced_and_not_yet_written_takes_of_what_is_free() {
+    let bounds = Bounds { free_bytes_min: 10, reserves: true, ..Bounds::default() };
+    for (free, goes) in [(13, false), (12, true)] {
+        let mut directory = Directory::new(config(0, 1, bounds), &["a", "b"]);
+        directory.free = Some(free);
+        directory.run();
+        // The head of the reply says 3 bytes, and none of them comes.
+        directory.is_silent = true;
+        directory.download("new");
+        assert_eq!(directory.count("delete a") == 1, goes, "{free} {:?}", directory.asked);
+        assert_eq!(directory.count("delete b"), 0);
+    }
+}
+
+#[test]
+fn a_file_that_fits_by_its_last_byte_is_fetched() {
+    let bounds = Bounds { reserves: true, ..Bounds::default() };
+    for (size_limit, fits) in [(4, true), (3, false)] {
+        let mut directory = Directory::new(config(size_limit, 1, bounds), &[]);
+        directory.run();
+        directory.download("new");
+        let no_room = |notice: &Notice| {
+            matches!(notice, Notice::Finished { outcome: Outcome::Failed(DownloadError::NoRoom { .. }), .. })
+        };
+        assert_eq!(directory.told.iter().any(no_room), !fits, "{size_limit} {:?}", directory.told);
+    }
+}
+
+// What dead processes left.
+
+fn partial(at: usize) -> String {
+    format!("{at:032x}.part")
+}
+
+#[test]
+fn whatever_can_be_locked_goes_while_too_little_is_free() {
+    let bounds = Bounds { free_bytes_min: 100, ..Bounds::default() };
+    for (free, goes) in [(99, true), (100, false)] {
+        let mut directory = Directory::new(config(0, 2, bounds), &FILES);
+        directory.free = Some(free);
+        let pair = vec![(partial(1), 120), (partial(1).replace("part", "rec"), 120)];
+        directory.litter.push_back(Ok((pair, true)));
+        let asked = directory.sweep();
+        assert_eq!(asked.iter().any(|word| word == "clean up"), goes, "{free} {asked:?}");
+    }
+}
+
+#[test]
+fn nothing_goes_where_not_all_of_it_could_be_looked_at() {
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    directory.litter = [Ok((vec![(partial(1), 1_000)], false)), Err(FaultKind::Io)].into();
+    assert!(!directory.sweep().iter().any(|word| word == "clean up"));
+    assert_eq!(directory.files, ["c", "d"], "which is no reason not to evict");
+}
+
+#[test]
+fn one_deletion_that_fails_does_not_keep_the_next() {
+    let mut directory = Directory::new(two_of_four(), &FILES).failing("clean up", FaultKind::Io, 1);
+    directory.litter.push_back(Ok(((0..100).map(|at| (partial(at), 1_000)).collect(), true)));
+    let asked = directory.sweep();
+    assert_eq!(asked.iter().filter(|word| *word == "clean up").count(), 2, "64, and the rest");
+}
+
+#[test]
+fn so_much_litter_is_looked_at_in_one_go() {
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    let batch = |from: usize, to: usize| Ok(((from..to).map(|at| (partial(at), 1_000)).collect(), false));
+    directory.litter = [batch(0, 65_535), batch(65_535, 65_536), batch(65_536, 65_537)].into();
+    let asked = directory.sweep();
+    assert_eq!(asked.iter().filter(|word| *word == "look for litter").count(), 2, "more is for the next time");
+    assert_eq!(asked.iter().filter(|word| *word == "clean up").count(), 1_024);
+}
+
+#[test]
+fn a_work_folder_that_is_not_empty_is_looked_about_and_tried_again_only_where_something_went() {
+    for (litter, tries) in [(vec![], 1), (vec![(partial(1), 1_000)], 2)] {
+        let mut directory = Directory::new(Config::default(), &[]);
+        directory.download("new");
+        directory.asked.clear();
+        directory.litter.push_back(Ok((litter, true)));
+        directory.deleted = [Deleted::Busy].into();
+        directory.hand.manager.close(directory.hand.now);
+        directory.run();
+        assert_eq!(directory.count("remove folder"), tries, "{:?}", directory.asked);
+        assert!(directory.hand.manager.is_drained());
+    }
 }

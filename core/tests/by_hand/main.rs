@@ -11,4 +11,5 @@ mod published;
 mod redirected;
 mod retried;
 mod scene;
+mod sent;
 mod went_on;
