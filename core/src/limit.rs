@@ -111,8 +111,9 @@ pub struct Gauged {
 }
 
 /// Whose stamps may be ahead of the clock, as they were not compared with it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 enum Unchecked {
+    #[default]
     All,
     /// Those of these slots, whatever stands there by now.
     Some(Vec<u32>),
@@ -134,12 +135,6 @@ const AHEAD_HALF_NANOS: i128 = 365 * 24 * 60 * 60 * 1_000_000_000;
 /// So many files are looked at one by one, and one of so many of all, before all are.
 const UNCHECKED_MIN: usize = 64;
 const UNCHECKED_PART: usize = 8;
-
-impl Default for Unchecked {
-    fn default() -> Self {
-        Self::All
-    }
-}
 
 impl PersistLimit {
     /// A bound of `size_limit` bytes that keeps at least `file_limit` files.

@@ -186,6 +186,8 @@ impl State {
         }
         // Where names and records change, and around flushes, more can go wrong than elsewhere.
         let weight = match op {
+            // A record that comes back is believed.
+            _ if self.oracle.has_removed_record() => 8,
             FileOp::Rename { .. }
             | FileOp::Delete { .. }
             | FileOp::Truncate { .. }

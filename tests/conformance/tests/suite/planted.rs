@@ -535,7 +535,7 @@ planted! {
             let result = this.also_lock(file, &path);
             if result == Err(FaultKind::Changed) {
                 let ticket = this.tickets.borrow_mut().ticket();
-                this.perform(FileOp::Unlock { ticket, file });
+                let _ = this.perform(FileOp::Unlock { ticket, file });
             }
             ticket.done(result.map_err(Into::into))
         }

@@ -191,6 +191,11 @@ impl State {
                     open.is_named = works;
                 }
             }
+            Done::OnFile("Finish", file) => {
+                if let Some(open) = oracle.programs[process].files.get_mut(file) {
+                    open.is_named = works;
+                }
+            }
             Done::OnFile("Unlock", file) => {
                 if let Some(open) = oracle.programs[process].files.get_mut(file) {
                     open.is_locked = false;
@@ -198,7 +203,8 @@ impl State {
             }
             Done::OnFile("Close", file) => drop(oracle.programs[process].files.remove(file)),
             Done::OnFile("Sync", file) if !works => oracle.flush_failed(process, *file),
-            Done::Named("SyncDir", path) if !works => oracle.name_not_flushed(process, path.as_str()),
+            Done::Named("SyncDir", _) if works => oracle.has_removed_record = false,
+            Done::Named("SyncDir", path) => oracle.name_not_flushed(process, path.as_str()),
             Done::OnFile("Hash", _) if works => self.tally.hit(Mark::Hashed),
             Done::Write { file, .. } if works => {
                 let path = self.oracle.programs[process].files.get(file).map(|open| open.path.clone());
@@ -211,6 +217,7 @@ impl State {
                 for path in paths {
                     self.oracle.deleted(now, path.as_str(), directory);
                 }
+                self.oracle.has_removed_record |= works && paths.iter().any(|path| path.as_str().ends_with(".rec"));
                 let gone = self.oracle.must_stay.drain(..).find(|path| directory.stat(path).is_none());
                 if let Some(path) = gone {
                     return Err(format!("p{process} sweeps {path}, which somebody has locked"));

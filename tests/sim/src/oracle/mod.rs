@@ -39,6 +39,8 @@ pub(crate) struct Oracle {
     is_renaming: bool,
     /// What the deletion that is asked for is to leave, as somebody else has locked it.
     must_stay: Vec<String>,
+    /// A record was removed, and no folder flushed since.
+    has_removed_record: bool,
     /// What is unfinished was kept by a download that ended.
     has_kept: bool,
 }
@@ -164,6 +166,7 @@ impl Oracle {
             has_limit: config.limit.is_some(),
             is_disturbed: false,
             is_renaming: false,
+            has_removed_record: false,
             must_stay: Vec::new(),
             has_kept: false,
         }
@@ -293,6 +296,11 @@ impl Oracle {
     /// Whether a file action of this program was made to fail.
     pub(crate) fn is_faulted(&self, process: usize) -> bool {
         self.programs[process].by_name.iter().any(|by_name| by_name.is_faulted)
+    }
+
+    /// Whether a record was removed that would come back after a loss of power.
+    pub(crate) fn has_removed_record(&self) -> bool {
+        self.has_removed_record
     }
 
     /// The key of a name, once it is known.
