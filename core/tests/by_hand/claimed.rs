@@ -10,7 +10,8 @@ type Faults = fn(usize) -> Option<FaultKind>;
 /// How often the unfinished file was opened under the name's key and under a name of its own; and how it ended, `None` where
 /// the server is asked.
 fn claimed((open, lock): (Faults, Faults)) -> (usize, usize, Option<(FileStep, FaultKind)>) {
-    let mut hand = Hand::of(Config::default(), Request::new(URL).unwrap());
+    let config = Config { retries_max: 0, ..Config::default() };
+    let mut hand = Hand::of(config, Request::new(URL).unwrap());
     let (mut shared, mut alone, mut locked) = (0, 0, 0);
     loop {
         match hand.next() {
@@ -47,6 +48,14 @@ fn a_file_that_goes_while_it_is_locked_is_made_again_and_not_for_ever() {
     assert_eq!(claimed((|_| None, |at| (at == 0).then_some(FaultKind::Changed))), (2, 0, None));
     let always = claimed((|_| None, |_| Some(FaultKind::Changed)));
     assert_eq!(always, (CLAIMS, 0, Some((FileStep::Lock, FaultKind::Changed))));
+}
+
+#[test]
+fn a_work_folder_that_goes_each_time_is_made_again_and_not_for_ever() {
+    let gone = claimed((|at| (at == 0).then_some(FaultKind::NotFound), |_| None));
+    assert_eq!(gone, (2, 0, None));
+    let always = claimed((|_| Some(FaultKind::NotFound), |_| None));
+    assert_eq!(always, (CLAIMS, 0, Some((FileStep::Create, FaultKind::NotFound))));
 }
 
 /// How often a file is opened that is another one each time it is locked.

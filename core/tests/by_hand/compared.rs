@@ -104,8 +104,39 @@ fn what_is_gone_is_fetched_and_what_cannot_be_read_is_an_error() {
     }
 }
 
-/// The connections to one origin fail, each as it is tried. How many were tried, and how many downloads have ended.
-fn refused(downloads: usize, retries_max: u32) -> (usize, usize) {
+#[test]
+fn the_reason_is_told_also_where_what_it_had_skipped_is_heard_of_first() {
+    let request = Request::new(URL).unwrap().checksum(digest(Algorithm::Sha256, 1));
+    let mut hand = Hand::of(Config::default(), request);
+    let (mut opening, mut hashing) = (None, None);
+    let outcome = loop {
+        match hand.next() {
+            Asked::File(action) => match action.op {
+                FileOp::Stat { ticket, .. } => hand.answer(ticket.done(Ok(Some(stat(FileKind::Regular, LENGTH))))),
+                FileOp::Open { ticket, .. } => opening = Some(ticket),
+                FileOp::Hash { ticket, .. } => hashing = Some(ticket),
+                op => hand.answer(usual(op)),
+            },
+            Asked::Told(Notice::Finished { outcome, .. }) => break outcome,
+            Asked::Told(_) => {}
+            Asked::Waits(_) => match (hashing.take(), opening.take()) {
+                (Some(hashing), Some(still)) => {
+                    hand.answer(hashing.done(Err(FaultKind::Skipped.into())));
+                    opening = Some(still);
+                }
+                (None, Some(opening)) => hand.answer(opening.done(Err(FaultKind::Denied.into()))),
+                (_, None) => panic!("nothing is left to be answered"),
+            },
+            Asked::Net(op) => panic!("{op:?}"),
+        }
+    };
+    let expected = DownloadError::File { step: FileStep::Hash, fault: FaultKind::Denied.into() };
+    assert_eq!(outcome, Outcome::Failed(expected));
+}
+
+/// The connections to one origin fail, each as it is tried, and the last file is there where `has_last`. How many were tried,
+/// and how many downloads have failed.
+fn refused(downloads: usize, retries_max: u32, has_last: bool) -> (usize, usize) {
     let mut hand = Hand::new(Config { retries_max, per_host: 2, ..Config::default() });
     for at in 0..downloads {
         let request = Request::new(&format!("http://example.org/{at}")).unwrap();
@@ -114,13 +145,19 @@ fn refused(downloads: usize, retries_max: u32) -> (usize, usize) {
     let (mut tried, mut ended) = (0, 0);
     loop {
         match hand.next() {
-            Asked::File(action) => hand.answer(usual(action.op)),
+            Asked::File(action) => hand.answer(match action.op {
+                FileOp::Stat { ticket, path } if has_last && path.as_str() == (downloads - 1).to_string() => {
+                    ticket.done(Ok(Some(stat(FileKind::Regular, 7))))
+                }
+                op => usual(op),
+            }),
             Asked::Net(NetOp::Fetch { ticket, .. }) => {
                 tried += 1;
                 hand.answer(ticket.done(Err(FaultKind::Connect.into())));
             }
             Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
             Asked::Net(NetOp::ReadBody { .. }) => panic!("there is no body"),
+            Asked::Told(Notice::Finished { outcome: Outcome::Present { length: 7 }, .. }) => assert!(has_last),
             Asked::Told(Notice::Finished { outcome, .. }) => {
                 assert!(matches!(outcome, Outcome::Failed(DownloadError::Network(_))), "{outcome:?}");
                 ended += 1;
@@ -134,9 +171,11 @@ fn refused(downloads: usize, retries_max: u32) -> (usize, usize) {
 
 #[test]
 fn whoever_waits_for_an_origin_that_is_not_there_ends_with_it() {
-    assert_eq!(refused(5, 0), (5, 5), "each tries for itself");
-    let (tried, ended) = refused(60, 0);
+    assert_eq!(refused(5, 0, false), (5, 5), "each tries for itself");
+    let (tried, ended) = refused(60, 0, false);
     assert_eq!(ended, 60);
     // Ten failures, those that were under way by then, and the one that goes alone.
     assert!((11..=13).contains(&tried), "{tried} of 60 tried");
+    // What is there needs no origin.
+    assert_eq!(refused(60, 0, true).1, 59);
 }

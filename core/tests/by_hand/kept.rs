@@ -192,3 +192,40 @@ fn a_removal_of_a_record_that_is_not_flushed_leaves_the_file_beside_it() {
     };
     assert!(scene.told.iter().any(is_told), "{:?}", scene.told);
 }
+
+#[test]
+fn what_may_have_been_made_goes_and_what_was_not_ours_is_not_touched() {
+    for (kind, goes) in [(FaultKind::Aborted, true), (FaultKind::Io, false), (FaultKind::NoSpace, false)] {
+        let mut scene = Scene::new(config(), &[8]);
+        scene.fails.insert("make or open file".into(), kind);
+        scene.run_to_the_end();
+        assert!(matches!(scene.outcome, Some(Outcome::Failed(DownloadError::File { .. }))), "{:?}", scene.outcome);
+        assert_eq!(scene.has_asked("remove file"), goes, "{kind:?} {:?}", scene.asked);
+    }
+}
+
+#[test]
+fn a_lock_is_given_back_once_where_there_are_locks() {
+    for locks in [true, false] {
+        for how in ENDS {
+            let mut scene = Scene::new(config(), &[8]);
+            scene.ends = false;
+            scene.locks = locks;
+            scene.run();
+            end(&mut scene, how);
+            assert_eq!((scene.locks_asked > 0, scene.unlocks_asked), (locks, usize::from(locks)), "{how:?}");
+        }
+    }
+}
+
+#[test]
+fn who_has_lost_his_lock_leaves_the_file_and_says_nothing() {
+    let mut scene = Scene::new(config(), &[8]);
+    scene.ends = false;
+    scene.run();
+    scene.fails.insert("lock".into(), FaultKind::Changed);
+    scene.cancel();
+    scene.run_to_the_end();
+    assert!(!scene.has_asked("remove file") && !scene.has_asked("remove record"), "{:?}", scene.asked);
+    assert!(!scene.told.iter().any(|notice| matches!(notice, dlmanager_core::Notice::Warning(_))), "{:?}", scene.told);
+}

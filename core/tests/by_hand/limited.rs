@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Bounds, Completion, Config, Deleted, DirectoryError, DownloadError, FaultKind, FileAction, FileKind, FileName,
-    FileOp, Gauged, Kept, LimitConfig, NetOp, Notice, OWNER_MARK, OpenMode, Outcome, Request, ScanBatch, ScanEntry,
-    Stamp, StorePath, Ticket, Unmet, Warning, op,
+    Bounds, Completion, Config, Deleted, DirectoryError, DownloadError, Durability, FaultKind, FileAction, FileKind,
+    FileName, FileOp, Gauged, Kept, LimitConfig, NetOp, Notice, OWNER_MARK, OpenMode, Outcome, Request, ScanBatch,
+    ScanEntry, Stamp, StorePath, Ticket, Unmet, Warning, op,
 };
 
 use crate::hand::{Asked, Hand, chunk, head, stat, usual};
+
+/// Names, ages in seconds, and whether that was all.
+type Litter = (Vec<(String, i64)>, bool);
 
 /// A directory in which files of 10 bytes lie, the one that was accessed longest ago first.
 struct Directory {
@@ -18,8 +21,10 @@ struct Directory {
     files: Vec<&'static str>,
     /// What each batch of the scan yields before those.
     empty_batches: usize,
-    /// What lies in the work folder, with its age in seconds: one scan after the other, and whether that was all.
-    litter: VecDeque<Result<(Vec<(String, i64)>, bool), FaultKind>>,
+    /// The scan fails behind its first batch.
+    breaks: bool,
+    /// What lies in the work folder, batch by batch.
+    litter: VecDeque<Result<Litter, FaultKind>>,
     /// What the mark says, if there is one.
     mark: Option<&'static [u8]>,
     free: Option<u64>,
@@ -55,6 +60,7 @@ impl Directory {
             hand: Hand::new(config),
             files: files.to_vec(),
             empty_batches: 0,
+            breaks: false,
             litter: VecDeque::new(),
             mark: None,
             free: None,
@@ -84,6 +90,7 @@ impl Directory {
             FileOp::Open { path, mode: OpenMode::Read, .. } if is_mark(path) => "look for mark",
             FileOp::Rename { to, .. } if is_mark(to) => "mark",
             FileOp::Read { .. } => "read mark",
+            FileOp::SyncDir { .. } => "flush names",
             FileOp::Stat { .. } => "look again",
             FileOp::Delete { items, .. } if items[0].path.as_str() == ".dlmanager" => "remove folder",
             FileOp::Delete { items, .. } if items[0].path.as_str().starts_with(".dlmanager") => "clean up",
@@ -118,8 +125,11 @@ impl Directory {
                     self.empty_batches -= 1;
                     return ticket.done(Ok(ScanBatch { entries: vec![], unnameable: 0, done: false }));
                 }
+                if self.breaks && self.asked.iter().filter(|word| *word == "scan").count() > 1 {
+                    return ticket.done(Err(FaultKind::Io.into()));
+                }
                 let entries = self.files.iter().filter_map(|name| self.entry(name)).collect();
-                ticket.done(Ok(ScanBatch { entries, unnameable: 0, done: true }))
+                ticket.done(Ok(ScanBatch { entries, unnameable: 0, done: !self.breaks }))
             }
             FileOp::Scan { ticket, folder: Some(folder), .. } => {
                 let now = self.now();
@@ -276,6 +286,15 @@ fn a_directory_that_is_found_empty_is_marked_and_only_then_used() {
 }
 
 #[test]
+fn the_marks_name_is_flushed_where_durability_is_full() {
+    for (durability, flushes) in [(Durability::Full, 2), (Durability::default(), 0), (Durability::None, 0)] {
+        let mut directory = Directory::new(Config { durability, ..strangers(two_of_four()) }, &[]);
+        directory.run();
+        assert_eq!((directory.count("flush names"), directory.count("mark")), (flushes, 1), "{durability:?}");
+    }
+}
+
+#[test]
 fn what_the_mark_says_counts_and_what_cannot_be_read_is_no_empty_directory() {
     let ours: &[u8] = b"dlmanager 1\n";
     for (mark, word, fault, refused) in [
@@ -334,6 +353,20 @@ fn a_mark_that_cannot_be_made_is_tried_again_only_where_another_process_removed_
 
 /// How often a mark is made where its folder goes each time.
 const MARKS: usize = 8;
+
+#[test]
+fn where_the_scan_fails_later_on_nothing_is_evicted_and_nobody_waits_for_it() {
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    directory.breaks = true;
+    directory.run();
+    assert!(directory.is_ours(), "{:?}", directory.told);
+    directory.download("new");
+    let is_complete = |notice: &Notice| matches!(notice, Notice::Finished { outcome: Outcome::Complete(_), .. });
+    assert!(directory.told.iter().any(is_complete), "{:?}", directory.told);
+    let asked = directory.sweep();
+    assert!(!asked.iter().any(|word| word.starts_with("delete")), "{asked:?}");
+    assert!(matches!(directory.swept()[..], [(_, Some(Unmet::NotScanned))]), "{:?}", directory.told);
+}
 
 #[test]
 fn what_the_clock_says_is_not_needed_for_a_scan() {

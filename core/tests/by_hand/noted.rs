@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use dlmanager_core::{Config, DownloadError, Durability, FaultKind, FileStep, Outcome, Resume};
+use dlmanager_core::{Config, Digest, DownloadError, Durability, FaultKind, FileStep, Outcome, Request, Resume};
 
+use crate::hand::URL;
 use crate::scene::{BOOT, Scene, record};
 
 /// What is written at once, and noted from the first byte on.
@@ -164,4 +165,103 @@ fn a_record_of_an_earlier_start_of_the_machine_is_renewed() {
         assert_eq!(scene.ranges, [Some("bytes=50-".to_owned())], "{boot:?}");
         assert_eq!(notes(&scene), if notes_at_once { vec!["note 50 flushed"] } else { vec![] }, "{boot:?}");
     }
+}
+
+#[test]
+fn the_record_says_where_the_bytes_came_from_where_that_is_another_url() {
+    let mut scene = Scene::new(config(), &[8]);
+    scene.ends = false;
+    scene.run();
+    assert_eq!(scene.noted_url, URL);
+}
+
+#[test]
+fn what_starts_over_is_noted_anew_although_the_record_before_could_not_be_written() {
+    let mut scene = Scene::new(Config { retries_max: 1, ..config() }, &[8]);
+    scene.ends = false;
+    scene.fails.insert("note 0 flushed".into(), FaultKind::NoSpace);
+    scene.run();
+    scene.fails.clear();
+    scene.reset();
+    // Another version, all of it.
+    scene.fields = vec![("etag", "\"c\"")];
+    scene.is_whole = true;
+    scene.chunks = [9].into();
+    while !scene.is_reading() {
+        let until = scene.run();
+        if !scene.is_reading() {
+            scene.hand.pass(until);
+        }
+    }
+    assert_eq!(notes(&scene), ["note 0 flushed", "note 0 flushed"], "{:?}", scene.asked);
+}
+
+/// A download that has noted so much, and then gets all of another version.
+fn started_over(config: Config) -> Scene {
+    let mut scene = Scene::new(Config { retries_max: 1, ..config }, &[10]);
+    scene.ends = false;
+    scene.run();
+    scene.send(10, false);
+    scene.run();
+    scene.take_asked();
+    scene.reset();
+    scene.fields = vec![("etag", "\"c\"")];
+    scene.is_whole = true;
+    scene.chunks = [8].into();
+    while !scene.is_reading() {
+        let until = scene.run();
+        if !scene.is_reading() {
+            scene.hand.pass(until);
+        }
+    }
+    scene
+}
+
+#[test]
+fn a_record_that_may_describe_flushed_bytes_goes_for_good_before_others_are_written() {
+    let at = |scene: &Scene, word: &str| scene.asked.iter().position(|asked| asked == word);
+    let scene = started_over(config());
+    let order = ["remove record", "flush names", "cut to 0"].map(|word| at(&scene, word).unwrap());
+    assert!(order.is_sorted(), "{:?}", scene.asked);
+    assert_eq!(scene.asked.iter().filter(|word| *word == "cut to 0").count(), 1, "{:?}", scene.asked);
+    // One that describes none is of no harm.
+    let scene = started_over(Config { checkpoint_bytes: 1_000, ..config() });
+    assert!(at(&scene, "remove record") < at(&scene, "cut to 0"), "{:?}", scene.asked);
+    assert!(at(&scene, "flush names").is_none_or(|flush| Some(flush) > at(&scene, "cut to 0")), "{:?}", scene.asked);
+}
+
+#[test]
+fn what_is_written_is_hashed_by_the_mebibyte_and_to_the_end_and_from_the_first_byte_of_each_version() {
+    let digest: Digest = format!("sha256:{}", "ab".repeat(32)).parse().unwrap();
+    let request = || Request::new(URL).unwrap().checksum(digest);
+    let half = 512 * 1024;
+    let mut scene = Scene::of(Config { retries_max: 1, ..config() }, request(), &[half, half, half]);
+    scene.checksum = Some(digest);
+    scene.ends = false;
+    scene.run();
+    let hashed = |scene: &Scene| -> Vec<String> {
+        scene.asked.iter().filter(|word| word.starts_with("hash")).cloned().collect()
+    };
+    assert_eq!(hashed(&scene), ["hash 0 to 1048576"]);
+    scene.send(1, true);
+    scene.run();
+    assert_eq!(hashed(&scene), ["hash 0 to 1048576", "hash 1048576 to 1572865"]);
+    assert!(matches!(scene.outcome, Some(Outcome::Complete(_))), "{:?}", scene.outcome);
+    // None at all has a digest as well.
+    let mut scene = Scene::of(config(), request(), &[0]);
+    scene.checksum = Some(digest);
+    scene.run();
+    assert_eq!(hashed(&scene), ["hash 0 to 0"]);
+
+    let mut scene = Scene::of(Config { retries_max: 1, ..config() }, request(), &[half, half, half]);
+    scene.checksum = Some(digest);
+    scene.ends = false;
+    scene.run();
+    scene.reset();
+    scene.fields = vec![("etag", "\"c\"")];
+    scene.is_whole = true;
+    scene.chunks = [9].into();
+    scene.ends = true;
+    scene.run_to_the_end();
+    assert_eq!(hashed(&scene).last().map(String::as_str), Some("hash 0 to 9"));
 }

@@ -1,8 +1,8 @@
 //! A rename whose answer leaves open what happened: two looks decide whether the file has its name.
 
 use dlmanager_core::{
-    Completion, Config, DownloadError, Event, Fault, FaultKind, FileKind, FileOp, FileStat, IfPresent, NetOp, Notice,
-    Outcome, Published, Request,
+    Algorithm, Completion, Config, Digest, Digests, DownloadError, Durability, Event, Fault, FaultKind, FileKind,
+    FileOp, FileStat, IfPresent, NetOp, Notice, Opened, Outcome, Published, Request,
 };
 
 use crate::hand::{Asked, Hand, URL, chunk, head, stat, usual};
@@ -136,5 +136,135 @@ fn who_finds_the_unfinished_file_gone_does_not_take_what_has_the_name_for_his_ow
     for if_present in [IfPresent::Skip, IfPresent::Replace] {
         let (outcome, renamed) = fetched(gone, (ours, &NOTHING), if_present);
         assert_eq!((told(&outcome), renamed), (Published::Unknown, 1), "another file may be as long");
+    }
+}
+
+/// Fetches three bytes of a checksum while somebody else gives the name to a file that comes to `theirs`, `None` where that is
+/// gone again when it is to be opened. How it ended, and how many requests there were.
+fn taken(theirs: Option<Digest>, requests_max: u32) -> (Outcome, u32) {
+    let ours = digest(1);
+    let config = Config { requests_max, ..Config::default() };
+    let mut hand = Hand::of(config, Request::new(URL).unwrap().checksum(ours));
+    let (mut is_taken, mut is_read, mut requests) = (false, false, 0);
+    loop {
+        match hand.next() {
+            Asked::Net(NetOp::Fetch { ticket, .. }) => {
+                requests += 1;
+                hand.manager.handle(hand.now, Event::Connected(ticket.id()));
+                hand.answer(ticket.done(Ok(head(200, &[("content-length", "3")]))));
+            }
+            Asked::Net(NetOp::ReadBody { ticket, .. }) => hand.answer(ticket.done(Ok(chunk(3, true)))),
+            Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
+            Asked::File(action) => hand.answer(match action.op {
+                FileOp::Rename { ticket, .. } if !is_taken => {
+                    is_taken = true;
+                    ticket.done(Err(FaultKind::Exists.into()))
+                }
+                FileOp::Stat { ticket, path } if is_taken && path.as_str() == "file" => {
+                    ticket.done(Ok((!is_read).then_some(stat(FileKind::Regular, 3))))
+                }
+                FileOp::Open { ticket, path, .. } if path.as_str() == "file" => {
+                    is_read = true;
+                    match theirs {
+                        Some(_) => ticket.done(Ok(Opened { created: false, length: 3 })),
+                        None => ticket.done(Err(FaultKind::NotFound.into())),
+                    }
+                }
+                FileOp::Hash { ticket, .. } => {
+                    ticket.done(Ok(Digests::from_iter([theirs.filter(|_| is_read).unwrap_or(ours)])))
+                }
+                op => usual(op),
+            }),
+            Asked::Told(Notice::Finished { outcome, .. }) => return (outcome, requests),
+            Asked::Told(_) => {}
+            Asked::Waits(until) => hand.pass(until),
+        }
+    }
+}
+
+fn digest(byte: u8) -> Digest {
+    Digest::new(Algorithm::Sha256, &[byte; 32]).unwrap()
+}
+
+#[test]
+fn what_somebody_else_has_given_the_name_is_held_to_the_checksum() {
+    assert_eq!(taken(Some(digest(1)), 9), (Outcome::Present { length: 3 }, 1));
+    let (outcome, _) = taken(Some(digest(2)), 9);
+    assert!(matches!(outcome, Outcome::Failed(DownloadError::PresentMismatch { .. })), "{outcome:?}");
+    // It is gone again: the file is fetched once more, where that is allowed.
+    let (outcome, requests) = taken(None, 9);
+    assert!(matches!(outcome, Outcome::Complete(_)), "{outcome:?}");
+    assert_eq!(requests, 2);
+    let (outcome, _) = taken(None, 1);
+    let Outcome::Failed(DownloadError::TooManyRequests { requests_max: 1, cause }) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(matches!(*cause, DownloadError::Publish { published: Published::No, .. }), "{cause:?}");
+}
+
+#[test]
+fn a_name_that_is_free_again_when_its_file_is_to_be_stamped_is_taken_after_all() {
+    let mut hand = Hand::of(Config::default(), Request::new(URL).unwrap());
+    let mut renamed = 0;
+    let outcome = loop {
+        match hand.next() {
+            Asked::Net(NetOp::Fetch { ticket, .. }) => {
+                hand.answer(ticket.done(Ok(head(200, &[("content-length", "3")]))));
+            }
+            Asked::Net(NetOp::ReadBody { ticket, .. }) => hand.answer(ticket.done(Ok(chunk(3, true)))),
+            Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
+            Asked::File(action) => hand.answer(match action.op {
+                FileOp::Rename { ticket, .. } => {
+                    renamed += 1;
+                    ticket.done(if renamed == 1 { Err(FaultKind::Exists.into()) } else { Ok(()) })
+                }
+                FileOp::Stat { ticket, .. } if renamed == 1 => ticket.done(Ok(Some(stat(FileKind::Regular, 7)))),
+                FileOp::Touch { ticket, .. } => ticket.done(Err(FaultKind::NotFound.into())),
+                op => usual(op),
+            }),
+            Asked::Told(Notice::Finished { outcome, .. }) => break outcome,
+            Asked::Told(_) => {}
+            Asked::Waits(until) => hand.pass(until),
+        }
+    };
+    assert!(matches!(outcome, Outcome::Complete(_)), "{outcome:?}");
+    assert_eq!(renamed, 2);
+}
+
+#[test]
+fn what_has_its_name_after_all_is_flushed_there_before_it_is_told() {
+    for fails in [false, true] {
+        let config = Config { durability: Durability::Full, ..Config::default() };
+        let mut hand = Hand::of(config, Request::new(URL).unwrap());
+        let (mut is_renamed, mut flushed) = (false, 0);
+        let outcome = loop {
+            match hand.next() {
+                Asked::Net(NetOp::Fetch { ticket, .. }) => {
+                    hand.answer(ticket.done(Ok(head(200, &[("content-length", "3")]))));
+                }
+                Asked::Net(NetOp::ReadBody { ticket, .. }) => hand.answer(ticket.done(Ok(chunk(3, true)))),
+                Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
+                Asked::File(action) => hand.answer(match action.op {
+                    FileOp::Rename { ticket, .. } => {
+                        is_renamed = true;
+                        Completion::aborted(ticket.id())
+                    }
+                    FileOp::Stat { ticket, path } if is_renamed && path.as_str() == "file" => {
+                        ticket.done(Ok(Some(stat(FileKind::Regular, 3))))
+                    }
+                    FileOp::SyncDir { ticket, .. } if is_renamed => {
+                        flushed += 1;
+                        ticket.done(if fails { Err(FaultKind::Io.into()) } else { Ok(()) })
+                    }
+                    op => usual(op),
+                }),
+                Asked::Told(Notice::Finished { outcome, .. }) => break outcome,
+                Asked::Told(_) => {}
+                Asked::Waits(until) => hand.pass(until),
+            }
+        };
+        assert_eq!(flushed, 1);
+        assert_eq!(matches!(outcome, Outcome::Failed(_)), fails, "{outcome:?}");
+        assert_eq!(told(&outcome), Published::Yes);
     }
 }

@@ -16,17 +16,24 @@ enum Reply {
 /// Downloads from these URLs, all at once; each request is answered by its number, from 0. How many requests there were. All
 /// downloads fail.
 fn requests(urls: &[String], config: Config, reply: impl Fn(usize) -> Reply) -> usize {
+    asked_of(urls, config, |at, _| reply(at)).len()
+}
+
+/// The hosts that were asked, in order; each request is answered by its number and its host.
+fn asked_of(urls: &[String], config: Config, reply: impl Fn(usize, &str) -> Reply) -> Vec<String> {
     let mut hand = Hand::new(config);
     for url in urls {
         hand.manager.download(hand.now, Request::new(url).unwrap()).unwrap();
     }
-    let (mut asked, mut ended) = (0, 0);
+    let (mut asked, mut ended) = (Vec::new(), 0);
     loop {
         match hand.next() {
             Asked::File(action) => hand.answer(usual(action.op)),
-            Asked::Net(NetOp::Fetch { ticket, .. }) => {
-                asked += 1;
-                let completion = match reply(asked - 1) {
+            Asked::Net(NetOp::Fetch { ticket, request, .. }) => {
+                let host = request.uri().host().unwrap().to_owned();
+                let reply = reply(asked.len(), &host);
+                asked.push(host);
+                let completion = match reply {
                     Reply::Refused => ticket.done(Err(FaultKind::Connect.into())),
                     Reply::Status(status) => {
                         hand.manager.handle(hand.now, Event::Connected(ticket.id()));
@@ -90,4 +97,9 @@ fn a_connection_that_stands_says_that_the_origin_is_there() {
     // Who waits for another origin is not concerned.
     let two = [urls("a", 60), urls("b", 1)].concat();
     assert_eq!(requests(&two, config(0), |_| Reply::Refused), 12);
+    // Nor where many do.
+    let two = [urls("a", 60), urls("b", 20)].concat();
+    let asked = asked_of(&two, config(0), |_, host| if host == "a" { Reply::Refused } else { Reply::Status(404) });
+    assert_eq!(asked.iter().filter(|host| *host == "b").count(), 20);
+    assert_eq!(asked.len(), 31);
 }

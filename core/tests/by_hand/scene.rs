@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use dlmanager_core::{
-    BootId, Completion, Config, DownloadId, Event, FaultKind, FileAction, FileId, FileKind, FileOp, Instant, NetOp,
-    Notice, OpenMode, Opened, Outcome, Probed, Record, Request, Stamp, Ticket, Validator, op,
+    BootId, Completion, Config, Digest, Digests, DownloadId, Event, FaultKind, FileAction, FileId, FileKind, FileOp,
+    Instant, NetOp, Notice, OpenMode, Opened, Outcome, Probed, Record, Request, Stamp, Ticket, Validator, op,
 };
 
 use crate::hand::{Asked, Hand, URL, chunk, head, stat, usual};
@@ -30,6 +30,8 @@ pub(crate) struct Scene {
     /// to come and `ends`.
     pub(crate) fields: Vec<(&'static str, &'static str)>,
     pub(crate) chunks: VecDeque<usize>,
+    /// Each reply is all of it, whatever was asked for.
+    pub(crate) is_whole: bool,
     /// How long the file is in all, where the chunks to come are not all that is left of it.
     pub(crate) whole: Option<u64>,
     /// The fields from the second reply on, if they are others.
@@ -47,7 +49,14 @@ pub(crate) struct Scene {
     pub(crate) ranges: Vec<Option<String>>,
     /// How often a record was read, and the file's own name looked at.
     pub(crate) reads: usize,
+    pub(crate) read_bytes_max: usize,
     pub(crate) looks: usize,
+    /// The URL of the last record.
+    pub(crate) noted_url: String,
+    pub(crate) locks_asked: usize,
+    pub(crate) unlocks_asked: usize,
+    /// What the file comes to.
+    pub(crate) checksum: Option<Digest>,
     /// The time that the file was given.
     pub(crate) stamped: Option<Stamp>,
     pub(crate) told: Vec<Notice>,
@@ -79,10 +88,16 @@ impl Scene {
             asked: vec![],
             ranges: vec![],
             reads: 0,
+            read_bytes_max: 0,
+            noted_url: String::new(),
+            locks_asked: 0,
+            unlocks_asked: 0,
+            checksum: None,
             looks: 0,
             stamped: None,
             then: None,
             whole: None,
+            is_whole: false,
             told: vec![],
             outcome: None,
             files: BTreeMap::new(),
@@ -106,6 +121,7 @@ impl Scene {
             }
             FileOp::Write { file, data, .. } if self.files[file] == "record" => {
                 let record = Record::decode(&data.concat()).unwrap();
+                self.noted_url = record.url.to_string();
                 format!("note {} flushed", record.durable)
             }
             FileOp::Write { .. } => "write".into(),
@@ -116,6 +132,8 @@ impl Scene {
             FileOp::Rename { .. } => "name".into(),
             FileOp::Lock { .. } => "lock".into(),
             FileOp::Read { .. } => "read".into(),
+            FileOp::Hash { from, to, .. } => format!("hash {from} to {to}"),
+            FileOp::Stat { path, .. } if path.as_str().ends_with(".rec") => "look for record".into(),
             _ => "else".into(),
         }
     }
@@ -123,13 +141,20 @@ impl Scene {
     fn file(&mut self, action: FileAction) {
         let word = self.word(&action.op);
         match &action.op {
-            FileOp::Read { .. } => self.reads += 1,
+            FileOp::Read { bytes_max, .. } => {
+                self.reads += 1;
+                self.read_bytes_max = *bytes_max;
+            }
+            FileOp::Lock { .. } => self.locks_asked += 1,
+            FileOp::Unlock { .. } => self.unlocks_asked += 1,
             FileOp::Stat { path, .. } if path.as_str() == "file" => self.looks += 1,
             FileOp::SetTimes { modified, .. } => self.stamped = Some(*modified),
             _ => {}
         }
-        if !matches!(word.as_str(), "else" | "lock" | "read" | "write" | "make or open file" | "open record")
-            || self.holds.contains(&word.as_str())
+        if !matches!(
+            word.as_str(),
+            "else" | "lock" | "look for record" | "read" | "write" | "make or open file" | "open record"
+        ) || self.holds.contains(&word.as_str())
         {
             self.asked.push(word.clone());
         }
@@ -165,7 +190,10 @@ impl Scene {
                 ticket.done(Ok(Opened { created: false, length: *length }))
             }
             (FileOp::Lock { ticket, .. }, Some((length, _))) => ticket.done(Ok(*length)),
-            (FileOp::Read { ticket, .. }, Some((_, Some(record)))) => ticket.done(Ok(record.clone())),
+            (FileOp::Read { ticket, bytes_max, .. }, Some((_, Some(record)))) => {
+                ticket.done(Ok(record.slice(..record.len().min(bytes_max))))
+            }
+            (FileOp::Hash { ticket, .. }, _) => ticket.done(Ok(Digests::from_iter(self.checksum))),
             (op, _) => usual(op),
         }
     }
@@ -181,7 +209,7 @@ impl Scene {
                     self.fields = then;
                 }
                 let first = range.as_deref().map(|range| range.trim_start_matches("bytes=").trim_end_matches('-'));
-                let first: Option<u64> = first.map(|first| first.parse().unwrap());
+                let first: Option<u64> = first.filter(|_| !self.is_whole).map(|first| first.parse().unwrap());
                 let length: u64 = self.chunks.iter().map(|length| *length as u64).sum();
                 let part = first.map(|first| {
                     let whole = self.whole.unwrap_or(first + length);

@@ -1,6 +1,6 @@
 //! What is sent, and what the head of a reply says.
 
-use dlmanager_core::{Config, Digest, Event, FetchRequest, NetOp, Notice, Outcome, Request};
+use dlmanager_core::{Admission, Config, Digest, Event, FetchRequest, NetOp, Notice, Outcome, Request};
 use http::Version;
 
 use crate::hand::{Asked, Hand, chunk, head, usual};
@@ -88,4 +88,63 @@ fn who_joins_asks_for_the_same_bytes_or_for_any() {
     let mut hand = Hand::of(Config::default(), named().checksum(digest));
     assert!(hand.manager.download(hand.now, named()).is_ok());
     assert!(hand.manager.download(hand.now, named().checksum(other)).is_err());
+}
+
+#[test]
+fn who_ends_before_his_file_has_a_name_is_joined_no_more() {
+    let request = || Request::new("http://example.org/file").unwrap().content_disposition(true);
+    for status in [404, 200] {
+        let mut hand = Hand::of(Config::default(), request());
+        let mut others = vec![];
+        loop {
+            match hand.next() {
+                Asked::File(action) => hand.answer(usual(action.op)),
+                Asked::Net(NetOp::Fetch { ticket, .. }) => {
+                    let joined = hand.manager.download(hand.now, request()).unwrap();
+                    assert!(matches!(joined, Admission::Joined(_)), "{joined:?}");
+                    hand.answer(ticket.done(Ok(head(status, &[("content-length", "3")]))));
+                    if status == 200 {
+                        // Named, and so no longer the one that will have a name.
+                        others.push(hand.manager.download(hand.now, request()).unwrap());
+                    }
+                }
+                Asked::Net(NetOp::ReadBody { ticket, .. }) => hand.answer(ticket.done(Ok(chunk(3, true)))),
+                Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
+                Asked::Told(Notice::Finished { .. }) => break,
+                Asked::Told(_) => {}
+                Asked::Waits(until) => hand.pass(until),
+            }
+        }
+        others.push(hand.manager.download(hand.now, request()).unwrap());
+        assert!(matches!(others[0], Admission::Started(_)), "{status} {others:?}");
+    }
+}
+
+#[test]
+fn who_was_led_elsewhere_goes_before_those_who_have_not_begun() {
+    let mut hand = Hand::new(Config { per_host: 1, ..Config::default() });
+    for name in ["a", "b", "c"] {
+        let request = Request::new(&format!("http://example.org/{name}")).unwrap();
+        hand.manager.download(hand.now, request).unwrap();
+    }
+    let mut asked = vec![];
+    while asked.len() < 4 {
+        match hand.next() {
+            Asked::File(action) => hand.answer(usual(action.op)),
+            Asked::Net(NetOp::Fetch { ticket, request, .. }) => {
+                asked.push(request.uri().path().to_owned());
+                let (status, fields) = if asked.len() == 1 {
+                    (302, vec![("location", "/elsewhere"), ("content-length", "0")])
+                } else {
+                    (404, vec![])
+                };
+                hand.answer(ticket.done(Ok(head(status, &fields))));
+            }
+            Asked::Net(NetOp::ReadBody { ticket, .. }) => hand.answer(ticket.done(Ok(chunk(0, true)))),
+            Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
+            Asked::Told(_) => {}
+            Asked::Waits(until) => hand.pass(until),
+        }
+    }
+    assert_eq!(asked, ["/a", "/elsewhere", "/b", "/c"]);
 }

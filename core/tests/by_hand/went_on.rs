@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use dlmanager_core::{Config, DownloadError, Event, FaultKind, FileStep, NetOp, Notice, Outcome, Request, Stamp};
+use dlmanager_core::{
+    Config, DownloadError, Event, FaultKind, FileName, FileOp, FileStep, NetOp, Notice, Outcome, Record, Request, Stamp,
+};
 
 use crate::hand::{Asked, Hand, URL, chunk, head, usual};
 use crate::scene::{BOOT, ETAG, Scene, record};
@@ -70,6 +72,14 @@ fn what_follows_a_record_that_cannot_be_read_is_not_skipped() {
 }
 
 #[test]
+fn a_record_that_could_not_be_looked_for_is_read_all_the_same() {
+    let mut scene = rest(&[]);
+    scene.fails.insert("look for record".into(), FaultKind::Io);
+    scene.run();
+    assert_eq!(scene.ranges, [Some("bytes=50-".to_owned())]);
+}
+
+#[test]
 fn a_record_that_is_too_long_is_none() {
     let mut long = record(58, BOOT, 50).to_vec();
     long.resize(100_000, 0);
@@ -77,6 +87,7 @@ fn a_record_that_is_too_long_is_none() {
     scene.left = Some((50, Some(long.into())));
     scene.run();
     assert_eq!(scene.ranges, [None]);
+    assert_eq!(scene.read_bytes_max, Record::BYTES_MAX + 1, "so that it is seen to be too long");
 }
 
 #[test]
@@ -225,6 +236,7 @@ fn what_fails_later_is_not_the_reason() {
 fn who_cancels_does_not_wait_for_what_is_under_way() {
     let mut hand = Hand::new(config());
     let admission = hand.manager.download(hand.now, Request::new(URL).unwrap()).unwrap();
+    hand.manager.download(hand.now, Request::new("http://example.org/other").unwrap()).unwrap();
     let mut fetches = vec![];
     loop {
         match hand.next() {
@@ -238,7 +250,7 @@ fn who_cancels_does_not_wait_for_what_is_under_way() {
     assert_eq!(hand.aborted, []);
     hand.manager.cancel(hand.now, admission.id()).unwrap();
     while !matches!(hand.next(), Asked::Waits(_)) {}
-    assert_eq!(hand.aborted, [fetches[0].id()], "that, and no closer");
+    assert_eq!(hand.aborted, [fetches[0].id()], "that, no closer, and nothing of the other one");
 }
 
 // Times.
@@ -318,5 +330,31 @@ fn the_first_byte_is_waited_for_from_when_the_connection_stands() {
         let Outcome::Failed(DownloadError::Timeout(kind)) = &outcome else { panic!("{outcome:?}") };
         assert_eq!(*kind, dlmanager_core::TimeoutKind::FirstByte);
         assert_eq!(hand.now, started + seconds(29), "however often it is told that it stands: {again}");
+    }
+}
+
+#[test]
+fn which_folder_could_not_be_made_is_told() {
+    for (is_work_folder, step) in [(true, FileStep::Create), (false, FileStep::Folder)] {
+        let name = FileName::new("folder/file").unwrap();
+        let mut hand = Hand::of(config(), Request::new(URL).unwrap().name(name));
+        let error = loop {
+            match hand.next() {
+                Asked::File(action) => match &action.op {
+                    FileOp::MakeDir { path, .. } if (path.as_str() == ".dlmanager") == is_work_folder => {
+                        hand.answer(action.fail(FaultKind::Denied.into()));
+                    }
+                    _ => hand.answer(usual(action.op)),
+                },
+                Asked::Net(NetOp::Fetch { ticket, .. }) => hand.answer(ticket.done(Ok(head(200, &[])))),
+                Asked::Net(NetOp::ReadBody { ticket, .. }) => hand.answer(ticket.done(Ok(chunk(3, true)))),
+                Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
+                Asked::Told(Notice::Finished { outcome: Outcome::Failed(error), .. }) => break error,
+                Asked::Told(_) => {}
+                Asked::Waits(until) => hand.pass(until),
+            }
+        };
+        let DownloadError::File { step: told, fault } = &error else { panic!("{error:?}") };
+        assert_eq!((*told, fault.kind()), (step, FaultKind::Denied));
     }
 }
