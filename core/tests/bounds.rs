@@ -158,7 +158,7 @@ proptest! {
 
     #[test]
     fn what_goes_is_what_the_bounds_say(case in case()) {
-        let limit = case.limit();
+        let mut limit = case.limit();
         let goes = case.goes();
         let victims = limit.victims(usize::MAX, |_| false);
         prop_assert_eq!(

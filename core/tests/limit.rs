@@ -185,7 +185,7 @@ proptest! {
         let mut limit = limit.with_bounds(Bounds { age_max: Some(hour), ..Bounds::default() });
         let later = now + 3_661 * 1_000_000_000;
         limit.set_gauge(Gauged { now: Stamp::from_nanos(later), free_bytes: None });
-        prop_assert_eq!(victims(&limit), in_order);
+        prop_assert_eq!(victims(&mut limit), in_order);
     }
 
     #[test]
