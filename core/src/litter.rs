@@ -319,6 +319,17 @@ mod tests {
     }
 
     #[test]
+    fn without_locks_what_is_younger_than_a_day_may_be_somebodys() {
+        let hour = Duration::from_secs(60 * 60);
+        let (part, rec) = (alloc::format!("{KEY}.part"), alloc::format!("{KEY}.rec"));
+        let private = alloc::format!("{KEY}.0123456789abcdef.part");
+        for (age, goes) in [(DAY - 1, 0), (DAY, 2)] {
+            let entries = [entry(&part, age), entry(&rec, age), entry(&private, age)];
+            assert_eq!(stale(&entries, Stamp::from_nanos(0), false, hour).0.len(), goes, "{age}");
+        }
+    }
+
+    #[test]
     fn a_record_without_its_unfinished_file_goes() {
         let rec = alloc::format!("{KEY}.rec");
         let other = alloc::format!("{}.part", KEY.replace('0', "1"));

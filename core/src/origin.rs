@@ -271,6 +271,7 @@ mod tests {
             assert_eq!(target.origin.as_str(), target.url.origin().ascii_serialization(), "{text}");
             let port = target.url.port().map(|port| alloc::format!(":{port}")).unwrap_or_default();
             assert_eq!(target.origin.host(), alloc::format!("{}{port}", target.url.host_str().unwrap()), "{text}");
+            assert_eq!(alloc::format!("{}", target.origin), target.origin.as_str());
         }
     }
 }

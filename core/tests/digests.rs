@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode, Version};
 
 fn digests(bytes: &[u8], algorithm: Algorithm) -> Digests {
     let mut hasher = Hasher::new([algorithm].into_iter().collect());
+    assert!(Algorithm::ALL.into_iter().all(|other| hasher.algorithms().contains(other) == (other == algorithm)));
     hasher.update(bytes);
     hasher.digests()
 }

@@ -308,6 +308,7 @@ fn what_is_logged_tells_one_from_another() {
     let FileOp::MakeDir { ticket, .. } = &actions[0].op else { panic!("{actions:?}") };
     assert_eq!((actions[0].id().serial(), format!("{ticket:?}")), (1, "Ticket(1)".to_owned()));
     assert_eq!(actions[1].id().serial(), 2);
+    assert_eq!(actions[0].op.file(), None, "a folder is none");
 }
 
 #[test]

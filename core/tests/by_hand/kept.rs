@@ -160,6 +160,22 @@ fn what_was_to_be_kept_and_cannot_be_written_says_why() {
 }
 
 #[test]
+fn where_nothing_could_be_written_there_is_nothing_to_keep_and_it_is_fetched_again() {
+    let mut scene = Scene::new(Config { retries_max: 1, gather_bytes: 1_000, ..config() }, &[8]);
+    scene.ends = false;
+    scene.run();
+    scene.fails.insert("write".into(), FaultKind::NoSpace);
+    scene.reset();
+    scene.run();
+    scene.fails.clear();
+    scene.chunks = [8].into();
+    scene.ends = true;
+    scene.run_to_the_end();
+    assert!(matches!(scene.outcome, Some(Outcome::Complete(_))), "{:?}", scene.outcome);
+    assert_eq!(scene.ranges, [None, None]);
+}
+
+#[test]
 fn of_a_whole_version_that_another_one_left_nothing_stays() {
     // An earlier run's bytes, and a reply with all of another version: the record goes first, and for good.
     for (durability, flushed) in [(Durability::None, true), (Durability::default(), true)] {

@@ -3,7 +3,7 @@
 
 use dlmanager_core::{Config, Event, FaultKind, NetOp, Notice, Outcome, Request};
 
-use crate::hand::{Asked, Hand, head, usual};
+use crate::hand::{Asked, Hand, chunk, head, usual};
 
 /// How a request is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,4 +102,51 @@ fn a_connection_that_stands_says_that_the_origin_is_there() {
     let asked = asked_of(&two, config(0), |_, host| if host == "a" { Reply::Refused } else { Reply::Status(404) });
     assert_eq!(asked.iter().filter(|host| *host == "b").count(), 20);
     assert_eq!(asked.len(), 31);
+}
+
+#[test]
+fn who_waits_with_a_part_of_his_file_for_an_origin_that_is_gone_asks_no_more() {
+    let config = Config { retries_max: 1, per_host: 1, ..Config::default() };
+    let mut hand = Hand::new(config);
+    for name in std::iter::once("part".to_owned()).chain(urls("b", 30)) {
+        let name = name.rsplit('/').next().unwrap().to_owned();
+        hand.manager.download(hand.now, Request::new(&format!("http://a/{name}")).unwrap()).unwrap();
+    }
+    let (mut asked, mut parts, mut probe) = (Vec::new(), 0, None);
+    let mut waited = false;
+    let failed = loop {
+        match hand.next() {
+            Asked::File(action) => hand.answer(usual(action.op)),
+            Asked::Net(NetOp::Fetch { ticket, request, .. }) => {
+                asked.push(request.uri().path().to_owned());
+                if asked.len() == 1 {
+                    hand.manager.handle(hand.now, Event::Connected(ticket.id()));
+                    hand.answer(ticket.done(Ok(head(200, &[("etag", "\"b\"")]))));
+                } else if asked.len() == 12 {
+                    // Ten have failed: this one goes alone.
+                    probe = Some(ticket);
+                } else {
+                    hand.answer(ticket.done(Err(FaultKind::Connect.into())));
+                }
+            }
+            Asked::Net(NetOp::ReadBody { ticket, .. }) => {
+                parts += 1;
+                hand.answer(ticket.done(if parts == 1 { Ok(chunk(8, false)) } else { Err(FaultKind::Reset.into()) }));
+            }
+            Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
+            Asked::Told(Notice::Finished { outcome: Outcome::Failed(error), id }) if id.serial() == 1 => break error,
+            Asked::Told(_) => {}
+            Asked::Waits(_) if probe.is_some() && !waited => {
+                // The time comes to try again, and the only slot is taken.
+                waited = true;
+                hand.pass(Some(hand.now + Config::default().backoff_max / 10));
+            }
+            Asked::Waits(until) => match probe.take() {
+                Some(probe) => hand.answer(probe.done(Err(FaultKind::Connect.into()))),
+                None => hand.pass(until),
+            },
+        }
+    };
+    assert_eq!(failed.kind(), "network", "{failed:?}");
+    assert_eq!(asked.iter().filter(|path| *path == "/part").count(), 1, "{asked:?}");
 }

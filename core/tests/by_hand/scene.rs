@@ -110,6 +110,7 @@ impl Scene {
         let kind = |path: &str| if path.ends_with(".rec") { "record" } else { "file" };
         match op {
             FileOp::Open { file, path, mode, .. } => {
+                assert_eq!(op.file(), Some(*file), "what follows refers to it");
                 self.files.insert(*file, kind(path.as_str()));
                 let word = match mode {
                     OpenMode::CreateNew => "make",

@@ -49,7 +49,7 @@ fn a_location_that_is_no_url_is_told_without_what_its_query_holds() {
         let (_, outcome) = replied(config, request, reply);
         let Outcome::Failed(error) = outcome else { panic!("{outcome:?}") };
         let text = error.to_string();
-        assert!(text.contains("ftp"), "{text}");
+        assert!(text.contains("has the scheme \"ftp\": only http and https can be fetched"), "{text}");
         assert_eq!(text.contains("secret"), shown, "{text}");
     }
 }

@@ -160,6 +160,26 @@ fn who_gets_on_costs_nothing_of_what_an_origin_may_cost() {
 }
 
 #[test]
+fn who_gets_on_by_less_than_a_mebibyte_has_no_more_attempts_for_it() {
+    let mut scene = Scene::new(Config { retries_max: 1, ..config() }, &[300_000]);
+    scene.ends = false;
+    scene.whole = Some(1 << 30);
+    for _ in 0..2 {
+        while !scene.is_reading() {
+            let until = scene.run();
+            if !scene.is_reading() {
+                scene.hand.pass(until);
+            }
+        }
+        scene.reset();
+        scene.chunks = [300_000].into();
+    }
+    scene.run_to_the_end();
+    assert!(matches!(scene.outcome, Some(Outcome::Failed(DownloadError::Network(_)))), "{:?}", scene.outcome);
+    assert_eq!(scene.ranges.len(), 2);
+}
+
+#[test]
 fn the_last_request_that_is_allowed_says_what_led_to_another_one() {
     for (status, fields, cause) in [
         (302, vec![("location", "/elsewhere"), ("content-length", "0")], "status"),
