@@ -36,9 +36,9 @@ fn case() -> impl Strategy<Value = Case> {
     let file =
         file.prop_map(|(accessed, length, is_leased, is_pinned)| File { accessed, length, is_leased, is_pinned });
     let files = prop::collection::btree_map("[a-j]", file, 0..8);
-    let rule = (0..80u64, 0..6u64, prop::option::of(0..8u64), prop_oneof![Just(0), 1..60u64]);
-    let coming = (any::<bool>(), 0..40u64, 0..40u64);
-    let gauge = (8..16i64, prop::option::of(0..80u64));
+    let rule = (0..60u64, 0..6u64, prop::option::of(0..8u64), prop_oneof![Just(0), 1..20u64]);
+    let coming = (any::<bool>(), 0..20u64, 0..12u64);
+    let gauge = (8..16i64, prop::option::of(0..30u64));
     (rule, coming, gauge, files).prop_map(|(rule, coming, gauge, files)| Case {
         size_limit: rule.0,
         file_limit: rule.1,
