@@ -176,6 +176,19 @@ fn the_record_says_where_the_bytes_came_from_where_that_is_another_url() {
 }
 
 #[test]
+fn how_long_the_whole_is_is_noted_once_a_reply_has_said_so() {
+    let mut scene = Scene::new(Config { retries_max: 1, ..config() }, &[8]);
+    scene.ends = false;
+    scene.run();
+    assert_eq!(scene.noted_total, None);
+    scene.reset();
+    scene.whole = Some(28);
+    scene.chunks = [12].into();
+    scene.run_to_a_chunk();
+    assert_eq!((scene.ranges.len(), scene.noted_total), (2, Some(28)), "{:?}", scene.asked);
+}
+
+#[test]
 fn what_starts_over_is_noted_anew_although_the_record_before_could_not_be_written() {
     let mut scene = Scene::new(Config { retries_max: 1, ..config() }, &[8]);
     scene.ends = false;
@@ -187,12 +200,7 @@ fn what_starts_over_is_noted_anew_although_the_record_before_could_not_be_writte
     scene.fields = vec![("etag", "\"c\"")];
     scene.is_whole = true;
     scene.chunks = [9].into();
-    while !scene.is_reading() {
-        let until = scene.run();
-        if !scene.is_reading() {
-            scene.hand.pass(until);
-        }
-    }
+    scene.run_to_a_chunk();
     assert_eq!(notes(&scene), ["note 0 flushed", "note 0 flushed"], "{:?}", scene.asked);
 }
 
@@ -208,12 +216,7 @@ fn started_over(config: Config) -> Scene {
     scene.fields = vec![("etag", "\"c\"")];
     scene.is_whole = true;
     scene.chunks = [8].into();
-    while !scene.is_reading() {
-        let until = scene.run();
-        if !scene.is_reading() {
-            scene.hand.pass(until);
-        }
-    }
+    scene.run_to_a_chunk();
     scene
 }
 

@@ -51,8 +51,9 @@ pub(crate) struct Scene {
     pub(crate) reads: usize,
     pub(crate) read_bytes_max: usize,
     pub(crate) looks: usize,
-    /// The URL of the last record.
+    /// The URL and the length of the whole in the last record.
     pub(crate) noted_url: String,
+    pub(crate) noted_total: Option<u64>,
     pub(crate) locks_asked: usize,
     pub(crate) unlocks_asked: usize,
     /// What the file comes to.
@@ -90,6 +91,7 @@ impl Scene {
             reads: 0,
             read_bytes_max: 0,
             noted_url: String::new(),
+            noted_total: None,
             locks_asked: 0,
             unlocks_asked: 0,
             checksum: None,
@@ -123,6 +125,7 @@ impl Scene {
             FileOp::Write { file, data, .. } if self.files[file] == "record" => {
                 let record = Record::decode(&data.concat()).unwrap();
                 self.noted_url = record.url.to_string();
+                self.noted_total = record.total;
                 format!("note {} flushed", record.durable)
             }
             FileOp::Write { .. } => "write".into(),
@@ -244,7 +247,7 @@ impl Scene {
     }
 
     /// Whether a chunk is waited for.
-    pub(crate) fn is_reading(&self) -> bool {
+    fn is_reading(&self) -> bool {
         self.silent.is_some()
     }
 
@@ -274,6 +277,17 @@ impl Scene {
                     self.told.push(notice);
                 }
                 Asked::Waits(until) => return until,
+            }
+        }
+    }
+
+    /// Lets the time pass until a chunk is waited for.
+    pub(crate) fn run_to_a_chunk(&mut self) {
+        while !self.is_reading() {
+            let until = self.run();
+            assert!(self.outcome.is_none(), "{:?}", self.outcome);
+            if !self.is_reading() {
+                self.hand.pass(until);
             }
         }
     }

@@ -142,14 +142,7 @@ fn who_gets_on_costs_nothing_of_what_an_origin_may_cost() {
     scene.ends = false;
     scene.whole = Some(21 << 20);
     for _ in 0..20 {
-        loop {
-            let until = scene.run();
-            assert!(scene.outcome.is_none(), "{:?}", scene.outcome);
-            if scene.is_reading() {
-                break;
-            }
-            scene.hand.pass(until);
-        }
+        scene.run_to_a_chunk();
         scene.reset();
         scene.chunks = [1 << 20].into();
     }
@@ -165,12 +158,7 @@ fn who_gets_on_by_less_than_a_mebibyte_has_no_more_attempts_for_it() {
     scene.ends = false;
     scene.whole = Some(1 << 30);
     for _ in 0..2 {
-        while !scene.is_reading() {
-            let until = scene.run();
-            if !scene.is_reading() {
-                scene.hand.pass(until);
-            }
-        }
+        scene.run_to_a_chunk();
         scene.reset();
         scene.chunks = [300_000].into();
     }
