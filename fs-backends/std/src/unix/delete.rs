@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use dlmanager_core::{DeleteItem, Deleted, Expect, StorePath};
+use dlmanager_core::{DeleteItem, Deleted, Expect, StorePath, WORK_FOLDER};
 use rustix::fs::{AtFlags, FlockOperation, Stat};
 use rustix::io::{Errno, Result};
 
@@ -20,10 +20,14 @@ pub(super) fn delete(
     loosen: impl Fn(&Tree, &StorePath) -> Option<Loosened>,
 ) -> Vec<Deleted> {
     let evicts = items.iter().any(|item| matches!(item.expect, Expect::Unchanged { .. }));
-    let lock = if evicts { folder_lock::lock(tree, Share::Alone) } else { Ok(None) };
+    // While somebody evicts, the folder whose lock he has stays.
+    let is_work_folder = |item: &DeleteItem| item.expect == Expect::EmptyFolder && item.path.as_str() == WORK_FOLDER;
+    let locks = evicts || items.iter().any(is_work_folder);
+    let lock = if locks { folder_lock::lock(tree, Share::Alone) } else { Ok(None) };
     let has_pins = evicts && folder_lock::has_pins(tree);
     let each = items.iter().map(|item| match (&lock, item.expect) {
         (Err(_), Expect::Unchanged { .. }) => Deleted::Locked,
+        (Err(_), Expect::EmptyFolder) if is_work_folder(item) => Deleted::Busy,
         (_, _) => delete_one(tree, item, has_pins, &loosen),
     });
     each.collect()
