@@ -3,7 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dlmanager::core::{self, FileKind, FileStat, Gauged, Stamp};
-use dlmanager::{Directory, DownloadManager, Event, Judged, Kept, Pattern, PersistLimit, StorePath, Unmet, Verdict};
+use dlmanager::{
+    Directory, DownloadManager, Event, Judged, Kept, Notice, Pattern, PersistLimit, StorePath, Unmet, Verdict,
+};
 
 use crate::args::EvictArgs;
 use crate::directory;
@@ -30,17 +32,19 @@ fn sweep(args: &EvictArgs, report: &mut Report) -> Result<bool, Misuse> {
     let builder = DownloadManager::builder(&args.dir).persist_limit(limit).pattern(&args.pattern).adopt(args.adopt);
     let manager = open(builder)?;
     let mut events = manager.events();
-    let swept = manager.remove_old_files().wait();
+    let sweep = manager.remove_old_files();
+    let mut told = Vec::new();
+    // What happens is told when it happens: it may have to be waited for another program's eviction.
+    let mut is_over = manager.limit_usage().is_none();
+    while !is_over && let Some(event) = events.recv() {
+        is_over = matches!(event, Event::Directory { notice: Notice::Swept { .. } });
+        tell_event(args, report, &mut told, event);
+    }
+    let swept = sweep.wait();
     let judged = if args.explain { manager.explain() } else { Ok(Vec::new()) };
     let closed = manager.close().wait();
-    let mut told = Vec::new();
     while let Some(event) = events.recv() {
-        if let Event::Directory { notice } = event {
-            if let dlmanager::Notice::Kept { path, .. } = &notice {
-                told.push(path.clone());
-            }
-            report.directory(&args.dir, &notice);
-        }
+        tell_event(args, report, &mut told, event);
     }
     match judged {
         Ok(judged) => judged.iter().filter(|file| !told.contains(&file.path)).for_each(|file| tell(args, report, file)),
@@ -57,6 +61,16 @@ fn sweep(args: &EvictArgs, report: &mut Report) -> Result<bool, Misuse> {
             report.error(&gone.to_string());
             Ok(false)
         }
+    }
+}
+
+/// Tells of an event, and notes which files it says are kept.
+fn tell_event(args: &EvictArgs, report: &mut Report, told: &mut Vec<StorePath>, event: Event) {
+    if let Event::Directory { notice } = event {
+        if let Notice::Kept { path, .. } = &notice {
+            told.push(path.clone());
+        }
+        report.directory(&args.dir, &notice);
     }
 }
 

@@ -140,10 +140,20 @@ fn who_waits_for_another_programs_download_says_so_once() {
     assert_eq!(events.last().unwrap()["outcome"], "present");
 }
 
+/// Another program that evicts. Dropping it ends that.
+struct Evicting(std::process::Child);
+
+impl Drop for Evicting {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// flock(1) on the work folder, as another program that evicts; `None` where there is none, which is said.
-fn evicts(bench: &Bench, seconds: &str) -> Option<std::process::Child> {
+fn evicts(bench: &Bench) -> Option<Evicting> {
     let mut command = std::process::Command::new("flock");
-    command.args(["--exclusive", "--no-fork", ".dlmanager", "sleep", seconds]).current_dir(bench.path("cache"));
+    command.args(["--exclusive", "--no-fork", ".dlmanager", "sleep", "600"]).current_dir(bench.path("cache"));
     let holder = match command.spawn() {
         Ok(holder) => holder,
         Err(error) => {
@@ -161,7 +171,7 @@ fn evicts(bench: &Bench, seconds: &str) -> Option<std::process::Child> {
     while !is_kept() {
         std::thread::sleep(Duration::from_millis(10));
     }
-    Some(holder)
+    Some(Evicting(holder))
 }
 
 #[test]
@@ -169,12 +179,11 @@ fn an_eviction_waits_for_another_programs_and_says_so() {
     let bench = Bench::new();
     bench.six_files("cache");
     fs::create_dir(bench.path("cache/.dlmanager")).unwrap();
-    let Some(mut holder) = evicts(&bench, "600") else { return };
+    let Some(holder) = evicts(&bench) else { return };
     let mut program = Running::start(&bench, "evict -d cache --adopt --size-limit 1 --file-limit 3 --json");
     program.wait_for("waiting", 1);
     assert_eq!(bench.names("cache").len(), 7, "nothing goes meanwhile");
-    holder.kill().unwrap();
-    holder.wait().unwrap();
+    drop(holder);
     let ran = program.end().exits(0).says("another process is evicting in the directory, which is waited for");
     let waiting = ran.json().into_iter().find(|event| event["event"] == "waiting").unwrap();
     assert_eq!(
@@ -189,7 +198,7 @@ fn an_eviction_that_never_has_its_turn_is_given_up() {
     let bench = Bench::new();
     bench.six_files("cache");
     fs::create_dir(bench.path("cache/.dlmanager")).unwrap();
-    let Some(mut holder) = evicts(&bench, "600") else { return };
+    let Some(holder) = evicts(&bench) else { return };
     let began = std::time::Instant::now();
     let ran = bench.run("evict -d cache --adopt --size-limit 1 --file-limit 3").exits(1);
     ran.says("error: --size-limit is exceeded: another process keeps others from evicting in the directory");
@@ -198,7 +207,6 @@ fn an_eviction_that_never_has_its_turn_is_given_up() {
     // A download ends all the same, and so does its program.
     bench.serve("/new", 10);
     bench.run("get -d cache --adopt --size-limit 1 --file-limit 3 {}/new").exits(0);
-    holder.kill().unwrap();
-    holder.wait().unwrap();
+    drop(holder);
     assert_eq!(bench.names("cache"), [".dlmanager", "a", "b", "c", "d", "e", "f", "new"]);
 }
