@@ -21,6 +21,8 @@ mod limit;
 mod list;
 mod misuse;
 mod proxies;
+#[cfg(target_os = "linux")]
+mod read_only;
 #[cfg(unix)]
 mod rights;
 mod secrets;
