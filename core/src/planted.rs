@@ -61,6 +61,8 @@ planted! {
     NewEvicted,
     /// The file of an outcome that the program has not let go of may be evicted.
     OutcomeEvicted,
+    /// What somebody has locked is swept as litter all the same. This one is the directory's to make.
+    LockedSwept,
 }
 
 impl Config {

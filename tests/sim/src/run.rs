@@ -83,6 +83,7 @@ pub fn run(decisions: Decisions, options: &Options) -> Ended {
     let trace = if options.is_spoken { Trace::spoken() } else { Trace::new(options.is_told) };
     let sim = Sim::new(decisions, trace, options.strikes.clone());
     sim.state().planted = options.planted;
+    sim.state().root.set_deletes_locked(options.planted == Some(Planted::LockedSwept));
     let worked = catch_unwind(AssertUnwindSafe(|| sim.run()));
     let said = SAID.with(|said| said.borrow_mut().take());
     if let Some(said) = said {

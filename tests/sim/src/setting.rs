@@ -204,7 +204,13 @@ impl Setting {
             knows_boot: d.below(8) != 7,
             rates,
         };
-        // Drawn last, so that what was noted of runs before goes on to be the same.
+        // What is drawn last leaves runs that were written down before it as they were. Where what is unfinished gets stale soon,
+        // downloads that live are patient, so that others sweep what has not been written to for long and is locked.
+        if d.below(2) == 1 {
+            setting.config.partial_age_max = Duration::ZERO;
+            setting.config.stall_timeout = Duration::from_secs(900);
+            setting.config.first_byte_timeout = Duration::from_secs(900);
+        }
         if d.below(12) == 11 {
             setting.changes_versions();
         }

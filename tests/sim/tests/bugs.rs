@@ -24,6 +24,7 @@ const RUNS_MAX: &[(Planted, u64)] = &[
     (Planted::CreditIgnored, 100),
     (Planted::NewEvicted, 500),
     (Planted::OutcomeEvicted, 500),
+    (Planted::LockedSwept, 8_000),
 ];
 
 #[test]
