@@ -131,7 +131,7 @@ impl Directory {
                 if self.breaks && !is_first {
                     return ticket.done(Err(FaultKind::Io.into()));
                 }
-                let done = !self.breaks && !(self.is_in_two && is_first);
+                let done = !(self.breaks || self.is_in_two && is_first);
                 let entries = self.files.iter().filter_map(|name| self.entry(name)).collect();
                 ticket.done(Ok(ScanBatch { entries, unnameable: 0, done }))
             }
