@@ -64,6 +64,7 @@ use crate::{
     Request, Stamp, StorePath, TimeoutKind,
 };
 
+mod checkpoint;
 mod edges;
 mod holdings;
 mod partial;

@@ -9,6 +9,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::checkpoint::Checkpoint;
 use super::{Context, Download};
 use crate::action::{DeleteItem, Deleted, Expect, OpenMode};
 use crate::effects::Role;
@@ -17,8 +18,8 @@ use crate::planted::Planted;
 use crate::record::Record;
 use crate::resume::{Identity, Known, source_of};
 use crate::{
-    ActionId, Algorithms, Digest, Digests, DownloadError, Durability, Fault, FaultKind, FileId, FileOp, FileStep,
-    Instant, Lane, Notice, Resume, Stamp, StorePath, Warning,
+    ActionId, Algorithms, Digest, Digests, DownloadError, Fault, FaultKind, FileId, FileOp, FileStep, Lane, Notice,
+    Resume, Stamp, StorePath, Warning,
 };
 
 /// So much is hashed in one go: a fraction of a second also where it is slow, so that a cancel does not wait long.
@@ -97,27 +98,6 @@ pub(super) enum RecordState {
     Unknown,
 }
 
-/// What was noted of the file, and what is being noted.
-#[derive(Debug)]
-pub(super) struct Checkpoint {
-    lane: Option<Lane>,
-    epoch: u32,
-    unanswered: u32,
-    /// The record says so many bytes are flushed, and is of this start of the machine.
-    durable: u64,
-    is_of_this_boot: bool,
-    /// The file's own name is flushed.
-    is_name_flushed: bool,
-    /// What the checkpoint under way will have flushed.
-    durable_next: u64,
-    at: Instant,
-    /// Why the file is not gone on with: a flush failed, and what was written since the last one is lost, though it can be
-    /// read; or its name leads elsewhere.
-    pub(super) spoiled: Option<(FileStep, Fault)>,
-    /// A record could not be written: none is written any more.
-    failed: bool,
-}
-
 /// The running digests.
 #[derive(Debug, Default)]
 pub(super) struct Hashing {
@@ -189,14 +169,13 @@ impl Partial {
     }
 
     pub(super) const fn is_noting(&self) -> bool {
-        self.checkpoint.unanswered > 0
+        self.checkpoint.is_under_way()
     }
 
     fn record_is_gone(&mut self, was_there: bool) {
         self.is_removal_unflushed |= self.may_come_back() && (was_there || self.was_there);
         self.record = RecordState::Absent;
-        self.checkpoint.durable = 0;
-        self.checkpoint.is_of_this_boot = true;
+        self.checkpoint.record_is_gone();
     }
 
     fn forget_bytes(&mut self) {
@@ -276,18 +255,7 @@ impl Download {
             came_from: None,
             record: if is_shared { RecordState::Unknown } else { RecordState::Absent },
             rewind_fault: None,
-            checkpoint: Checkpoint {
-                lane: None,
-                epoch: 0,
-                unanswered: 0,
-                durable: 0,
-                is_of_this_boot: true,
-                is_name_flushed: false,
-                durable_next: 0,
-                at: cx.now,
-                spoiled: None,
-                failed: false,
-            },
+            checkpoint: Checkpoint::new(cx.now),
             hashing: Hashing::default(),
         }));
         let mode = match is_shared {
@@ -411,7 +379,7 @@ impl Download {
         if let Some(partial) = self.partial.as_deref_mut() {
             partial.disk_length = partial.disk_length.max(partial.length);
             partial.forget_bytes();
-            partial.checkpoint.failed = false;
+            partial.checkpoint.begin_anew();
         }
     }
 
@@ -442,125 +410,6 @@ impl Download {
             }
         }
         result
-    }
-
-    // Noting down.
-
-    /// Notes what the unfinished file holds, where that is due.
-    pub(super) fn checkpoint_if_due(&mut self, cx: &mut Context<'_>) {
-        let Some(partial) = self.partial.as_deref() else { return };
-        let checkpoint = &partial.checkpoint;
-        if checkpoint.unanswered > 0 || !Self::may_note(partial, partial.length, cx) {
-            return;
-        }
-        if partial.record != RecordState::Valid || !checkpoint.is_of_this_boot {
-            return self.checkpoint(false, cx);
-        }
-        let grown = partial.length.saturating_sub(checkpoint.durable);
-        let is_due = grown >= cx.config.checkpoint_bytes.max(1) && checkpoint.at + cx.config.checkpoint_time <= cx.now;
-        if cx.config.durability != Durability::None && is_due {
-            self.checkpoint(true, cx);
-        }
-    }
-
-    /// Whether a record of so many bytes makes sense and can be made.
-    fn may_note(partial: &Partial, length: u64, cx: &Context<'_>) -> bool {
-        cx.config.resume == Resume::AcrossRuns
-            && length >= cx.config.record_bytes_min.max(1)
-            && partial.record_path.is_some()
-            && partial.lock == Lock::Held
-            && partial.known.identity.as_ref().is_some_and(|identity| identity.strong().is_some())
-            && !partial.checkpoint.failed
-            && partial.checkpoint.spoiled.is_none()
-    }
-
-    /// Writes the record, in place and in one piece, behind a flush of what it says is flushed.
-    fn checkpoint(&mut self, flushes: bool, cx: &mut Context<'_>) {
-        let url = &self.request.target.url;
-        let Some(partial) = self.partial.as_deref_mut() else { return };
-        let Some(path) = partial.record_path.clone() else { return };
-        // A validator counts for the resource that it came with.
-        let source = &partial.known.source;
-        let noted = cx.config.noted(url);
-        let url: Box<str> =
-            if *source == source_of(url) { noted.as_str().into() } else { alloc::format!("{noted}#{source}").into() };
-        let Some(validator) = partial.known.identity.as_ref().and_then(|identity| identity.strong()).cloned() else {
-            return;
-        };
-        let checkpoint = &mut partial.checkpoint;
-        let durable = if flushes { partial.length } else { checkpoint.durable };
-        let record = Record { url, validator, total: partial.known.total, boot: cx.boot, durable };
-        let Some(bytes) = record.encode() else {
-            checkpoint.failed = true;
-            return;
-        };
-        checkpoint.durable_next = durable;
-        checkpoint.at = cx.now;
-        checkpoint.epoch += 1;
-        let lane = *checkpoint.lane.get_or_insert_with(|| cx.effects.lane());
-        let place = (lane, checkpoint.epoch);
-        // Else a crash could leave an older file under the name, and this record beside it.
-        let flushes_name = flushes && !checkpoint.is_name_flushed;
-        checkpoint.is_name_flushed |= flushes;
-        let locks = partial.lock == Lock::Held;
-        checkpoint.unanswered = 3 + u32::from(locks) + u32::from(flushes) + u32::from(flushes_name);
-        let (file, locked_as) = (partial.file, partial.path.clone());
-        let mode = if partial.record == RecordState::Absent { OpenMode::CreateNew } else { OpenMode::Existing };
-        partial.record = partial.record.max(RecordState::Valid);
-        let record_file = cx.effects.file();
-        let is_late = cx.config.makes(Planted::RecordBeforeFlush);
-        if flushes && !is_late {
-            self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Sync { ticket, file });
-        }
-        if flushes_name {
-            let path = path.clone();
-            self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::SyncDir { ticket, path });
-        }
-        if locks {
-            // Somebody may have emptied the work folder: the record would then be another file's.
-            self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Lock { ticket, file, path: locked_as });
-        }
-        self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Open { ticket, file: record_file, path, mode });
-        let data = vec![bytes];
-        self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Write {
-            ticket,
-            file: record_file,
-            offset: 0,
-            data,
-        });
-        self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Close { ticket, file: record_file });
-        if flushes && is_late {
-            self.file_op_in(place, Role::Checkpoint, cx, |ticket| FileOp::Sync { ticket, file });
-        }
-    }
-
-    /// An action of a checkpoint was answered: which step, where it matters, and why it did not work.
-    pub(super) fn checkpointed(&mut self, step: Option<FileStep>, result: Result<(), Fault>) {
-        let Some(partial) = self.partial.as_deref_mut() else { return };
-        partial.checkpoint.unanswered = partial.checkpoint.unanswered.saturating_sub(1);
-        match (step, result) {
-            (Some(FileStep::Flush), Err(fault)) => {
-                partial.checkpoint.failed = true;
-                partial.spoil(FileStep::Flush, fault);
-            }
-            // The lock is held all the same, and the file asked about once more before it gets its name.
-            (Some(FileStep::Lock), Err(fault)) => {
-                partial.checkpoint.failed = true;
-                if fault.kind() == FaultKind::Changed {
-                    partial.spoil(FileStep::Lock, fault);
-                }
-            }
-            (Some(FileStep::Write), Ok(())) => {
-                partial.checkpoint.durable = partial.checkpoint.durable_next;
-                partial.checkpoint.is_of_this_boot = true;
-            }
-            (Some(FileStep::Create | FileStep::Write), Err(_)) => {
-                // What stands there is whole or is recognised as broken; it may be the one before.
-                partial.checkpoint.failed = true;
-                partial.record = RecordState::Unknown;
-            }
-            (_, _) => {}
-        }
     }
 
     // Its digests.
