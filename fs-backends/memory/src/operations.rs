@@ -88,6 +88,8 @@ impl Tree {
         match self.find(to) {
             Some(_) if !clobber => return Err(FaultKind::Exists.into()),
             Some(taken) if self.stat(taken).kind != FileKind::Regular => return Err(FaultKind::WrongType.into()),
+            // Of two names of one file POSIX leaves both (rename, "shall return successfully and perform no other action").
+            Some(taken) if taken == id => return Ok(()),
             Some(_) | None => {}
         }
         self.rename(from, to);

@@ -14,7 +14,7 @@ use dlmanager_core::{
 
 use crate::support::{InMemory, on_disk};
 
-const RUNS: u64 = 60;
+const RUNS: u64 = 150;
 const STEPS: usize = 200;
 
 /// Few names, so that operations meet; the first ones are folders often, the last ones lead through all that is no folder.
@@ -104,7 +104,7 @@ fn a_real_directory_and_one_in_memory_do_not_differ() {
 }
 
 fn run(seed: u64, seen: &mut BTreeMap<String, usize>) {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, BTreeMap::new());
     let (disk, memory) = (on_disk(), InMemory::default());
     let backends: [&dyn Backend; 2] = [&disk, &memory];
     let mut trace = Vec::new();
@@ -328,8 +328,8 @@ fn words(answer: Answer) -> String {
     }
 }
 
-/// xorshift64.
-struct Random(u64);
+/// xorshift64, and the names that files were opened under last.
+struct Random(u64, BTreeMap<u64, &'static str>);
 
 impl Random {
     fn below(&mut self, bound: u64) -> u64 {
@@ -351,6 +351,12 @@ impl Random {
         self.below(2) == 0
     }
 
+    /// The name that the file was opened under, every other time.
+    fn own_or(&mut self, file: u64, name: &'static str) -> &'static str {
+        let own = self.1.get(&file).copied().unwrap_or(name);
+        if self.is() { own } else { name }
+    }
+
     fn step(&mut self) -> Step {
         let name = self.one_of(NAMES);
         let file = 1 + self.below(FILES);
@@ -360,6 +366,7 @@ impl Random {
             4..=5 => Step::Stat(name),
             6..=9 => {
                 let modes = [OpenMode::CreateNew, OpenMode::Existing, OpenMode::CreateOrExisting, OpenMode::Read];
+                self.1.insert(file, name);
                 Step::Open { file, name, mode: self.one_of(&modes) }
             }
             10..=12 => {
@@ -367,7 +374,10 @@ impl Random {
                 Step::Write { file, offset: self.below(30), pieces }
             }
             13 => Step::Sync(file),
-            14 => Step::Finish { file, length: self.below(3), name: self.is().then_some(name) },
+            14 => {
+                let (length, own) = (self.below(3), self.own_or(file, name));
+                Step::Finish { file, length, name: self.is().then_some(own) }
+            }
             15..=17 => Step::Rename { from: name, to: self.one_of(NAMES), clobber: self.is() },
             18 => Step::SyncDir(name),
             19..=20 => {
@@ -388,7 +398,7 @@ impl Random {
                 let algorithms = Algorithms::NONE.with(self.one_of(&[Algorithm::Sha256, Algorithm::Md5]));
                 Step::Hash { file, algorithms, from, to }
             }
-            31..=33 => Step::Lock { file, name },
+            31..=33 => Step::Lock { file, name: self.own_or(file, name) },
             34 => Step::Unlock(file),
             _ => Step::Close(file),
         }
