@@ -36,7 +36,9 @@ fn sweep(args: &EvictArgs, report: &mut Report) -> Result<bool, Misuse> {
     let mut told = Vec::new();
     // What happens is told when it happens: it may have to be waited for another program's eviction.
     let mut is_over = manager.limit_usage().is_none();
-    while !is_over && let Some(event) = events.recv() {
+    while !is_over {
+        report.flush();
+        let Some(event) = events.recv() else { break };
         is_over = matches!(event, Event::Directory { notice: Notice::Swept { .. } });
         tell_event(args, report, &mut told, event);
     }

@@ -1,8 +1,7 @@
 //! The run of many downloads, from their admission to the end of the manager.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
-use std::thread;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use dlmanager::{Download, DownloadId, DownloadManager, Event, Events, Notice};
@@ -12,11 +11,6 @@ use crate::report::Report;
 
 /// How long it takes at most until an interrupt is noticed while nothing else happens.
 const TICK: Duration = Duration::from_millis(50);
-
-/// While at least so many downloads run, ...
-const CROWD: usize = 64;
-/// ... it is looked only so often what has happened: to be woken for each costs more than what there is to tell.
-const CROWD_TICK: Duration = Duration::from_millis(5);
 
 /// Downloads that were started and have not ended, and what happens to them.
 pub(crate) struct Run<'a> {
@@ -80,14 +74,7 @@ impl<'a> Run<'a> {
             return Ok(event);
         }
         report.flush();
-        if self.running.len() < CROWD {
-            return self.events.recv_timeout(TICK);
-        }
-        thread::sleep(CROWD_TICK);
-        self.events.try_recv().map_err(|error| match error {
-            TryRecvError::Empty => RecvTimeoutError::Timeout,
-            TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
-        })
+        self.events.recv_timeout(TICK)
     }
 
     /// Tells what happens until all is over, and nothing is half done. Returns whether it was interrupted.

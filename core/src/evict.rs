@@ -267,8 +267,9 @@ impl Evictor {
     }
 
     /// When a pass looks again whether it is its turn.
-    pub(crate) const fn wake_at(&self) -> Option<Instant> {
-        self.turn.until()
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        let is_asked = self.pass.as_ref().is_some_and(|pass| pass.unanswered > 0);
+        self.turn.until().filter(|_| !is_asked)
     }
 
     pub(crate) fn take_swept(&mut self) -> Option<Key> {
@@ -563,10 +564,20 @@ impl Evictor {
 
     fn end_pass(&mut self, effects: &mut Effects) {
         let Some(pass) = self.pass.take() else { return };
+        if !pass.is_given_up {
+            // What another process had in hand is over: the next one is news.
+            self.turn.had();
+        }
         self.tell_kept(pass.aside, effects);
         self.missed = if self.limit.is_exceeded() { self.limit.held() } else { BTreeSet::new() };
         let unmet = if self.limit.is_exceeded() {
-            Some(if pass.is_given_up { Unmet::Locked } else { Unmet::InUse })
+            let is_let_go_soon = !self.missed.is_empty() && pass.due != Due::Asked;
+            match (pass.is_given_up, is_let_go_soon) {
+                (true, _) => Some(Unmet::Locked),
+                // Another pass follows when an outcome is dropped, and says how it is then.
+                (false, true) => self.told_unmet,
+                (false, false) => Some(Unmet::InUse),
+            }
         } else {
             self.limit.is_unmet().then_some(Unmet::FileLimit)
         };

@@ -23,6 +23,9 @@ const UNLOCKED_AGE_MIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// So many entries are looked at; more are for the next time.
 const ENTRIES_MAX: usize = 65_536;
 
+/// So often it is tried while another process evicts, which each try waits for a little.
+const MISSED_MAX: u32 = 100;
+
 #[derive(Debug, Default)]
 pub(crate) struct Litter {
     lane: Option<Lane>,
@@ -38,6 +41,8 @@ pub(crate) struct Litter {
     /// The records that go once their unfinished files have gone.
     records: BTreeMap<StorePath, DeleteItem>,
     has_removed: bool,
+    /// How often in a row another process evicted just then.
+    missed: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,6 +93,7 @@ impl Litter {
     pub(crate) fn begin(&mut self, effects: &mut Effects) {
         self.stage = Stage::Scanning;
         self.has_removed = false;
+        self.missed = 0;
         self.entries.clear();
         self.scan = Some(effects.file());
         self.scan_on(effects);
@@ -167,10 +173,14 @@ impl Litter {
     }
 
     fn deleted(&mut self, answers: Vec<Deleted>) {
+        let is_turn = !answers.contains(&Deleted::Locked);
+        self.missed = if is_turn { 0 } else { self.missed + 1 };
         for (item, deleted) in core::mem::take(&mut self.deleting).into_iter().zip(answers) {
             self.has_removed |= deleted == Deleted::Deleted;
             if let Deleted::Deleted | Deleted::Gone = deleted {
                 self.items.extend(self.records.remove(&item.path));
+            } else if deleted == Deleted::Locked && self.missed < MISSED_MAX {
+                self.items.push(item);
             }
         }
     }
@@ -218,11 +228,13 @@ fn stale(
     locks: bool,
     age_max: Duration,
 ) -> (Vec<DeleteItem>, BTreeMap<StorePath, DeleteItem>) {
-    // A stamp that is as far ahead is as wrong. What is about to be published has the server's time already, and was accessed
-    // when it got that.
     let age = |stat: &FileStat| {
+        // A stamp that is as far ahead is as wrong.
         let since = |stamp: Stamp| now.as_nanos().abs_diff(stamp.as_nanos());
-        Duration::from_nanos(since(stat.modified).min(since(stat.accessed)))
+        // What is about to be published has the server's time already, and was accessed when it got that. Where there are
+        // locks, they say that somebody is at work on it.
+        let accessed = if locks { u64::MAX } else { since(stat.accessed) };
+        Duration::from_nanos(since(stat.modified).min(accessed))
     };
     let abandoned_after = if locks { SETTLED } else { age_max.max(UNLOCKED_AGE_MIN) };
     let unfinished_after = if locks { age_max.max(SETTLED) } else { age_max.max(UNLOCKED_AGE_MIN) };

@@ -242,6 +242,7 @@ impl Builder {
     /// A field on which the exchange itself depends, such as `Host` or `Range`, makes every download an
     /// [`AdmitError::Header`](crate::AdmitError::Header).
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.retain(|(other, _)| *other != name);
         self.headers.push((name, value));
         self
     }

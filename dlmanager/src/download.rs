@@ -146,7 +146,12 @@ pub struct Download {
 
 impl Download {
     pub(crate) fn new(record: Arc<Record>, shared: Arc<Shared>) -> Self {
-        Self { claim: Arc::new(Claim::new(record)), shared, key: None }
+        Self::with(Claim::new(record), shared)
+    }
+
+    /// The handle of one that was just admitted.
+    pub(crate) fn with(claim: Claim, shared: Arc<Shared>) -> Self {
+        Self { claim: Arc::new(claim), shared, key: None }
     }
 
     fn record(&self) -> &Arc<Record> {

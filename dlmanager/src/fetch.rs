@@ -259,8 +259,8 @@ impl Fetch {
             request = request.checksum(digest);
         }
         let manager = self.builder.for_directory(folder.to_path_buf()).open_on_own_thread().await?;
-        let record = manager.shared().download_alone(request, self.observer, self.path)?;
-        Ok(Download::new(record, Arc::clone(manager.shared())))
+        let claim = manager.shared().download_alone(request, self.observer, self.path)?;
+        Ok(Download::with(claim, Arc::clone(manager.shared())))
     }
 }
 

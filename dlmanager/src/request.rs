@@ -112,8 +112,8 @@ impl<'a> RequestBuilder<'a> {
     /// file is held to another checksum than this one's, or to none ([`AdmitError::Conflict`]). Who asks for no checksum
     /// joins any.
     pub fn start(self) -> Result<Download, AdmitError> {
-        let record = self.shared.download(self.request?, self.observer)?;
-        Ok(Download::new(record, Arc::clone(self.shared)))
+        let claim = self.shared.download(self.request?, self.observer)?;
+        Ok(Download::with(claim, Arc::clone(self.shared)))
     }
 }
 

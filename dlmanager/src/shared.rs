@@ -17,6 +17,7 @@ use crate::events::{Event, Events, Subscription};
 use crate::hooks::{Call, Callbacks, Hooks};
 use crate::observe::{OBSERVERS_MAX, Observer, in_observer, serve};
 use crate::pool::Pool;
+use crate::protection::Claim;
 use crate::record::Record;
 use crate::state::{After, Alone, Phase, State};
 use crate::sync::lock;
@@ -95,7 +96,7 @@ impl Shared {
         self: &Arc<Self>,
         request: Request,
         observer: Option<Observer>,
-    ) -> Result<Arc<Record>, AdmitError> {
+    ) -> Result<Claim, AdmitError> {
         self.admit(request, observer, None)
     }
 
@@ -105,7 +106,7 @@ impl Shared {
         request: Request,
         observer: Option<Observer>,
         dest: PathBuf,
-    ) -> Result<Arc<Record>, AdmitError> {
+    ) -> Result<Claim, AdmitError> {
         self.admit(request, observer, Some(dest))
     }
 
@@ -114,7 +115,7 @@ impl Shared {
         request: Request,
         observer: Option<Observer>,
         alone: Option<PathBuf>,
-    ) -> Result<Arc<Record>, AdmitError> {
+    ) -> Result<Claim, AdmitError> {
         let expected = request.expected();
         let is_alone = alone.is_some();
         let now = self.now();
@@ -150,13 +151,15 @@ impl Shared {
             Some(observer) => record.observe(Some(observer)),
             None => (false, None),
         };
+        // Before it can end, so that its file is there when the outcome is asked for.
+        let claim = Claim::new(Arc::clone(&record));
         self.wake_loop(state);
         after.run(self);
         drop(old);
         if tell {
-            self.serve(Arc::clone(&record));
+            self.serve(record);
         }
-        Ok(record)
+        Ok(claim)
     }
 
     pub(crate) fn cancel(&self, record: &Record, leaving: Leaving) -> Result<(), CancelError> {

@@ -60,13 +60,12 @@ impl Order {
 
     /// Takes a file out of the order that stands there: its place is left over.
     pub(super) fn remove(&mut self, slot: u32, files: &mut Files) {
-        // From here on versions begin anew, and none of before may be left.
-        if files.get(slot).is_some_and(|entry| entry.version == u16::MAX) {
+        let Some(entry) = files.get_mut(slot) else { return };
+        entry.version = entry.version.wrapping_add(1);
+        self.left_over += 1;
+        if entry.version == 0 {
+            // From here on versions begin anew, and none of before may be left.
             self.drop_left_overs(files);
-        }
-        if let Some(entry) = files.get_mut(slot) {
-            entry.version = entry.version.wrapping_add(1);
-            self.left_over += 1;
         }
     }
 

@@ -18,7 +18,7 @@ const RUNS_MAX: &[(Planted, u64)] = &[
     (Planted::TotalCountedTwice, 100),
     (Planted::RecordKept, 200),
     (Planted::RemovalUnflushed, 60_000),
-    (Planted::BootIgnored, 1_500),
+    (Planted::BootIgnored, 20_000),
     (Planted::CutTakenForWhole, 100),
     (Planted::DigestIgnored, 100),
     (Planted::CreditIgnored, 100),

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use dlmanager_core::{DeleteItem, Deleted, Expect, StorePath, WORK_FOLDER};
+use dlmanager_core::{DeleteItem, Deleted, Expect, FaultKind, StorePath, WORK_FOLDER};
 use rustix::fs::{AtFlags, FlockOperation, Stat};
 use rustix::io::{Errno, Result};
 
@@ -26,8 +26,9 @@ pub(super) fn delete(
     let lock = if locks { folder_lock::lock(tree, Share::Alone) } else { Ok(None) };
     let has_pins = evicts && folder_lock::has_pins(tree);
     let each = items.iter().map(|item| match (&lock, item.expect) {
-        (Err(_), Expect::Unchanged { .. }) => Deleted::Locked,
+        (Err(fault), Expect::Unchanged { .. }) if fault.kind() == FaultKind::Busy => Deleted::Locked,
         (Err(_), Expect::EmptyFolder) if is_work_folder(item) => Deleted::Busy,
+        (Err(fault), Expect::Unchanged { .. }) => Deleted::Denied(fault.clone()),
         (_, _) => delete_one(tree, item, has_pins, &loosen),
     });
     each.collect()

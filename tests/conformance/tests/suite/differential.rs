@@ -387,7 +387,10 @@ impl Random {
             }
             21 => Step::Touch { name, unless_within: self.one_of(&[Duration::ZERO, Duration::MAX]) },
             22 => Step::Scan { scan: file },
-            23 => Step::PutLink { name, existing: self.one_of(NAMES) },
+            23 => {
+                let existing = self.one_of(NAMES);
+                Step::PutLink { name, existing: self.own_or(file, existing) }
+            }
             24 => Step::Probe(name),
             25 => Step::Read { file, offset: self.below(30), bytes_max: self.index(40) },
             26 => Step::Truncate { file, length: self.below(20) },

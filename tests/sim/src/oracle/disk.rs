@@ -120,7 +120,9 @@ impl State {
             }
             FileOp::Lock { file, .. } => {
                 let program = &mut oracle.programs[process];
-                if program.files.get(&file.serial()).is_some_and(|open| open.is_locked) {
+                // Not for the first time: it is to be removed, or what it is to be noted.
+                let open = program.files.get_mut(&file.serial());
+                if open.is_some_and(|open| std::mem::replace(&mut open.was_asked, true)) {
                     program.sure.insert(lane);
                 }
             }

@@ -65,6 +65,8 @@ struct Program {
 struct OpenFile {
     path: String,
     is_locked: bool,
+    /// Its lock was asked for.
+    was_asked: bool,
     /// When it was last asked for, its name led there.
     is_named: bool,
     /// A flush of it failed: what was written is lost, though it can be read.
@@ -322,7 +324,7 @@ impl Oracle {
 
 impl OpenFile {
     const fn at(path: String) -> Self {
-        Self { path, is_locked: false, is_named: false, flush_failed: false, is_spoiled: false }
+        Self { path, is_locked: false, was_asked: false, is_named: false, flush_failed: false, is_spoiled: false }
     }
 }
 
