@@ -176,9 +176,7 @@ mod settings {
         /// over TLS faster than one core decrypts, and cost a little more each, as what they bring changes threads.
         ///
         /// Connections are shared out, so that there are no more threads than
-        /// [`connections_per_host`](Self::connections_per_host). Where several managers want more of one origin than that, what
-        /// has to wait does so at the thread that it was given to, even if another one has room before; a single manager whose
-        /// [`per_host`](crate::Builder::per_host) is no greater never waits.
+        /// [`connections_per_host`](Self::connections_per_host).
         ///
         /// ```
         /// use dlmanager::{OpenError, SharedTransport};

@@ -117,6 +117,37 @@ fn what_is_canceled_on_one_of_several_threads_makes_room_there_and_harms_nothing
 }
 
 #[test]
+fn who_waits_takes_whatever_connection_is_free_first_on_whichever_thread() {
+    for (runtime, first, second) in
+        runtimes().into_iter().flat_map(|runtime| [(runtime, "/long", "/short"), (runtime, "/short", "/long")])
+    {
+        let (folder, origin, long, short) =
+            (tempfile::tempdir().unwrap(), Origin::start().unwrap(), Gate::new(), Gate::new());
+        origin.serve("/long", Reply::body("long").gate_at(At::Body(1), &long));
+        origin.serve("/short", Reply::body("short").gate_at(At::Body(1), &short));
+        origin.serve("/wanted", Reply::body("wanted"));
+        let transport = SharedTransport::builder().runtime(runtime).connections_per_host(2).threads(2).open().unwrap();
+        let [one, other] = ["one", "other"].map(|name| greedy(&folder, name, &transport).open().unwrap());
+        let held = [first, second].map(|path| one.download(origin.url(path)).unwrap());
+        assert!(long.wait_reached(1, DEADLINE) && short.wait_reached(1, DEADLINE), "{runtime:?}");
+        let wanted = other.download(origin.url("/wanted")).unwrap();
+        let canceled = other.download(origin.url("/canceled")).unwrap();
+        assert!(wanted.wait_timeout(Duration::from_millis(50)).is_none(), "{runtime:?}: there is no place yet");
+        canceled.cancel().unwrap();
+        assert!(matches!(end(&canceled), Err(Error::Canceled)), "{runtime:?}: it need not wait for that");
+        short.open();
+        end(&wanted).unwrap();
+        let is_held = |download: &Download| download.name() == "long" && download.is_running();
+        assert!(held.iter().any(is_held), "{runtime:?}");
+        long.open();
+        within(move || one.wait()).unwrap();
+        close(&other);
+        let seen = origin.records();
+        assert_eq!((seen.requests.len(), seen.connections.peak), (3, 2), "{runtime:?}, {first}");
+    }
+}
+
+#[test]
 fn who_wants_much_starves_nobody() {
     for runtime in runtimes() {
         let (folder, origin, gate) = (tempfile::tempdir().unwrap(), Origin::start().unwrap(), Gate::new());
