@@ -342,6 +342,35 @@ mod tests {
     }
 
     #[test]
+    fn what_has_the_servers_time_already_is_about_to_be_published() {
+        let private = alloc::format!("{KEY}.0123456789abcdef.part");
+        let mut published = entry(&private, 3_650 * DAY);
+        published.stat.accessed = Stamp::from_nanos(0);
+        assert!(goes(core::slice::from_ref(&published), false).is_empty());
+        // Where its lock can be taken, nobody is at it.
+        assert_eq!(goes(&[published], true).concat(), private);
+    }
+
+    #[test]
+    fn while_another_process_evicts_it_is_tried_again_and_not_for_ever() {
+        let mut litter = Litter::default();
+        let wanted = item(&entry(&alloc::format!("{KEY}.part"), 8 * DAY));
+        for _ in 1..MISSED_MAX {
+            litter.deleting = alloc::vec![wanted.clone()];
+            litter.deleted(alloc::vec![Deleted::Locked]);
+            assert_eq!(core::mem::take(&mut litter.items), core::slice::from_ref(&wanted));
+        }
+        litter.deleting = alloc::vec![wanted.clone()];
+        litter.deleted(alloc::vec![Deleted::Locked]);
+        assert!(litter.items.is_empty());
+        // Its turn in between counts.
+        litter.deleted(Vec::new());
+        litter.deleting = alloc::vec![wanted.clone()];
+        litter.deleted(alloc::vec![Deleted::Locked]);
+        assert_eq!(litter.items, [wanted]);
+    }
+
+    #[test]
     fn a_record_without_its_unfinished_file_goes() {
         let rec = alloc::format!("{KEY}.rec");
         let other = alloc::format!("{}.part", KEY.replace('0', "1"));
