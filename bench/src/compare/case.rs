@@ -15,6 +15,8 @@ pub(crate) struct Case {
     /// How many at once.
     pub(crate) jobs: usize,
     pub(crate) secure: bool,
+    /// How many loops the network has.
+    pub(crate) network_threads: usize,
     /// Whether the digest is to be checked.
     pub(crate) sha256: bool,
     /// dlmanager's; the others flush nothing.
@@ -65,8 +67,8 @@ const MIB: u64 = 1024 * 1024;
 pub(crate) fn all(options: &Options) -> Vec<Case> {
     use Quantity::{CpuOf, MicrosMoreThanUnflushed, PeakMib, WallOf, WallSeconds};
     use Subject::{
-        Aria2, Curl, CurlThenSha256sum, Hyper, HyperOnOneCore, HyperWithoutFlushes, Raw, RawFlushing, Smol,
-        SmolWithoutFlushes, Wget2,
+        Aria2, Curl, CurlThenSha256sum, Hyper, HyperOnOneCore, HyperOnOneLoop, HyperWithoutFlushes, Raw, RawFlushing,
+        Smol, SmolWithoutFlushes, Wget2,
     };
     let large = options.large_mib * MIB;
     let one = Case {
@@ -76,6 +78,7 @@ pub(crate) fn all(options: &Options) -> Vec<Case> {
         bytes_each: large,
         jobs: 1,
         secure: false,
+        network_threads: 1,
         sha256: false,
         durability: "data",
         start: Start::Fresh,
@@ -159,7 +162,8 @@ pub(crate) fn all(options: &Options) -> Vec<Case> {
             bytes_each: large / 2,
             jobs: 4,
             secure: true,
-            subjects: vec![Hyper, Smol, HyperOnOneCore, Curl],
+            network_threads: 2,
+            subjects: vec![Hyper, Smol, HyperOnOneLoop, HyperOnOneCore, Curl],
             goals: vec![most(WallOf(HyperOnOneCore), 1.0 / 1.5)],
             ..one.clone_shape()
         },

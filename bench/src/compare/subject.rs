@@ -18,8 +18,10 @@ pub(crate) enum Subject {
     HyperWithoutFlushes,
     /// dlmanager on smol, without flushes.
     SmolWithoutFlushes,
-    /// dlmanager on hyper, on one core.
+    /// dlmanager on hyper, on one core, with one loop for the network.
     HyperOnOneCore,
+    /// dlmanager on hyper, with one loop for the network.
+    HyperOnOneLoop,
     Curl,
     /// curl, and then sha256sum.
     CurlThenSha256sum,
@@ -55,6 +57,7 @@ impl Subject {
             | Self::Smol
             | Self::HyperWithoutFlushes
             | Self::SmolWithoutFlushes
+            | Self::HyperOnOneLoop
             | Self::Raw
             | Self::RawFlushing => None,
             Self::HyperOnOneCore => Some("taskset"),
@@ -85,9 +88,12 @@ impl Subject {
     /// The command line that does the work.
     pub(crate) fn command(self, work: &Work<'_>) -> anyhow::Result<Vec<OsString>> {
         match self {
-            Self::Hyper | Self::Smol | Self::HyperWithoutFlushes | Self::SmolWithoutFlushes | Self::HyperOnOneCore => {
-                self.dlmanager(work)
-            }
+            Self::Hyper
+            | Self::Smol
+            | Self::HyperWithoutFlushes
+            | Self::SmolWithoutFlushes
+            | Self::HyperOnOneCore
+            | Self::HyperOnOneLoop => self.dlmanager(work),
             Self::Curl => curl(work),
             Self::CurlThenSha256sum => {
                 let [url] = work.urls else { anyhow::bail!("one file at a time") };
@@ -120,6 +126,9 @@ impl Subject {
         command.extend(words(&["get", "-q", "--transport", transport, "--durability", durability]));
         command.extend(words(&["--jobs", &jobs, "--per-host", &jobs, "-d"]));
         command.push(work.dir.into());
+        if work.case.network_threads > 1 && !matches!(self, Self::HyperOnOneCore | Self::HyperOnOneLoop) {
+            command.extend(words(&["--network-threads", &work.case.network_threads.to_string()]));
+        }
         if work.case.secure {
             command.extend(["--cacert".into(), work.ca_file.into()]);
         }
@@ -235,6 +244,7 @@ impl fmt::Display for Subject {
             Self::HyperWithoutFlushes => "hyper, unflushed",
             Self::SmolWithoutFlushes => "smol, unflushed",
             Self::HyperOnOneCore => "dlmanager, 1 core",
+            Self::HyperOnOneLoop => "dlmanager, 1 loop",
             Self::Curl => "curl",
             Self::CurlThenSha256sum => "curl, sha256sum",
             Self::Wget2 => "wget2",
