@@ -227,6 +227,8 @@ fn a_record_that_may_describe_flushed_bytes_goes_for_good_before_others_are_writ
     let order = ["remove record", "flush names", "cut to 0"].map(|word| at(&scene, word).unwrap());
     assert!(order.is_sorted(), "{:?}", scene.asked);
     assert_eq!(scene.asked.iter().filter(|word| *word == "cut to 0").count(), 1, "{:?}", scene.asked);
+    // What was flushed of the version before says nothing of this one.
+    assert_eq!(notes(&scene), ["note 0 flushed"], "{:?}", scene.asked);
     // One that describes none is of no harm.
     let scene = started_over(Config { checkpoint_bytes: 1_000, ..config() });
     assert!(at(&scene, "remove record") < at(&scene, "cut to 0"), "{:?}", scene.asked);
