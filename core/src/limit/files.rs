@@ -249,3 +249,20 @@ impl Files {
         assert!(taken.all(is_kept), "what is gone is there for its left-overs alone");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_names_whose_hashes_begin_alike_are_told_apart() {
+        let [one, other] = ["f17637", "f39281"].map(|name| StorePath::from(&crate::FileName::new(name).unwrap()));
+        let tag = Tag::of(&one);
+        assert_eq!(tag, Tag::of(&other), "these are the first two that do");
+        let (mut files, stamp) = (Files::default(), Stamp::default());
+        let slot = files.insert(tag, Entry::new(one.clone(), 1, stamp, stamp));
+        assert_eq!((files.find(tag, &one), files.find(tag, &other)), (Some(slot), None));
+        let second = files.insert(tag, Entry::new(other.clone(), 2, stamp, stamp));
+        assert_eq!((files.find(tag, &one), files.find(tag, &other)), (Some(slot), Some(second)));
+    }
+}
