@@ -60,11 +60,15 @@ impl Order {
 
     /// Takes a file out of the order that stands there: its place is left over.
     pub(super) fn remove(&mut self, slot: u32, files: &mut Files) {
+        let begins_anew = files.get(slot).is_some_and(|entry| entry.version == u16::MAX);
+        // None of before may be left then: neither those that are left over, nor the one that will be.
+        if begins_anew {
+            self.drop_left_overs(files);
+        }
         let Some(entry) = files.get_mut(slot) else { return };
         entry.version = entry.version.wrapping_add(1);
         self.left_over += 1;
-        if entry.version == 0 {
-            // From here on versions begin anew, and none of before may be left.
+        if begins_anew {
             self.drop_left_overs(files);
         }
     }
@@ -181,4 +185,38 @@ impl Order {
 
 fn entry_of<'a>(place: &Place, files: &'a Files) -> Option<&'a Entry> {
     files.get(place.slot).filter(|entry| entry.version == place.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::Tag;
+    use super::*;
+    use crate::{FileName, StorePath};
+
+    #[test]
+    fn where_versions_begin_anew_no_place_of_before_is_left() {
+        let (mut order, mut files) = (Order::default(), Files::default());
+        let add = |order: &mut Order, files: &mut Files, name: &str, rank: i64| {
+            let path = StorePath::from(&FileName::new(name).unwrap());
+            let rank = Stamp::from_nanos(rank);
+            let slot = files.insert(Tag::of(&path), Entry::new(path, 1, rank, rank));
+            order.insert(slot, rank, files);
+            slot
+        };
+        for (rank, name) in (0..).zip(["a", "b", "c", "d"]) {
+            add(&mut order, &mut files, name, rank);
+        }
+        // It lies deep, and stays there when it is left over.
+        let slot = add(&mut order, &mut files, "e", 10);
+        for turn in 1..=2 * (u32::from(u16::MAX) + 1) {
+            order.remove(slot, &mut files);
+            order.mend(&mut files, |_, entry| entry.queued);
+            // The last of a round lies deep as well, all others on top.
+            let rank = if turn % (u32::from(u16::MAX) + 1) == u32::from(u16::MAX) { 20 } else { -1 };
+            order.insert(slot, Stamp::from_nanos(rank), &mut files);
+            if turn % 16_384 > 16_380 || turn % 16_384 < 3 {
+                order.check_invariants(&files, |_, entry| entry.queued);
+            }
+        }
+    }
 }
