@@ -885,7 +885,7 @@ impl Download {
         if let Some(error) = self.spoiled() {
             return self.fail(error, cx);
         }
-        if transfer.gather.is_writing() || partial.is_noting() || partial.hashing.asked {
+        if transfer.gather.is_writing() || partial.checkpoint.is_under_way() || partial.hashing.asked {
             return State::Verifying;
         }
         let length = transfer.meter.received();
@@ -1142,7 +1142,6 @@ impl Download {
 
     fn has_its_name(&mut self, cx: &mut Context<'_>) {
         if let Some(partial) = self.partial.as_deref_mut() {
-            partial.hold_work_folder(false, cx);
             partial.is_published = true;
             partial.hold_work_folder(false, cx);
         }

@@ -279,7 +279,7 @@ impl Evictor {
     /// Nothing more is due, and nobody will ask: the rest of the scan is of no use.
     pub(crate) fn stop(&mut self, effects: &mut Effects) {
         self.stopping = true;
-        self.due.retain(|due| !matches!(due, Due::Room));
+        self.due.retain(|due| *due != Due::Room);
         if self.due.is_empty() && self.pass.is_none() {
             self.end_scan(Scan::Broken, effects);
         }

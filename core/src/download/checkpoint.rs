@@ -27,9 +27,6 @@ pub(super) struct Checkpoint {
     /// What the checkpoint under way will have flushed.
     durable_next: u64,
     at: Instant,
-    /// Why the file is not gone on with: a flush failed, and what was written since the last one is lost, though it can be
-    /// read; or its name leads elsewhere.
-    pub(super) spoiled: Option<(FileStep, Fault)>,
     /// A record could not be written: none is written any more.
     failed: bool,
 }
@@ -45,7 +42,6 @@ impl Checkpoint {
             is_name_flushed: false,
             durable_next: 0,
             at: now,
-            spoiled: None,
             failed: false,
         }
     }
@@ -71,7 +67,7 @@ impl Download {
     pub(super) fn checkpoint_if_due(&mut self, cx: &mut Context<'_>) {
         let Some(partial) = self.partial.as_deref() else { return };
         let checkpoint = &partial.checkpoint;
-        if checkpoint.unanswered > 0 || !Self::may_note(partial, partial.length, cx) {
+        if checkpoint.is_under_way() || !Self::may_note(partial, partial.length, cx) {
             return;
         }
         if partial.record != RecordState::Valid || !checkpoint.is_of_this_boot {
@@ -92,7 +88,7 @@ impl Download {
             && partial.lock == Lock::Held
             && partial.known.identity.as_ref().is_some_and(|identity| identity.strong().is_some())
             && !partial.checkpoint.failed
-            && partial.checkpoint.spoiled.is_none()
+            && partial.spoiled.is_none()
     }
 
     /// Writes the record, in place and in one piece, behind a flush of what it says is flushed.

@@ -6,9 +6,9 @@ use core::time::Duration;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::partial::{HASH_BYTES_MAX, Lock, Opening, Partial};
+use super::partial::{HASH_BYTES_MAX, Lock};
 use super::{Context, Download, File, Net, State, Step};
-use crate::action::{Chunk, FetchRequest, OpenMode, Opened};
+use crate::action::{Chunk, FetchRequest, OpenMode};
 use crate::arena::Key;
 use crate::backoff::Attempts;
 use crate::effects::{Effects, Kinded, Owner, Reply, Role};
@@ -21,8 +21,8 @@ use crate::resume::{Asked, source_of};
 use crate::rng::Rng;
 use crate::stall::StallClock;
 use crate::{
-    ActionId, Algorithms, BodyId, DownloadError, DownloadId, Durability, Fault, FaultKind, FileId, FileName, FileOp,
-    FileStep, Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
+    ActionId, Algorithms, BodyId, DownloadError, DownloadId, Durability, Fault, FileId, FileName, FileOp, FileStep,
+    Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
 };
 
 /// A file that is used is stamped as accessed unless it was within this time.
@@ -53,14 +53,6 @@ pub(super) struct Compared {
     pub(super) file: FileId,
     pub(super) hashed: u64,
     pub(super) next: u64,
-}
-
-impl Partial {
-    /// Whether it is in the work folder, and nobody else may take it out.
-    pub(super) fn hold_work_folder(&mut self, holds: bool, cx: &mut Context<'_>) {
-        cx.effects.work_folder_held += usize::from(holds);
-        cx.effects.work_folder_held -= usize::from(core::mem::replace(&mut self.holds_work_folder, holds));
-    }
 }
 
 impl Download {
@@ -247,20 +239,6 @@ impl Download {
             | Reply::Read(_)
             | Reply::Delete(_)
             | Reply::Truncate(_) => Step::File(File::Done),
-        }
-    }
-
-    pub(super) fn opened(&mut self, result: &Result<Opened, Fault>) {
-        let Some(partial) = self.partial.as_deref_mut() else { return };
-        match result {
-            Ok(opened) => {
-                partial.opening = Opening::Open;
-                partial.was_there = !opened.created;
-                partial.disk_length = opened.length;
-            }
-            // Only a lost ticket leaves open whether it was made.
-            Err(fault) if fault.kind() == FaultKind::Aborted => partial.opening = Opening::Unknown,
-            Err(_) => partial.opening = Opening::Failed,
         }
     }
 

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::checkpoint::Checkpoint;
 use super::{Context, Download};
-use crate::action::{DeleteItem, Deleted, Expect, OpenMode};
+use crate::action::{DeleteItem, Deleted, Expect, OpenMode, Opened};
 use crate::effects::Role;
 use crate::origin::Target;
 use crate::planted::Planted;
@@ -42,7 +42,7 @@ pub(super) struct Partial {
     /// What it held when it was opened is still there, and was not looked at.
     pub(super) is_untouched: bool,
     /// It was there before it was opened.
-    pub(super) was_there: bool,
+    was_there: bool,
     /// A record of it was removed that may describe flushed bytes, and that is not flushed: it may come back.
     is_removal_unflushed: bool,
     /// How long it is on the disk at most, as far as it is not known to be written in order.
@@ -59,6 +59,9 @@ pub(super) struct Partial {
     pub(super) record: RecordState,
     /// Why its bytes could not be taken back.
     rewind_fault: Option<Fault>,
+    /// Why it is not gone on with: a flush failed, and what was written since the last one is lost, though it can be read; or
+    /// its name leads elsewhere.
+    pub(super) spoiled: Option<(FileStep, Fault)>,
     pub(super) checkpoint: Checkpoint,
     pub(super) hashing: Hashing,
 }
@@ -139,7 +142,7 @@ impl Partial {
 
     /// Whether it can be gone on with when it holds so many bytes.
     const fn is_resumable(&self, length: u64) -> bool {
-        length > 0 && self.known.is_resumable() && self.checkpoint.spoiled.is_none()
+        length > 0 && self.known.is_resumable() && self.spoiled.is_none()
     }
 
     /// The digests of all of its bytes are there.
@@ -155,21 +158,23 @@ impl Partial {
             || (self.record == RecordState::Valid && self.checkpoint.durable > 0)
     }
 
+    /// Whether it is in the work folder, and nobody else may take it out.
+    pub(super) fn hold_work_folder(&mut self, holds: bool, cx: &mut Context<'_>) {
+        cx.effects.work_folder_held += usize::from(holds);
+        cx.effects.work_folder_held -= usize::from(core::mem::replace(&mut self.holds_work_folder, holds));
+    }
+
     /// It is not gone on with, and the first reason counts. What was skipped was skipped for another.
     pub(super) fn spoil(&mut self, step: FileStep, fault: Fault) {
         if fault.kind() != FaultKind::Skipped {
-            self.checkpoint.spoiled.get_or_insert((step, fault));
+            self.spoiled.get_or_insert((step, fault));
         }
     }
 
-    /// Bytes of it are lost, though they can be read, and its record says that they are good.
+    /// Bytes of it may be lost, though they can be read, and its record says that they are good.
     fn is_lost(&self) -> bool {
-        let is_lost = matches!(self.checkpoint.spoiled, Some((FileStep::Flush, _)));
+        let is_lost = matches!(self.spoiled, Some((FileStep::Flush, _)));
         is_lost && self.opening == Opening::Open && self.lock == Lock::Held && self.record != RecordState::Absent
-    }
-
-    pub(super) const fn is_noting(&self) -> bool {
-        self.checkpoint.is_under_way()
     }
 
     fn record_is_gone(&mut self, was_there: bool) {
@@ -255,6 +260,7 @@ impl Download {
             came_from: None,
             record: if is_shared { RecordState::Unknown } else { RecordState::Absent },
             rewind_fault: None,
+            spoiled: None,
             checkpoint: Checkpoint::new(cx.now),
             hashing: Hashing::default(),
         }));
@@ -274,6 +280,20 @@ impl Download {
         let look = self.file_op(cx, |ticket| FileOp::Stat { ticket, path: name });
         self.file_op(cx, |ticket| FileOp::Stat { ticket, path });
         Some(look)
+    }
+
+    pub(super) fn opened(&mut self, result: &Result<Opened, Fault>) {
+        let Some(partial) = self.partial.as_deref_mut() else { return };
+        match result {
+            Ok(opened) => {
+                partial.opening = Opening::Open;
+                partial.was_there = !opened.created;
+                partial.disk_length = opened.length;
+            }
+            // Only a lost ticket leaves open whether it was made.
+            Err(fault) if fault.kind() == FaultKind::Aborted => partial.opening = Opening::Unknown,
+            Err(_) => partial.opening = Opening::Failed,
+        }
     }
 
     pub(super) fn locked(&mut self, result: &Result<u64, Fault>, cx: &mut Context<'_>) {

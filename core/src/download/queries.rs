@@ -180,7 +180,7 @@ impl Download {
 
     /// Why the unfinished file is not gone on with, where it is not.
     pub(super) fn spoiled(&self) -> Option<DownloadError> {
-        let (step, fault) = self.partial.as_deref()?.checkpoint.spoiled.clone()?;
+        let (step, fault) = self.partial.as_deref()?.spoiled.clone()?;
         Some(DownloadError::File { step, fault })
     }
 
