@@ -48,6 +48,7 @@ fn sweep(args: &EvictArgs, report: &mut Report) -> Result<bool, Misuse> {
     while let Some(event) = events.recv() {
         tell_event(args, report, &mut told, event);
     }
+    report.evicted_all();
     match judged {
         Ok(judged) => judged.iter().filter(|file| !told.contains(&file.path)).for_each(|file| tell(args, report, file)),
         Err(error) => report.error(&format!("cannot read what is pinned: {error}")),

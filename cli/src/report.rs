@@ -45,6 +45,8 @@ pub(crate) struct Report {
     /// When the first bytes of a download were expected.
     begun: BTreeMap<DownloadId, Instant>,
     tally: Tally,
+    /// The last pass had to leave the bound exceeded, for files that were in use.
+    is_in_use: bool,
 }
 
 /// How many downloads ended how.
@@ -90,6 +92,7 @@ impl Report {
             out: Out::held(),
             begun: BTreeMap::new(),
             tally: Tally::default(),
+            is_in_use: false,
         }
     }
 
@@ -180,7 +183,13 @@ impl Report {
                 }
                 self.note("another process is evicting in the directory, which is waited for");
             }
-            Notice::Swept { unmet: Some(unmet), .. } => self.unmet(*unmet),
+            Notice::Swept { unmet, .. } => {
+                // What is in use now, as an outcome that was not looked at yet, may not be in a moment.
+                self.is_in_use = *unmet == Some(Unmet::InUse);
+                if let Some(unmet) = unmet.filter(|unmet| *unmet != Unmet::InUse) {
+                    self.unmet(unmet);
+                }
+            }
             Notice::Warning(warning) => self.warning(&warning_text(warning)),
             _ => {}
         }
@@ -268,6 +277,13 @@ impl Report {
 
     pub(crate) const fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// Nothing more is evicted: what was left because it was in use is told.
+    pub(crate) fn evicted_all(&mut self) {
+        if std::mem::take(&mut self.is_in_use) {
+            self.unmet(Unmet::InUse);
+        }
     }
 
     /// Nothing more will come. Returns whether all that was told to programs was written.

@@ -85,6 +85,7 @@ impl<'a> Run<'a> {
         while let Ok(event) = self.events.try_recv() {
             self.event(&event, report);
         }
+        report.evicted_all();
         if let Err(gone) = closed {
             report.error(&gone.to_string());
         }

@@ -571,13 +571,7 @@ impl Evictor {
         self.tell_kept(pass.aside, effects);
         self.missed = if self.limit.is_exceeded() { self.limit.held() } else { BTreeSet::new() };
         let unmet = if self.limit.is_exceeded() {
-            let is_let_go_soon = !self.missed.is_empty() && pass.due != Due::Asked;
-            match (pass.is_given_up, is_let_go_soon) {
-                (true, _) => Some(Unmet::Locked),
-                // Another pass follows when an outcome is dropped, and says how it is then.
-                (false, true) => self.told_unmet,
-                (false, false) => Some(Unmet::InUse),
-            }
+            Some(if pass.is_given_up { Unmet::Locked } else { Unmet::InUse })
         } else {
             self.limit.is_unmet().then_some(Unmet::FileLimit)
         };

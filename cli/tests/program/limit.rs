@@ -30,6 +30,19 @@ fn five_files_are_kept_unless_said_otherwise_and_that_is_told() {
 }
 
 #[test]
+fn files_whose_end_was_just_told_are_not_said_to_be_in_use() {
+    let bench = Bench::new();
+    let urls: Vec<_> = (0..200).map(|n| format!("{{}}/f{n}")).collect();
+    for n in 0..200 {
+        bench.serve(&format!("/f{n}"), 1000);
+    }
+    let line = format!("get -q -d out -j 64 --per-host 64 --size-limit 2KB --file-limit 1 {}", urls.join(" "));
+    let ran = bench.run(&line).exits(0);
+    assert_eq!(ran.stderr, "");
+    assert_eq!(bench.names("out").len(), 1 + 1);
+}
+
+#[test]
 fn a_limit_on_a_strangers_directory_is_refused_and_nothing_is_touched() {
     let bench = Bench::new();
     bench.serve("/new", 10);

@@ -202,31 +202,36 @@ fn what_somebody_else_has_given_the_name_is_held_to_the_checksum() {
     assert!(matches!(*cause, DownloadError::Publish { published: Published::No, .. }), "{cause:?}");
 }
 
-#[test]
-fn a_name_that_is_free_again_when_its_file_is_to_be_stamped_is_taken_after_all() {
-    let mut hand = Hand::of(Config::default(), Request::new(URL).unwrap());
-    let mut renamed = 0;
-    let outcome = loop {
+/// How a file of three bytes ends whose file operations are answered so.
+fn ends(config: Config, mut answer: impl FnMut(FileOp) -> Completion) -> Outcome {
+    let mut hand = Hand::of(config, Request::new(URL).unwrap());
+    loop {
         match hand.next() {
             Asked::Net(NetOp::Fetch { ticket, .. }) => {
                 hand.answer(ticket.done(Ok(head(200, &[("content-length", "3")]))));
             }
             Asked::Net(NetOp::ReadBody { ticket, .. }) => hand.answer(ticket.done(Ok(chunk(3, true)))),
             Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
-            Asked::File(action) => hand.answer(match action.op {
-                FileOp::Rename { ticket, .. } => {
-                    renamed += 1;
-                    ticket.done(if renamed == 1 { Err(FaultKind::Exists.into()) } else { Ok(()) })
-                }
-                FileOp::Stat { ticket, .. } if renamed == 1 => ticket.done(Ok(Some(stat(FileKind::Regular, 7)))),
-                FileOp::Touch { ticket, .. } => ticket.done(Err(FaultKind::NotFound.into())),
-                op => usual(op),
-            }),
-            Asked::Told(Notice::Finished { outcome, .. }) => break outcome,
+            Asked::File(action) => hand.answer(answer(action.op)),
+            Asked::Told(Notice::Finished { outcome, .. }) => return outcome,
             Asked::Told(_) => {}
             Asked::Waits(until) => hand.pass(until),
         }
-    };
+    }
+}
+
+#[test]
+fn a_name_that_is_free_again_when_its_file_is_to_be_stamped_is_taken_after_all() {
+    let mut renamed = 0;
+    let outcome = ends(Config::default(), |op| match op {
+        FileOp::Rename { ticket, .. } => {
+            renamed += 1;
+            ticket.done(if renamed == 1 { Err(FaultKind::Exists.into()) } else { Ok(()) })
+        }
+        FileOp::Stat { ticket, .. } if renamed == 1 => ticket.done(Ok(Some(stat(FileKind::Regular, 7)))),
+        FileOp::Touch { ticket, .. } => ticket.done(Err(FaultKind::NotFound.into())),
+        op => usual(op),
+    });
     assert!(matches!(outcome, Outcome::Complete(_)), "{outcome:?}");
     assert_eq!(renamed, 2);
 }
@@ -235,34 +240,21 @@ fn a_name_that_is_free_again_when_its_file_is_to_be_stamped_is_taken_after_all()
 fn what_has_its_name_after_all_is_flushed_there_before_it_is_told() {
     for fails in [false, true] {
         let config = Config { durability: Durability::Full, ..Config::default() };
-        let mut hand = Hand::of(config, Request::new(URL).unwrap());
         let (mut is_renamed, mut flushed) = (false, 0);
-        let outcome = loop {
-            match hand.next() {
-                Asked::Net(NetOp::Fetch { ticket, .. }) => {
-                    hand.answer(ticket.done(Ok(head(200, &[("content-length", "3")]))));
-                }
-                Asked::Net(NetOp::ReadBody { ticket, .. }) => hand.answer(ticket.done(Ok(chunk(3, true)))),
-                Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
-                Asked::File(action) => hand.answer(match action.op {
-                    FileOp::Rename { ticket, .. } => {
-                        is_renamed = true;
-                        Completion::aborted(ticket.id())
-                    }
-                    FileOp::Stat { ticket, path } if is_renamed && path.as_str() == "file" => {
-                        ticket.done(Ok(Some(stat(FileKind::Regular, 3))))
-                    }
-                    FileOp::SyncDir { ticket, .. } if is_renamed => {
-                        flushed += 1;
-                        ticket.done(if fails { Err(FaultKind::Io.into()) } else { Ok(()) })
-                    }
-                    op => usual(op),
-                }),
-                Asked::Told(Notice::Finished { outcome, .. }) => break outcome,
-                Asked::Told(_) => {}
-                Asked::Waits(until) => hand.pass(until),
+        let outcome = ends(config, |op| match op {
+            FileOp::Rename { ticket, .. } => {
+                is_renamed = true;
+                Completion::aborted(ticket.id())
             }
-        };
+            FileOp::Stat { ticket, path } if is_renamed && path.as_str() == "file" => {
+                ticket.done(Ok(Some(stat(FileKind::Regular, 3))))
+            }
+            FileOp::SyncDir { ticket, .. } if is_renamed => {
+                flushed += 1;
+                ticket.done(if fails { Err(FaultKind::Io.into()) } else { Ok(()) })
+            }
+            op => usual(op),
+        });
         assert_eq!(flushed, 1);
         assert_eq!(matches!(outcome, Outcome::Failed(_)), fails, "{outcome:?}");
         assert_eq!(told(&outcome), Published::Yes);
