@@ -295,7 +295,12 @@ fn as_nobody(test: &str, prepare: fn(&Path), body: fn(&Path)) {
         return body(folder.path());
     }
     chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-    run_again(test, folder.path(), Command::new(env::current_exe().unwrap()).uid(NOBODY).gid(NOBODY));
+    // Where the test program was built may be root's alone.
+    let reachable = tempfile::tempdir().unwrap();
+    fs::set_permissions(reachable.path(), Permissions::from_mode(0o755)).unwrap();
+    let copy = reachable.path().join("rights");
+    fs::copy(env::current_exe().unwrap(), &copy).unwrap();
+    run_again(test, folder.path(), Command::new(copy).uid(NOBODY).gid(NOBODY));
 }
 
 /// Runs `body` in a folder of its own, among mounts that end with it.
