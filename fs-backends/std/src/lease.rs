@@ -86,6 +86,13 @@ impl Drop for Lease {
 }
 
 pub(crate) fn lease<R: Root>(root: &R, path: &StorePath) -> Result<Lease, Fault> {
+    let mut lease = hold(root, path)?;
+    lease.accessed = root.touch(path, STAMP_INTERVAL);
+    Ok(lease)
+}
+
+/// A lease that leaves no stamp.
+pub(crate) fn hold<R: Root>(root: &R, path: &StorePath) -> Result<Lease, Fault> {
     let until = Instant::now() + WAIT_MAX;
     let mut pause = PAUSE_MIN;
     loop {
@@ -100,14 +107,13 @@ pub(crate) fn lease<R: Root>(root: &R, path: &StorePath) -> Result<Lease, Fault>
             }
             Err(fault) => return Err(fault),
         };
-        let mut lease = Lease { file, is_locked, accessed: Err(FaultKind::Skipped.into()) };
+        let lease = Lease { file, is_locked, accessed: Err(FaultKind::Skipped.into()) };
         let is_there = match root.length_under(path, &lease.file, &Identity::new()) {
             // It has another name, too.
             Err(fault) if fault.kind() == FaultKind::WrongType => true,
             result => result?.is_some(),
         };
         if is_there {
-            lease.accessed = root.touch(path, STAMP_INTERVAL);
             return Ok(lease);
         }
         // Evicted or replaced before it was locked.

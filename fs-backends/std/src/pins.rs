@@ -1,7 +1,7 @@
 //! Names whose files no eviction takes, whichever process is there.
 //!
 //! A pin is a file of its own, named after a hash of the name that it is for: made and removed without a look at others,
-//! and seen by every deletion of an unused file, which keeps pins from being made while it is under way.
+//! and seen by every deletion of an unused file, which whoever makes one waits for while it is under way.
 
 use std::io::{Read, Write};
 
@@ -9,8 +9,8 @@ use dlmanager_core::{
     DeleteItem, Deleted, Expect, Fault, FaultKind, FileKind, FileName, OpenMode, PINS_FOLDER, StorePath, WORK_FOLDER,
 };
 
-use crate::fault;
 use crate::root::Root;
+use crate::{fault, lease};
 
 /// What a pin begins with: the format's version. The name follows, for those who look.
 const HEADER: &str = "dlmanager 1\n";
@@ -42,9 +42,14 @@ pub(crate) fn pin<R: Root>(root: &R, path: &StorePath) -> Result<(), Fault> {
     for flushed in [&pin, &folder] {
         root.sync_dir(flushed)?;
     }
-    // Those that are under way may not have seen it.
+    // Those that are under way may not have seen it: they have the folder's lock, or, where that was removed, the file's.
     root.wait_for_evictions()?;
-    if let Err(fault) = require_file(root, path) {
+    let is_there = match lease::hold(root, path) {
+        // Who may not read it cannot lock it either.
+        Err(fault) if fault.kind() == FaultKind::Denied => require_file(root, path),
+        result => result.map(drop),
+    };
+    if let Err(fault) = is_there {
         unpin(root, path)?;
         return Err(fault);
     }

@@ -151,6 +151,9 @@ fn under_load_nothing_that_is_in_use_is_lost_and_both_sides_get_on() {
             }
         }
     };
+    for name in NAMES {
+        put(folder.path(), name);
+    }
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -171,9 +174,6 @@ fn under_load_nothing_that_is_in_use_is_lost_and_both_sides_get_on() {
                     }
                 }
             });
-        }
-        for name in NAMES {
-            put(folder.path(), name);
         }
         let users = [false, true].map(|pins| {
             scope.spawn({

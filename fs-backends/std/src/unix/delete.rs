@@ -1,6 +1,7 @@
 //! Deleting names that are as expected.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use dlmanager_core::{DeleteItem, Deleted, Expect, FaultKind, StorePath, WORK_FOLDER};
 use rustix::fs::{AtFlags, FlockOperation, Stat};
@@ -22,62 +23,89 @@ pub(super) fn delete(
     let evicts = items.iter().any(|item| matches!(item.expect, Expect::Unchanged { .. }));
     // While somebody evicts, the folder whose lock he has stays.
     let is_work_folder = |item: &DeleteItem| item.expect == Expect::EmptyFolder && item.path.as_str() == WORK_FOLDER;
-    let locks = evicts || items.iter().any(is_work_folder);
-    let lock = if locks { folder_lock::lock(tree, Share::Alone) } else { Ok(None) };
+    let lock = if evicts {
+        folder_lock::lock_to_evict(tree)
+    } else if items.iter().any(is_work_folder) {
+        folder_lock::lock(tree, Share::Alone).map(|lock| lock.map(Arc::new))
+    } else {
+        Ok(None)
+    };
     let has_pins = evicts && folder_lock::has_pins(tree);
     let each = items.iter().map(|item| match (&lock, item.expect) {
         (Err(fault), Expect::Unchanged { .. }) if fault.kind() == FaultKind::Busy => Deleted::Locked,
         (Err(_), Expect::EmptyFolder) if is_work_folder(item) => Deleted::Busy,
         (Err(fault), Expect::Unchanged { .. }) => Deleted::Denied(fault.clone()),
-        (_, _) => delete_one(tree, item, has_pins, &loosen),
+        (lock, _) => {
+            let is_alone = matches!(lock, Ok(Some(_)));
+            delete_one(tree, item, Guards { is_alone, has_pins }, &loosen)
+        }
     });
     each.collect()
+}
+
+/// What is known of the directory while items of it are deleted.
+#[derive(Clone, Copy)]
+struct Guards {
+    /// The work folder's lock is ours: nobody of ours replaces a file.
+    is_alone: bool,
+    /// Some name was pinned when the lock was taken.
+    has_pins: bool,
 }
 
 fn delete_one(
     tree: &Tree,
     item: &DeleteItem,
-    has_pins: bool,
+    guards: Guards,
     loosen: &impl Fn(&Tree, &StorePath) -> Option<Loosened>,
 ) -> Deleted {
-    let mut deleted = attempt(tree, item, has_pins);
+    let mut deleted = attempt(tree, item, guards);
     if matches!(deleted, Err(Errno::ACCESS | Errno::PERM))
         && let Some(_loosened) = loosen(tree, &item.path)
     {
-        deleted = attempt(tree, item, has_pins);
+        deleted = attempt(tree, item, guards);
     }
     deleted.unwrap_or_else(|errno| Deleted::Denied(on_path(errno)))
 }
 
-fn attempt(tree: &Tree, item: &DeleteItem, has_pins: bool) -> Result<Deleted> {
+fn attempt(tree: &Tree, item: &DeleteItem, guards: Guards) -> Result<Deleted> {
     let place = match tree.place(&item.path) {
         Ok(place) => place,
         Err(Errno::NOENT) => return Ok(Deleted::Gone),
         Err(errno) => return Err(errno),
     };
-    let is_pinned = || has_pins && folder_lock::is_pinned(tree, &item.path);
+    // Without the folder's lock one may be made any time; whoever makes one then waits for the file's lock.
+    let is_pinned = || (guards.has_pins || !guards.is_alone) && folder_lock::is_pinned(tree, &item.path);
     let unused = match item.expect {
         Expect::Unchanged { .. } => unused(&place, item.expect, is_pinned)?,
         Expect::File | Expect::EmptyFolder => Unused::Unknown,
     };
-    let locked = match &unused {
+    let mut locked = match unused {
         Unused::Locked(locked) => Some(locked),
         Unused::Unknown => None,
-        Unused::Not(deleted) => return Ok(deleted.clone()),
+        Unused::Not(deleted) => return Ok(deleted),
     };
-    let stat = match place.stat() {
-        Ok(stat) => stat,
-        Err(Errno::NOENT) => return Ok(Deleted::Gone),
-        Err(errno) => return Err(errno),
-    };
-    // Replaced since it was opened, it is what nobody has looked at.
-    let is_other = locked.is_some_and(|locked| !locked.is(&stat));
-    if is_other || !is_expected(item.expect, &file_stat(&stat)) {
-        return Ok(Deleted::Changed);
+    // Behind the lock of the folder the name still leads to what was opened, unless a stranger replaces it, whom no look
+    // between two calls keeps out.
+    if locked.is_none() || !guards.is_alone {
+        let stat = match place.stat() {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(Deleted::Gone),
+            Err(errno) => return Err(errno),
+        };
+        // Replaced since it was opened, it is what nobody has looked at.
+        let is_other = locked.as_ref().is_some_and(|locked| !locked.is(&stat));
+        if is_other || !is_expected(item.expect, &file_stat(&stat)) {
+            return Ok(Deleted::Changed);
+        }
     }
     let flags = if item.expect == Expect::EmptyFolder { AtFlags::REMOVEDIR } else { AtFlags::empty() };
     match place.unlink(flags) {
-        Ok(()) => Ok(Deleted::Deleted),
+        Ok(()) => {
+            if let Some(locked) = &mut locked {
+                locked.is_gone = true;
+            }
+            Ok(Deleted::Deleted)
+        }
         // Somebody else was quicker.
         Err(Errno::NOENT) => Ok(Deleted::Gone),
         Err(Errno::ISDIR | Errno::NOTDIR) => Ok(Deleted::Changed),
@@ -89,7 +117,7 @@ fn attempt(tree: &Tree, item: &DeleteItem, has_pins: bool) -> Result<Deleted> {
 
 /// Whether nobody uses a file.
 enum Unused {
-    /// Its lock was free, and is ours as long as this lives.
+    /// Its lock was free, and is ours as long as this lives; and it is as expected.
     Locked(Locked),
     /// There is no way to tell.
     Unknown,
@@ -99,6 +127,7 @@ enum Unused {
 struct Locked {
     file: OwnedFd,
     stat: Stat,
+    is_gone: bool,
 }
 
 impl Locked {
@@ -110,7 +139,9 @@ impl Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         // Where the file stays, somebody may want it before a child that was forked in the meantime closes it.
-        let _ = retry(|| rustix::fs::flock(&self.file, FlockOperation::Unlock));
+        if !self.is_gone {
+            let _ = retry(|| rustix::fs::flock(&self.file, FlockOperation::Unlock));
+        }
     }
 }
 
@@ -126,17 +157,21 @@ fn unused(place: &Place<'_>, expect: Expect, is_pinned: impl Fn() -> bool) -> Re
         }
         Err(errno) => return Err(errno),
     };
+    let lock = retry(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive));
     let stat = retry(|| rustix::fs::fstat(&file))?;
-    if !is_expected(expect, &file_stat(&stat)) {
-        return Ok(Unused::Not(Deleted::Changed));
-    }
-    if is_pinned() {
-        return Ok(Unused::Not(Deleted::Pinned));
-    }
-    match retry(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)) {
-        Ok(()) => Ok(Unused::Locked(Locked { file, stat })),
-        Err(Errno::WOULDBLOCK) => Ok(Unused::Not(Deleted::Busy)),
-        Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(Unused::Unknown),
-        Err(errno) => Err(errno),
-    }
+    let is_as_expected = is_expected(expect, &file_stat(&stat));
+    // From here on it is given back where the file stays.
+    let unused = match lock {
+        Ok(()) => Unused::Locked(Locked { file, stat, is_gone: false }),
+        Err(Errno::WOULDBLOCK) => Unused::Not(Deleted::Busy),
+        Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Unused::Unknown,
+        Err(errno) => return Err(errno),
+    };
+    Ok(if !is_as_expected {
+        Unused::Not(Deleted::Changed)
+    } else if is_pinned() {
+        Unused::Not(Deleted::Pinned)
+    } else {
+        unused
+    })
 }

@@ -3,6 +3,7 @@
 //! Held within one operation only. Whoever waits for it waits on a worker, for a bounded time.
 
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,11 +33,26 @@ pub(super) enum Share {
     WithOthers,
 }
 
+/// The lock with which this directory's files are evicted just now: operations that overlap have it together.
+#[derive(Default)]
+pub(super) struct Evicting(Mutex<Weak<FolderLock>>);
+
 impl Drop for FolderLock {
     fn drop(&mut self) {
         // A child that was forked in the meantime keeps a closed descriptor's lock, but not one that was given back.
         let _ = retry(|| rustix::fs::flock(&self.0, FlockOperation::Unlock));
     }
+}
+
+/// Takes the lock alone, beside other operations that evict in this directory; otherwise as [`lock`].
+pub(super) fn lock_to_evict(tree: &Tree) -> Result<Option<Arc<FolderLock>>, Fault> {
+    let mut evicting = tree.evicting.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(lock) = evicting.upgrade() {
+        return Ok(Some(lock));
+    }
+    let lock = lock(tree, Share::Alone)?.map(Arc::new);
+    *evicting = lock.as_ref().map_or_else(Weak::new, Arc::downgrade);
+    Ok(lock)
 }
 
 /// Takes the lock; `None` where there is no work folder, or nothing that could be locked.
@@ -92,4 +108,34 @@ pub(super) fn has_pins(tree: &Tree) -> bool {
 
 pub(super) fn is_pinned(tree: &Tree, path: &StorePath) -> bool {
     !matches!(tree.stat(&path.pin()), Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::create::create;
+    use crate::unix::UnixRoot;
+
+    #[test]
+    fn those_who_evict_in_one_directory_have_it_together_and_keep_all_others_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let [ours, other] = [(); 2].map(|()| create::<UnixRoot>(folder.path()).unwrap());
+        assert!(lock_to_evict(&ours.tree).unwrap().is_none(), "nothing is there to be locked");
+        std::fs::create_dir(folder.path().join(WORK_FOLDER)).unwrap();
+        let first = lock_to_evict(&ours.tree).unwrap();
+        let second = lock_to_evict(&ours.tree).unwrap();
+        let is_kept_out = || {
+            let others = lock_to_evict(&other.tree).map(|lock| lock.is_some());
+            // So stays the folder itself, which whoever removes it wants alone, ours included.
+            let removal = lock(&ours.tree, Share::Alone).map(|lock| lock.is_some());
+            assert_eq!(others, removal);
+            others.is_err_and(|fault| fault.kind() == FaultKind::Busy)
+        };
+        assert!(first.is_some() && second.is_some() && is_kept_out());
+        drop(first);
+        assert!(is_kept_out());
+        drop(second);
+        assert!(!is_kept_out());
+        assert!(lock_to_evict(&ours.tree).unwrap().is_some(), "it is taken anew");
+    }
 }

@@ -16,6 +16,7 @@ use dlmanager_core::{StorePath, WORK_FOLDER};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timestamps};
 use rustix::io::{Errno, Result};
 
+use super::folder_lock::Evicting;
 use super::retry;
 
 /// Enough of a folder to work below it. With `O_PATH` its own permissions need not allow to list it.
@@ -58,6 +59,7 @@ impl Kernel {
 pub(super) struct Tree {
     pub(super) root: OwnedFd,
     pub(super) kernel: Kernel,
+    pub(super) evicting: Evicting,
     work_folder: Mutex<Option<Arc<Kept>>>,
 }
 
@@ -82,7 +84,7 @@ enum Folder<'a> {
 
 impl Tree {
     pub(super) fn new(root: OwnedFd, kernel: Kernel) -> Self {
-        Self { root, kernel, work_folder: Mutex::default() }
+        Self { root, kernel, evicting: Evicting::default(), work_folder: Mutex::default() }
     }
 
     /// Where a path lies: its folder, opened, and its last component.
