@@ -63,7 +63,9 @@ fn make(folder: &Path, files: u64) -> Result<(), Box<dyn Error>> {
         let accessed = now - Duration::from_secs(3_600) - Duration::from_nanos(random >> 20);
         file.set_times(FileTimes::new().set_accessed(accessed).set_modified(accessed))?;
     }
-    Ok(())
+    // So that neither side finds the disk at work on what was just made.
+    let status = Command::new("sync").status()?;
+    if status.success() { Ok(()) } else { Err("sync failed".into()) }
 }
 
 fn shell(folder: &Path, victims: u64) -> Result<Duration, Box<dyn Error>> {

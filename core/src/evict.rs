@@ -14,16 +14,16 @@ use crate::{
 };
 
 mod owner;
+mod pace;
 mod turn;
 
 use owner::Ownership;
 pub use owner::{OWNER_FORMAT, owner_format};
+use pace::Pace;
 use turn::Turn;
 
 /// Entries asked for in one go.
 const SCAN_BATCH: usize = 1024;
-/// Files deleted in one go.
-const DELETE_BATCH: usize = 64;
 
 /// Enforces a limit. The rule itself is [`PersistLimit`]'s.
 #[derive(Debug)]
@@ -46,7 +46,10 @@ pub(crate) struct Evictor {
     /// Why it is not known whether the mark was made.
     mark_fault: Option<Fault>,
     lane: Lane,
+    /// Where a second deletion is under way beside the first, once there was one.
+    lane_beside: Option<Lane>,
     epoch: u32,
+    pace: Pace,
     /// The passes that are due.
     due: VecDeque<Due>,
     pass: Option<Pass>,
@@ -86,10 +89,15 @@ enum Ask {
     Scan,
     /// The mark of ownership.
     Owner,
-    Gauge,
+    Gauge {
+        is_of_pass: bool,
+    },
     /// The folder whose lock deletions take.
     Folder,
-    Delete,
+    Delete {
+        lane: Lane,
+        batch: Vec<(DeleteItem, Why)>,
+    },
     /// A look at a file that was not as expected.
     Again(StorePath),
     /// The end of the scan.
@@ -112,7 +120,6 @@ struct Pass {
     due: Due,
     /// The clock and the disk: whether what they say is known, and still holds.
     gauged: bool,
-    batch: Vec<(DeleteItem, Why)>,
     /// How many actions are unanswered.
     unanswered: usize,
     /// Files found changed once: the second time they are set aside.
@@ -140,7 +147,9 @@ impl Evictor {
             marks: 0,
             mark_fault: None,
             lane: effects.lane(),
+            lane_beside: None,
             epoch: 0,
+            pace: Pace::new(),
             due: VecDeque::new(),
             pass: None,
             swept: Vec::new(),
@@ -152,7 +161,7 @@ impl Evictor {
             has_folder: false,
             pins_met: BTreeSet::new(),
         };
-        evictor.ask(Ask::Gauge, effects, |ticket| FileOp::Gauge { ticket });
+        evictor.ask(Ask::Gauge { is_of_pass: false }, effects, |ticket| FileOp::Gauge { ticket });
         evictor.scan_on(effects);
         evictor
     }
@@ -255,14 +264,20 @@ impl Evictor {
 
     /// Whether a file of that name is being deleted: whoever looks for it now may find what is about to go.
     pub(crate) fn is_deleting(&self, name: &str) -> bool {
-        self.pass.as_ref().is_some_and(|pass| pass.batch.iter().any(|(item, _)| item.path.as_str() == name))
+        self.deletion_of(name).is_some()
     }
 
     /// The place in line behind a deletion of that name, where one is under way: who looks from there finds what it has left.
     pub(crate) fn behind_deletion(&mut self, name: &str) -> Option<(Lane, u32)> {
-        self.is_deleting(name).then(|| {
-            self.epoch += 1;
-            (self.lane, self.epoch)
+        let lane = self.deletion_of(name)?;
+        self.epoch += 1;
+        Some((lane, self.epoch))
+    }
+
+    fn deletion_of(&self, name: &str) -> Option<Lane> {
+        self.asked.iter().find_map(|(_, ask)| match ask {
+            Ask::Delete { lane, batch } => batch.iter().any(|(item, _)| item.path.as_str() == name).then_some(*lane),
+            _ => None,
         })
     }
 
@@ -314,13 +329,15 @@ impl Evictor {
             if !pass.gauged && (self.limit.needs_gauge() || self.limit.is_exceeded()) {
                 pass.unanswered = 1;
                 self.epoch += 1;
-                self.ask(Ask::Gauge, effects, |ticket| FileOp::Gauge { ticket });
+                self.ask(Ask::Gauge { is_of_pass: true }, effects, |ticket| FileOp::Gauge { ticket });
                 return;
             }
             let passed_over = &mut self.passed_over;
             let spared = self.ended_last.as_ref().filter(|_| pass.due == Due::Released);
             let mut live = BTreeSet::new();
-            let chosen = self.limit.choose(DELETE_BATCH, |path| {
+            // Two at a time, as most of a deletion is the system's, behind a first one for whose lock the folder is asked for.
+            let (files, parts) = (self.pace.files(), if self.has_folder { 2 } else { 1 });
+            let chosen = self.limit.choose(parts * files, |path| {
                 let is_live = is_live(path);
                 if is_live {
                     live.insert(path.clone());
@@ -337,13 +354,14 @@ impl Evictor {
                     let path = StorePath::work_folder();
                     self.ask(Ask::Folder, effects, |ticket| FileOp::MakeDir { ticket, path });
                 }
-                let Some(pass) = &mut self.pass else { return };
-                let items = chosen.iter().map(|(item, _)| item.clone()).collect();
-                pass.batch = chosen;
-                pass.unanswered = 1;
-                self.epoch += 1;
-                self.ask(Ask::Delete, effects, |ticket| FileOp::Delete { ticket, items });
-                return;
+                self.pace.began(now);
+                let mut first = chosen;
+                if first.len() > files {
+                    let beside = first.split_off(first.len().div_ceil(2));
+                    let lane = *self.lane_beside.get_or_insert_with(|| effects.lane());
+                    self.delete(lane, beside, effects);
+                }
+                return self.delete(self.lane, first, effects);
             }
             self.end_pass(effects);
             if !self.swept.is_empty() {
@@ -351,6 +369,16 @@ impl Evictor {
                 return;
             }
         }
+    }
+
+    fn delete(&mut self, lane: Lane, batch: Vec<(DeleteItem, Why)>, effects: &mut Effects) {
+        let Some(pass) = &mut self.pass else { return };
+        pass.unanswered += 1;
+        self.epoch += 1;
+        let items = batch.iter().map(|(item, _)| item.clone()).collect();
+        let delete = |ticket| FileOp::Delete { ticket, items };
+        let id = effects.file_op(Owner::Evictor, (lane, self.epoch), delete);
+        self.asked.push((id, Ask::Delete { lane, batch }));
     }
 
     /// Nothing can be evicted, but whoever waits is told the end.
@@ -377,14 +405,14 @@ impl Evictor {
                 }
             }
             Ask::Owner => self.owner_reply(reply, effects),
-            Ask::Gauge => {
+            Ask::Gauge { is_of_pass } => {
                 if let Reply::Gauge(result) = reply {
-                    self.gauged(result.ok());
+                    self.gauged(result.ok(), is_of_pass);
                 }
             }
-            Ask::Delete => {
+            Ask::Delete { batch, .. } => {
                 if let Reply::Delete(result) = reply {
-                    self.deleted(now, result, effects);
+                    self.deleted(now, batch, result, effects);
                 }
             }
             Ask::Again(path) => {
@@ -463,26 +491,32 @@ impl Evictor {
     // A pass.
 
     /// Where it is not known what the clock and the disk say, the rule goes by the files alone.
-    fn gauged(&mut self, gauge: Option<Gauged>) {
+    fn gauged(&mut self, gauge: Option<Gauged>, is_of_pass: bool) {
         if let Some(gauge) = gauge {
             self.limit.set_gauge(gauge);
         }
-        if let Some(pass) = &mut self.pass {
+        if let Some(pass) = self.pass.as_mut().filter(|_| is_of_pass) {
             pass.unanswered = 0;
             pass.gauged = true;
         }
     }
 
-    fn deleted(&mut self, now: Instant, result: Result<Vec<Deleted>, Fault>, effects: &mut Effects) {
+    fn deleted(
+        &mut self,
+        now: Instant,
+        batch: Vec<(DeleteItem, Why)>,
+        result: Result<Vec<Deleted>, Fault>,
+        effects: &mut Effects,
+    ) {
         let Some(pass) = &mut self.pass else { return };
-        pass.unanswered = 0;
+        pass.unanswered = pass.unanswered.saturating_sub(1);
+        self.pace.ended(now, batch.len());
         let is_ours = result.as_ref().is_ok_and(|answers| !answers.contains(&Deleted::Locked));
         if is_ours {
             self.turn.had();
         }
         // What is free has changed.
         pass.gauged = self.config.bounds.free_bytes_min == 0;
-        let batch = core::mem::take(&mut pass.batch);
         let answers = match result {
             Ok(answers) => answers,
             Err(fault) => {
@@ -618,7 +652,6 @@ impl Pass {
         Self {
             due,
             gauged: false,
-            batch: Vec::new(),
             unanswered: 0,
             changed: BTreeSet::new(),
             aside: BTreeMap::new(),

@@ -396,15 +396,15 @@ fn the_work_folder_is_made_before_the_first_deletion_and_its_failure_matters_to_
 #[test]
 fn the_clock_and_the_disk_are_looked_at_once_for_a_pass_unless_what_is_free_has_changed() {
     let names: Vec<&'static str> = (0..200).map(|at| &*format!("{at:03}").leak()).collect();
-    for (free_bytes_min, looks) in [(0, 1), (1, 4)] {
+    for (free_bytes_min, looks) in [(0, 1), (1, 2)] {
         let bounds = Bounds { free_bytes_min, ..Bounds::default() };
         let mut directory = Directory::new(config(1, 1, bounds), &names);
         directory.free = Some(5);
         let asked = directory.sweep();
         let deletions = asked.iter().filter(|word| word.starts_with("delete")).count();
-        assert_eq!((directory.files.len(), deletions), (1, 4), "199 in batches of 64");
+        assert_eq!((directory.files.len(), deletions), (1, 3), "64, and the rest in two at once");
         let gauges = asked.iter().filter(|word| *word == "gauge").count();
-        // After each deletion, also after the last one.
+        // After each go, also after the last one.
         assert_eq!(gauges, if free_bytes_min == 0 { looks } else { looks + 1 }, "{free_bytes_min}");
     }
 }
@@ -673,5 +673,121 @@ fn a_work_folder_that_is_not_empty_is_looked_about_and_tried_again_only_where_so
         directory.run();
         assert_eq!(directory.count("remove folder"), tries, "{:?}", directory.asked);
         assert!(directory.hand.manager.is_drained());
+    }
+}
+
+// Many at once.
+
+/// So many files, the oldest first, of which a hundred may stay; the first go of a pass is under way.
+fn many(files: usize) -> (Directory, Vec<&'static str>) {
+    let names: Vec<&'static str> = (0..files).map(|number| &*format!("{number:05}").leak()).collect();
+    let mut directory = Directory::new(config(1, 100, Bounds::default()), &names);
+    directory.holds = Some("delete");
+    directory.sweep();
+    (directory, names)
+}
+
+/// How many files each deletion is of that is under way.
+fn under_way(directory: &Directory) -> Vec<usize> {
+    let count = |action: &FileAction| match &action.op {
+        FileOp::Delete { items, .. } => items.len(),
+        op => panic!("{op:?}"),
+    };
+    directory.held.iter().map(count).collect()
+}
+
+/// Answers what is under way, the last first, after so long.
+fn answer_all(directory: &mut Directory, after: Duration) {
+    directory.hand.now = directory.hand.now + after;
+    while let Some(action) = directory.held.pop() {
+        let is_last = directory.held.is_empty();
+        let completion = directory.completion(action);
+        directory.hand.answer(completion);
+        if !is_last {
+            let before = directory.held.len();
+            directory.run();
+            assert_eq!(directory.held.len(), before, "all of a go is over before the next one");
+        }
+    }
+    directory.run();
+}
+
+#[test]
+fn many_files_go_two_deletions_at_a_time_and_more_at_once_where_that_is_quick() {
+    let (mut directory, names) = many(1_500);
+    let mut goes = vec![];
+    while !directory.held.is_empty() {
+        let lanes: Vec<_> = directory.held.iter().map(|action| action.lane).collect();
+        assert!(lanes.len() == 1 || lanes[0] != lanes[1], "one does not wait for the other");
+        goes.push(under_way(&directory));
+        answer_all(&mut directory, Duration::from_millis(1));
+    }
+    assert_eq!(goes, [vec![64], vec![128, 128], vec![256, 256], vec![284, 284]]);
+    assert_eq!(directory.files, names[1_400..], "the oldest have gone, and no more than had to");
+    assert_eq!(directory.swept(), [(100, Some(Unmet::FileLimit))]);
+}
+
+#[test]
+fn few_files_go_at_a_time_where_that_takes_long() {
+    let (mut directory, names) = many(1_000);
+    let (quick, slow) = (Duration::from_millis(1), Duration::from_millis(100));
+    let mut goes = vec![];
+    for took in [quick, slow, slow, slow] {
+        goes.push(under_way(&directory));
+        answer_all(&mut directory, took);
+    }
+    assert_eq!(goes, [vec![64], vec![128, 128], vec![64, 64], vec![64, 64]]);
+    directory.let_go();
+    assert_eq!(directory.files, names[900..]);
+}
+
+#[test]
+fn of_two_deletions_each_answer_counts_for_its_own_files() {
+    let (mut directory, names) = many(1_000);
+    answer_all(&mut directory, Duration::ZERO);
+    assert_eq!(under_way(&directory), [128, 128]);
+    // The second one's first file is in use, and the first one was refused as another process evicts.
+    let is_first = |action: &FileAction| match &action.op {
+        FileOp::Delete { items, .. } => items[0].path.as_str() == names[64],
+        op => panic!("{op:?}"),
+    };
+    let at = directory.held.iter().position(|action| !is_first(action)).unwrap();
+    let behind = directory.held.remove(at);
+    directory.deleted = VecDeque::from([Deleted::Busy]);
+    let completion = directory.completion(behind);
+    directory.hand.answer(completion);
+    directory.deleted = std::iter::repeat_n(Deleted::Locked, 128).collect();
+    let ahead = directory.held.pop().unwrap();
+    let completion = directory.completion(ahead);
+    directory.hand.answer(completion);
+    directory.run();
+    assert!(directory.held.is_empty(), "it is another's turn");
+    assert_eq!(directory.files.len(), 1_000 - 64 - 127);
+    directory.holds = None;
+    let Asked::Waits(until) = directory.hand.next() else { panic!() };
+    directory.hand.pass(until);
+    directory.run();
+    let mut left = vec![names[192]];
+    left.extend(&names[901..]);
+    assert_eq!(directory.files, left, "as many as had to go, and in the place of the one in use the next");
+    assert_eq!(directory.kept(), [(names[192], Kept::InUse)]);
+}
+
+#[test]
+fn a_name_that_is_being_evicted_is_not_looked_for_before_that_is_over_in_whichever_deletion_it_is() {
+    for at in [70, 200] {
+        let (mut directory, names) = many(1_000);
+        answer_all(&mut directory, Duration::ZERO);
+        assert_eq!(under_way(&directory), [128, 128]);
+        directory.asked.clear();
+        directory.download(names[at]);
+        let asked = std::mem::take(&mut directory.asked);
+        assert!(!asked.iter().any(|word| word == "else"), "{at}: {asked:?}");
+        directory.let_go();
+        let ended = directory
+            .told
+            .iter()
+            .any(|notice| matches!(notice, Notice::Finished { outcome: Outcome::Complete(_), .. }));
+        assert!(ended, "{at}: {:?}", directory.told);
     }
 }
