@@ -46,7 +46,7 @@ use url::Url;
 use crate::action::{Chunk, DeleteItem, Expect, FileKind, FileStat, Head};
 use crate::arena::Key;
 use crate::backoff::Attempts;
-use crate::effects::{Effects, Reply, Role};
+use crate::effects::{Effects, Role};
 use crate::evict::Evictor;
 use crate::gather::Gather;
 use crate::meter::Meter;
@@ -58,6 +58,7 @@ use crate::resume::{Known, Resumed};
 use crate::rivals::Rivals;
 use crate::rng::Rng;
 use crate::stall::StallClock;
+use crate::ticket::Answer;
 use crate::{
     ActionId, BootId, Complete, Config, Digest, Digests, DirectoryError, DownloadError, DownloadId, Durability, Fault,
     FaultKind, FileName, FileOp, FileStep, IfPresent, Instant, Lane, NetOp, Notice, Outcome, Progress, Published,
@@ -101,7 +102,7 @@ pub(crate) enum Input {
     },
     Timer,
     Connected(ActionId),
-    Reply(Role, ActionId, Reply),
+    Reply(Role, ActionId, Answer),
     /// The origin that it waits for is not there.
     Dead(DownloadError),
     /// The pass of eviction that it waited for has ended.

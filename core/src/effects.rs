@@ -3,16 +3,12 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-
-use crate::action::{Chunk, Deleted, FileStat, Head, Opened, Probed, ScanBatch};
+use crate::action::FileStat;
 use crate::arena::{Arena, Key};
-use crate::ticket::Answer;
+use crate::ticket::{Answer, Kind, Kinded};
 use crate::{
-    Action, ActionId, BodyId, Digests, Fault, FaultKind, FileAction, FileId, FileOp, Gauged, Lane, NetAction, NetOp,
-    Notice, Op, Output, Stamp, StorePath, Ticket,
+    Action, ActionId, BodyId, FileAction, FileId, FileOp, Lane, NetAction, NetOp, Notice, Output, StorePath, Ticket,
 };
-use alloc::boxed::Box;
 
 /// The queue of outputs, the ledger of unanswered actions, and the source of identifiers.
 #[derive(Debug)]
@@ -66,63 +62,6 @@ impl Owner {
 struct Unanswered {
     owner: Owner,
     kind: Kind,
-}
-
-macro_rules! replies {
-    ($($name:ident($out:ty),)*) => {
-        /// The operation that an unanswered action stands for.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum Kind { $($name,)* }
-
-        /// The answer to an action, a lost ticket turned into a fault.
-        #[derive(Debug)]
-        pub(crate) enum Reply { $($name(Result<$out, Fault>),)* }
-
-        $(impl Kinded for crate::op::$name { const KIND: Kind = Kind::$name; })*
-
-        impl Kind {
-            /// An answer of another operation than the action's own cannot be made with tickets; a forged one says no more
-            /// than that the ticket is lost.
-            fn reply(self, answer: Answer) -> Reply {
-                match (self, answer) {
-                    $((Self::$name, Answer::$name(result)) => Reply::$name(result),)*
-                    $((Self::$name, _) => Reply::$name(Err(Fault::new(FaultKind::Aborted))),)*
-                }
-            }
-        }
-    };
-}
-
-/// An operation, as the ledger knows it.
-pub(crate) trait Kinded: Op {
-    const KIND: Kind;
-}
-
-replies! {
-    Fetch(Box<Head>),
-    ReadBody(Chunk),
-    DropBody(()),
-    Probe(Probed),
-    Gauge(Gauged),
-    MakeDir(()),
-    Scan(ScanBatch),
-    Stat(Option<FileStat>),
-    Open(Opened),
-    Read(Bytes),
-    Write(Vec<Bytes>),
-    Truncate(()),
-    SetTimes(()),
-    Hash(Digests),
-    KeepDigests(()),
-    Sync(()),
-    Finish(()),
-    Rename(()),
-    SyncDir(()),
-    Delete(Vec<Deleted>),
-    Touch(Stamp),
-    Lock(u64),
-    Unlock(()),
-    Close(()),
 }
 
 impl Default for Effects {
@@ -203,9 +142,9 @@ impl Effects {
     }
 
     /// Whose answer this is, and what it says; `None` for an action that is unknown or answered already.
-    pub(crate) fn settle(&mut self, id: ActionId, answer: Answer) -> Option<(Owner, Reply)> {
+    pub(crate) fn settle(&mut self, id: ActionId, answer: Answer) -> Option<(Owner, Answer)> {
         let Unanswered { owner, kind } = self.unanswered.remove(Key { serial: id.serial, slot: id.slot })?;
-        Some((owner, kind.reply(answer)))
+        Some((owner, kind.answer(answer)))
     }
 
     /// Whose action this is.

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 
 use crate::action::{DeleteItem, Deleted, FileStat, ScanBatch};
 use crate::arena::Key;
-use crate::effects::{Effects, Kinded, Owner, Reply};
+use crate::effects::{Effects, Owner};
 use crate::rng::Rng;
+use crate::ticket::{Answer, Kinded};
 use crate::{
     ActionId, DirectoryError, Durability, Fault, FileId, FileOp, Gauged, Instant, Kept, Lane, LimitConfig, Notice,
     Outcome, PersistLimit, StorePath, Ticket, Unmet, Warning, Why,
@@ -395,28 +396,28 @@ impl Evictor {
         }
     }
 
-    pub(crate) fn reply(&mut self, now: Instant, action: ActionId, reply: Reply, effects: &mut Effects) {
+    pub(crate) fn reply(&mut self, now: Instant, action: ActionId, reply: Answer, effects: &mut Effects) {
         let Some(at) = self.asked.iter().position(|(asked, _)| *asked == action) else { return };
         let (_, ask) = self.asked.swap_remove(at);
         match ask {
             Ask::Scan => {
-                if let Reply::Scan(result) = reply {
+                if let Answer::Scan(result) = reply {
                     self.scanned(result, effects);
                 }
             }
             Ask::Owner => self.owner_reply(reply, effects),
             Ask::Gauge { is_of_pass } => {
-                if let Reply::Gauge(result) = reply {
+                if let Answer::Gauge(result) = reply {
                     self.gauged(result.ok(), is_of_pass);
                 }
             }
             Ask::Delete { batch, .. } => {
-                if let Reply::Delete(result) = reply {
+                if let Answer::Delete(result) = reply {
                     self.deleted(now, batch, result, effects);
                 }
             }
             Ask::Again(path) => {
-                if let Reply::Stat(result) = reply {
+                if let Answer::Stat(result) = reply {
                     self.looked_again(path, &result);
                 }
             }

@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::action::{DeleteItem, Deleted, Expect, FileKind, FileStat, ScanBatch, ScanEntry};
-use crate::effects::{Effects, Kinded, Owner, Reply};
+use crate::effects::{Effects, Owner};
+use crate::ticket::{Answer, Kinded};
 use crate::{Fault, FaultKind, FileId, FileOp, Gauged, Lane, Stamp, StorePath, Ticket};
 
 /// Entries asked for in one go.
@@ -105,17 +106,17 @@ impl Litter {
         self.ask(effects, |ticket| FileOp::Scan { ticket, scan, folder, entries_max: SCAN_BATCH });
     }
 
-    pub(crate) fn reply(&mut self, reply: Reply, effects: &mut Effects) {
+    pub(crate) fn reply(&mut self, reply: Answer, effects: &mut Effects) {
         self.unanswered = self.unanswered.saturating_sub(1);
-        if let Reply::Scan(result) = reply {
+        if let Answer::Scan(result) = reply {
             self.scanned(result, effects);
-        } else if let Reply::Gauge(result) = reply {
+        } else if let Answer::Gauge(result) = reply {
             self.gauge = result.ok();
             if self.gauge.is_none() {
                 // Nothing tells how old anything is.
                 self.stage = Stage::Done;
             }
-        } else if let Reply::Delete(result) = reply {
+        } else if let Answer::Delete(result) = reply {
             self.deleted(result.unwrap_or_default());
             self.delete_on(effects);
         }

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::arena::{Arena, Key};
 use crate::download::{Context, Download, Input, State};
-use crate::effects::{Effects, Owner, Reply};
+use crate::effects::{Effects, Owner};
 use crate::evict::{Evictor, causes_pass};
 use crate::info::DownloadInfo;
 use crate::litter::Litter;
@@ -17,6 +17,7 @@ use crate::planted::Planted;
 use crate::queue::{Grant, Queues};
 use crate::rivals::Rivals;
 use crate::rng::Rng;
+use crate::ticket::Answer;
 use crate::timers::Timers;
 use crate::{
     Admission, AdmitError, CancelError, Config, Deleted, DownloadId, Event, FileName, FileOp, Instant, Notice, Outcome,
@@ -488,16 +489,15 @@ impl Manager {
                 if let Some((origin, place)) = download.place.take() {
                     self.queues.leave(&origin, place);
                 }
+                return arm(&mut self.timers, self.now, &self.config, key, download);
             }
         }
         self.arm(key);
     }
 
     fn arm(&mut self, key: Key) {
-        let Some(download) = self.downloads.get_mut(key) else { return };
-        if let Some(deadline) = download.deadline(&self.config) {
-            let soonest = self.now + core::time::Duration::from_nanos(1);
-            self.timers.arm(key, &mut download.armed, Some(deadline.max(soonest)));
+        if let Some(download) = self.downloads.get_mut(key) {
+            arm(&mut self.timers, self.now, &self.config, key, download);
         }
     }
 
@@ -613,12 +613,12 @@ impl Manager {
         self.effects.file_op(Owner::Manager, (lane, 0), |ticket| FileOp::Probe { ticket, path });
     }
 
-    fn own_reply(&mut self, reply: Reply) {
-        if let Reply::Delete(result) = reply {
+    fn own_reply(&mut self, reply: Answer) {
+        if let Answer::Delete(result) = reply {
             // What is in it may be litter.
             let is_full = matches!(result.as_deref(), Ok([Deleted::Busy]));
             self.cleanup = if is_full && self.litter.is_due() { Cleanup::Littered } else { Cleanup::Done };
-        } else if let Reply::Probe(result) = reply {
+        } else if let Answer::Probe(result) = reply {
             // Where nothing can be found out, nothing is relied on.
             self.probe = Probe::Known(result.unwrap_or(Probed { boot: None, locks: false }));
         }
@@ -639,7 +639,7 @@ impl Manager {
         true
     }
 
-    fn evictor_reply(&mut self, id: crate::ActionId, reply: Reply) {
+    fn evictor_reply(&mut self, id: crate::ActionId, reply: Answer) {
         let Some(evictor) = &mut self.evictor else { return };
         let known = evictor.refusal().is_some();
         evictor.reply(self.now, id, reply, &mut self.effects);
@@ -657,6 +657,13 @@ impl Manager {
 
     fn key(&self, id: DownloadId) -> Option<Key> {
         (id.nonce == self.nonce).then_some(Key { serial: id.serial, slot: id.slot })
+    }
+}
+
+fn arm(timers: &mut Timers, now: Instant, config: &Config, key: Key, download: &mut Download) {
+    if let Some(deadline) = download.deadline(config) {
+        let soonest = now + core::time::Duration::from_nanos(1);
+        timers.arm(key, &mut download.armed, Some(deadline.max(soonest)));
     }
 }
 

@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use bytes::Bytes;
 
 use crate::action::{Chunk, Deleted, FileStat, Head, Opened, Probed, ScanBatch};
-use crate::{ActionId, Digests, Fault, Gauged, Stamp};
+use crate::{ActionId, Digests, Fault, FaultKind, Gauged, Stamp};
 
 /// The right and duty to complete one action.
 ///
@@ -121,6 +121,11 @@ pub trait Op: sealed::Sealed {
     fn erase(result: Result<Self::Out, Fault>) -> Answer;
 }
 
+/// An operation, as the ledger of unanswered actions knows it.
+pub(crate) trait Kinded: Op {
+    const KIND: Kind;
+}
+
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident -> $out:ty,)*) => {
         /// The operations, as types: each names what its ticket may be completed with.
@@ -152,6 +157,33 @@ macro_rules! operations {
                 match self {
                     $(Self::$name(result) => result.is_err(),)*
                     Self::Aborted => true,
+                }
+            }
+
+            const fn kind(&self) -> Option<Kind> {
+                match self {
+                    $(Self::$name(_) => Some(Kind::$name),)*
+                    Self::Aborted => None,
+                }
+            }
+        }
+
+        /// Which operation it is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Kind { $($name,)* }
+
+        $(impl Kinded for op::$name { const KIND: Kind = Kind::$name; })*
+
+        impl Kind {
+            /// What an action of this kind was answered. An answer of another kind cannot be made with tickets; a forged one
+            /// says no more than that the ticket is lost.
+            pub(crate) fn answer(self, answer: Answer) -> Answer {
+                if answer.kind() == Some(self) {
+                    return answer;
+                }
+                let fault = Fault::new(FaultKind::Aborted);
+                match self {
+                    $(Self::$name => Answer::$name(Err(fault)),)*
                 }
             }
         }

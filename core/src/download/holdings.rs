@@ -11,7 +11,7 @@ use super::{Context, Download, File, Net, State, Step};
 use crate::action::{Chunk, FetchRequest, OpenMode};
 use crate::arena::Key;
 use crate::backoff::Attempts;
-use crate::effects::{Effects, Kinded, Owner, Reply, Role};
+use crate::effects::{Effects, Owner, Role};
 use crate::gather::Gather;
 use crate::meter::Meter;
 use crate::origin;
@@ -20,6 +20,7 @@ use crate::reply::Announced;
 use crate::resume::{Asked, source_of};
 use crate::rng::Rng;
 use crate::stall::StallClock;
+use crate::ticket::{Answer, Kinded};
 use crate::{
     ActionId, Algorithms, BodyId, DownloadError, DownloadId, Durability, Fault, FileId, FileName, FileOp, FileStep,
     Lane, NetOp, Notice, Progress, Request, StorePath, Ticket,
@@ -109,35 +110,35 @@ impl Download {
     }
 
     /// Notes what an answer says of what is held.
-    pub(super) fn note(&mut self, role: Role, action: ActionId, reply: Reply, cx: &mut Context<'_>) -> Step {
+    pub(super) fn note(&mut self, role: Role, action: ActionId, reply: Answer, cx: &mut Context<'_>) -> Step {
         self.unanswered -= 1;
         match role {
             Role::Main => self.note_main(action, reply, cx),
             Role::Compare => {
-                if let Reply::Hash(result) = reply {
+                if let Answer::Hash(result) = reply {
                     if let (Ok(_), Some(compared)) = (&result, &mut self.compared) {
                         compared.hashed = compared.next;
                     }
                     return Step::File(File::Hashed(result));
                 }
-                let Reply::Open(Err(fault)) = reply else { return Step::File(File::Done) };
+                let Answer::Open(Err(fault)) = reply else { return Step::File(File::Done) };
                 Step::File(File::Faulted(FileStep::Hash, fault))
             }
             Role::Reading => {
-                if let Reply::Read(result) = reply {
+                if let Answer::Read(result) = reply {
                     return Step::File(File::Record(result));
                 }
-                let Reply::Open(Err(fault)) = reply else { return Step::File(File::Done) };
+                let Answer::Open(Err(fault)) = reply else { return Step::File(File::Done) };
                 Step::File(File::Record(Err(fault)))
             }
             Role::Rewind => {
-                let fault = if let Reply::Delete(result) = reply {
+                let fault = if let Answer::Delete(result) = reply {
                     let fault = result.as_ref().err().cloned();
                     self.record_deleted(result);
                     fault
-                } else if let Reply::Truncate(result) = reply {
+                } else if let Answer::Truncate(result) = reply {
                     self.truncated(result).err()
-                } else if let Reply::SyncDir(result) = reply {
+                } else if let Answer::SyncDir(result) = reply {
                     self.removal_flushed(result).err()
                 } else {
                     None
@@ -145,13 +146,13 @@ impl Download {
                 fault.map_or(Step::File(File::Done), |fault| Step::File(File::Faulted(FileStep::Rewind, fault)))
             }
             Role::Checkpoint => {
-                if let Reply::Sync(result) | Reply::SyncDir(result) = reply {
+                if let Answer::Sync(result) | Answer::SyncDir(result) = reply {
                     self.checkpointed(Some(FileStep::Flush), result);
-                } else if let Reply::Lock(result) = reply {
+                } else if let Answer::Lock(result) = reply {
                     self.checkpointed(Some(FileStep::Lock), result.map(drop));
-                } else if let Reply::Open(result) = reply {
+                } else if let Answer::Open(result) = reply {
                     self.checkpointed(Some(FileStep::Create), result.map(drop));
-                } else if let Reply::Write(result) = reply {
+                } else if let Answer::Write(result) = reply {
                     self.checkpointed(Some(FileStep::Write), result.map(drop));
                 } else {
                     self.checkpointed(None, Ok(()));
@@ -159,9 +160,9 @@ impl Download {
                 Step::File(File::Done)
             }
             Role::Removal => {
-                if let Reply::Delete(result) = reply {
+                if let Answer::Delete(result) = reply {
                     self.removed(action, result, cx);
-                } else if let Reply::SyncDir(Err(fault)) = reply {
+                } else if let Answer::SyncDir(Err(fault)) = reply {
                     self.record_may_come_back(fault, cx);
                 }
                 Step::File(File::Done)
@@ -169,40 +170,40 @@ impl Download {
         }
     }
 
-    fn note_main(&mut self, action: ActionId, reply: Reply, cx: &mut Context<'_>) -> Step {
+    fn note_main(&mut self, action: ActionId, reply: Answer, cx: &mut Context<'_>) -> Step {
         let done = |step, result: Result<(), Fault>| match result {
             Ok(()) => Step::File(File::Done),
             Err(fault) => Step::File(File::Faulted(step, fault)),
         };
         match reply {
-            Reply::Fetch(result) => Step::Net(Net::Head(result)),
-            Reply::ReadBody(result) => {
+            Answer::Fetch(result) => Step::Net(Net::Head(result)),
+            Answer::ReadBody(result) => {
                 if let Some(transfer) = self.transfer.as_deref_mut() {
                     transfer.reading = false;
                 }
                 Step::Net(Net::Chunk(result))
             }
-            Reply::DropBody(Ok(()) | Err(_)) => {
+            Answer::DropBody(Ok(()) | Err(_)) => {
                 self.dropping = false;
                 Step::Net(Net::Dropped)
             }
-            Reply::MakeDir(result) => {
+            Answer::MakeDir(result) => {
                 if self.making_work_folder != Some(action) {
                     return done(FileStep::Folder, result);
                 }
                 self.making_work_folder = None;
                 done(FileStep::Create, result)
             }
-            Reply::Stat(result) => Step::File(File::Looked(action, result)),
-            Reply::Open(result) => {
+            Answer::Stat(result) => Step::File(File::Looked(action, result)),
+            Answer::Open(result) => {
                 self.opened(&result);
                 done(FileStep::Create, result.map(drop))
             }
-            Reply::Lock(result) => {
+            Answer::Lock(result) => {
                 self.locked(&result, cx);
                 done(FileStep::Lock, result.map(drop))
             }
-            Reply::Write(result) => {
+            Answer::Write(result) => {
                 let (emptied, result) = match result {
                     Ok(emptied) => (Some(emptied), Ok(())),
                     Err(fault) => (None, Err(fault)),
@@ -215,30 +216,31 @@ impl Download {
                 }
                 done(FileStep::Write, result)
             }
-            Reply::Hash(result) => match self.partial.as_deref_mut().map(|partial| partial.hashing.done(result)) {
+            Answer::Hash(result) => match self.partial.as_deref_mut().map(|partial| partial.hashing.done(result)) {
                 Some(result) => done(FileStep::Hash, result),
                 None => Step::File(File::Done),
             },
-            Reply::SetTimes(result) => done(FileStep::Write, result),
-            Reply::KeepDigests(result) => done(FileStep::Write, result),
-            Reply::Sync(result) => {
+            Answer::SetTimes(result) => done(FileStep::Write, result),
+            Answer::KeepDigests(result) => done(FileStep::Write, result),
+            Answer::Sync(result) => {
                 if let (Some(partial), Err(fault)) = (self.partial.as_deref_mut(), &result) {
                     partial.spoil(FileStep::Flush, fault.clone());
                 }
                 done(FileStep::Flush, result)
             }
-            Reply::Finish(result) => done(FileStep::Verify, result),
-            Reply::Rename(result) => Step::File(File::Renamed(result)),
-            Reply::SyncDir(result) => Step::File(File::DirectorySynced(result)),
-            Reply::Touch(result) => Step::File(File::Touched(result)),
-            Reply::Close(Ok(()) | Err(_))
-            | Reply::Unlock(Ok(()) | Err(_))
-            | Reply::Probe(_)
-            | Reply::Gauge(_)
-            | Reply::Scan(_)
-            | Reply::Read(_)
-            | Reply::Delete(_)
-            | Reply::Truncate(_) => Step::File(File::Done),
+            Answer::Finish(result) => done(FileStep::Verify, result),
+            Answer::Rename(result) => Step::File(File::Renamed(result)),
+            Answer::SyncDir(result) => Step::File(File::DirectorySynced(result)),
+            Answer::Touch(result) => Step::File(File::Touched(result)),
+            Answer::Close(Ok(()) | Err(_))
+            | Answer::Unlock(Ok(()) | Err(_))
+            | Answer::Probe(_)
+            | Answer::Gauge(_)
+            | Answer::Scan(_)
+            | Answer::Read(_)
+            | Answer::Delete(_)
+            | Answer::Truncate(_)
+            | Answer::Aborted => Step::File(File::Done),
         }
     }
 

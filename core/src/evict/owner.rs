@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::{Evictor, Scan};
 use crate::action::{DeleteItem, Expect, OpenMode};
-use crate::effects::{Effects, Reply};
+use crate::effects::Effects;
+use crate::ticket::Answer;
 use crate::{DirectoryError, Durability, Fault, FaultKind, FileOp, Notice, PersistLimit, StorePath};
 
 /// How often the mark is tried to be made while others remove its folder.
@@ -56,7 +57,7 @@ pub(super) struct Marking {
 
 impl Evictor {
     /// Takes an answer about the mark.
-    pub(super) fn owner_reply(&mut self, reply: Reply, effects: &mut Effects) {
+    pub(super) fn owner_reply(&mut self, reply: Answer, effects: &mut Effects) {
         match &self.ownership {
             Ownership::Looking(_) => self.looking(reply, effects),
             Ownership::Marking(_) => self.marking(reply, effects),
@@ -74,12 +75,12 @@ impl Evictor {
         self.owner_op(effects, |ticket| FileOp::Close { ticket, file });
     }
 
-    fn looking(&mut self, reply: Reply, effects: &mut Effects) {
+    fn looking(&mut self, reply: Answer, effects: &mut Effects) {
         let Ownership::Looking(looking) = &mut self.ownership else { return };
         looking.unanswered = looking.unanswered.saturating_sub(1);
-        if let Reply::Open(Err(fault)) = reply {
+        if let Answer::Open(Err(fault)) = reply {
             looking.read = Some(Err(fault));
-        } else if let Reply::Read(read) = reply {
+        } else if let Answer::Read(read) = reply {
             // The fault of the Open says more.
             let is_skipped = matches!(&read, Err(fault) if fault.kind() == FaultKind::Skipped);
             if !is_skipped || looking.read.is_none() {
@@ -148,42 +149,43 @@ impl Evictor {
         self.ownership = Ownership::Marking(Marking { unanswered, written_as, renamed: None, fault: None });
     }
 
-    fn marking(&mut self, reply: Reply, effects: &mut Effects) {
+    fn marking(&mut self, reply: Answer, effects: &mut Effects) {
         let Ownership::Marking(marking) = &mut self.ownership else { return };
         marking.unanswered = marking.unanswered.saturating_sub(1);
         let failed = match reply {
-            Reply::Rename(result) => {
+            Answer::Rename(result) => {
                 marking.renamed = Some(result);
                 None
             }
-            Reply::MakeDir(Err(failed))
-            | Reply::Open(Err(failed))
-            | Reply::Write(Err(failed))
-            | Reply::Sync(Err(failed))
-            | Reply::SyncDir(Err(failed)) => Some(failed),
-            Reply::MakeDir(Ok(()))
-            | Reply::Open(Ok(_))
-            | Reply::Write(Ok(_))
-            | Reply::Sync(Ok(()))
-            | Reply::SyncDir(Ok(()))
-            | Reply::Fetch(_)
-            | Reply::ReadBody(_)
-            | Reply::DropBody(_)
-            | Reply::Probe(_)
-            | Reply::Gauge(_)
-            | Reply::Scan(_)
-            | Reply::Stat(_)
-            | Reply::Read(_)
-            | Reply::Truncate(_)
-            | Reply::SetTimes(_)
-            | Reply::Hash(_)
-            | Reply::KeepDigests(_)
-            | Reply::Finish(_)
-            | Reply::Delete(_)
-            | Reply::Touch(_)
-            | Reply::Lock(_)
-            | Reply::Unlock(_)
-            | Reply::Close(_) => None,
+            Answer::MakeDir(Err(failed))
+            | Answer::Open(Err(failed))
+            | Answer::Write(Err(failed))
+            | Answer::Sync(Err(failed))
+            | Answer::SyncDir(Err(failed)) => Some(failed),
+            Answer::MakeDir(Ok(()))
+            | Answer::Open(Ok(_))
+            | Answer::Write(Ok(_))
+            | Answer::Sync(Ok(()))
+            | Answer::SyncDir(Ok(()))
+            | Answer::Fetch(_)
+            | Answer::ReadBody(_)
+            | Answer::DropBody(_)
+            | Answer::Probe(_)
+            | Answer::Gauge(_)
+            | Answer::Scan(_)
+            | Answer::Stat(_)
+            | Answer::Read(_)
+            | Answer::Truncate(_)
+            | Answer::SetTimes(_)
+            | Answer::Hash(_)
+            | Answer::KeepDigests(_)
+            | Answer::Finish(_)
+            | Answer::Delete(_)
+            | Answer::Touch(_)
+            | Answer::Lock(_)
+            | Answer::Unlock(_)
+            | Answer::Close(_)
+            | Answer::Aborted => None,
         };
         if let Some(failed) = failed.filter(|failed| failed.kind() != FaultKind::Skipped) {
             marking.fault.get_or_insert(failed);
