@@ -337,7 +337,10 @@ impl Evictor {
             let spared = self.ended_last.as_ref().filter(|_| pass.due == Due::Released);
             let mut live = BTreeSet::new();
             // Two at a time, as most of a deletion is the system's, behind a first one for whose lock the folder is asked for.
-            let (files, parts) = (self.pace.files(), if self.has_folder { 2 } else { 1 });
+            // What a deletion frees is not known before the disk is looked at again.
+            let goes_by_space = self.config.bounds.free_bytes_min > 0;
+            let files = if goes_by_space { pace::FILES_MIN } else { self.pace.files() };
+            let parts = if goes_by_space || !self.has_folder { 1 } else { 2 };
             let chosen = self.limit.choose(parts * files, |path| {
                 let is_live = is_live(path);
                 if is_live {
@@ -355,7 +358,7 @@ impl Evictor {
                     let path = StorePath::work_folder();
                     self.ask(Ask::Folder, effects, |ticket| FileOp::MakeDir { ticket, path });
                 }
-                self.pace.began(now);
+                self.pace.began(now, chosen.len() == parts * files);
                 let mut first = chosen;
                 if first.len() > files {
                     let beside = first.split_off(first.len().div_ceil(2));
@@ -493,7 +496,8 @@ impl Evictor {
 
     /// Where it is not known what the clock and the disk say, the rule goes by the files alone.
     fn gauged(&mut self, gauge: Option<Gauged>, is_of_pass: bool) {
-        if let Some(gauge) = gauge {
+        // The answer to the first look may come behind that to a later one.
+        if let Some(gauge) = gauge.filter(|_| is_of_pass || !self.limit.is_gauged()) {
             self.limit.set_gauge(gauge);
         }
         if let Some(pass) = self.pass.as_mut().filter(|_| is_of_pass) {
@@ -511,10 +515,13 @@ impl Evictor {
     ) {
         let Some(pass) = &mut self.pass else { return };
         pass.unanswered = pass.unanswered.saturating_sub(1);
-        self.pace.ended(now, batch.len());
         let is_ours = result.as_ref().is_ok_and(|answers| !answers.contains(&Deleted::Locked));
         if is_ours {
             self.turn.had();
+            pass.is_given_up = false;
+            if pass.unanswered == 0 {
+                self.pace.ended(now);
+            }
         }
         // What is free has changed.
         pass.gauged = self.config.bounds.free_bytes_min == 0;

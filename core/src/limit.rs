@@ -365,6 +365,10 @@ impl PersistLimit {
         self.bounds.age_max.is_some() || self.bounds.free_bytes_min > 0
     }
 
+    pub(crate) const fn is_gauged(&self) -> bool {
+        self.gauge.is_some()
+    }
+
     /// Notes what the clock and the disk say. Stamps that are ahead of the clock (it was set back, or a file came from
     /// another machine) count as of now from then on, in their order, so that such files can get old, too. Where the clock was set
     /// back since it was told last, they count as of a minute before: what was stamped in between is newer than they are.

@@ -150,7 +150,7 @@ impl DownloadManager {
     ///
     /// # Errors
     ///
-    /// No regular file has that name, or the pin cannot be made.
+    /// No regular file has that name, the pin cannot be made, or somebody keeps the file's exclusive lock for seconds.
     pub fn pin(&self, name: &str) -> io::Result<()> {
         let name = file_name(name)?;
         self.real()?.pin(&StorePath::from(&name)).map_err(io_error)?;

@@ -138,11 +138,13 @@ impl Directory {
     }
 
     /// Pins a name: no eviction takes its file, in whatever process, until it is [unpinned](Self::unpin), also after a loss
-    /// of power. Fine where it is pinned already. Blocks; waits until evictions that are under way have ended.
+    /// of power. Fine where it is pinned already. Blocks; waits until evictions that are under way have ended, and two seconds
+    /// at most for whoever has the file's exclusive lock.
     ///
     /// # Errors
     ///
-    /// No regular file has the name, or the pin cannot be made.
+    /// No regular file has the name; the pin cannot be made; or somebody keeps the file's exclusive lock
+    /// ([`Busy`](dlmanager_core::FaultKind::Busy)).
     pub fn pin(&self, path: &StorePath) -> Result<(), Fault> {
         pins::pin(self.shared.engine.root(), path)
     }

@@ -24,6 +24,7 @@ pub(crate) fn pin<R: Root>(root: &R, path: &StorePath) -> Result<(), Fault> {
     require_file(root, path)?;
     let pin = path.pin();
     let folder = pins_folder();
+    let mut is_new = false;
     for attempt in 1.. {
         root.make_dir(&folder)?;
         match root.open_file(&pin, OpenMode::CreateNew) {
@@ -32,6 +33,7 @@ pub(crate) fn pin<R: Root>(root: &R, path: &StorePath) -> Result<(), Fault> {
                 file.write_all(text.as_bytes())
                     .and_then(|()| file.sync_all())
                     .map_err(|error| fault::of_file(&error))?;
+                is_new = true;
                 break;
             }
             Err(fault) if fault.kind() == FaultKind::Exists => break,
@@ -49,11 +51,10 @@ pub(crate) fn pin<R: Root>(root: &R, path: &StorePath) -> Result<(), Fault> {
         Err(fault) if fault.kind() == FaultKind::Denied => require_file(root, path),
         result => result.map(drop),
     };
-    if let Err(fault) = is_there {
+    if is_new && is_there.is_err() {
         unpin(root, path)?;
-        return Err(fault);
     }
-    Ok(())
+    is_there
 }
 
 /// The folder that every pin lies in.

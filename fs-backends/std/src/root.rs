@@ -65,7 +65,7 @@ pub(crate) trait Root: Sized + Send + Sync {
     fn scan_batch(&self, scan: &mut Self::Scan, entries_max: usize) -> Result<ScanBatch, Fault>;
     /// What this user can still put onto the file system, where that can be known.
     fn free_bytes(&self) -> Result<Option<u64>, Fault>;
-    /// Returns once the deletions that are under way have ended, whoever does them.
+    /// Returns once the deletions that are under way have ended, whoever does them, as far as they have a lock of the directory.
     fn wait_for_evictions(&self) -> Result<(), Fault>;
 }
 

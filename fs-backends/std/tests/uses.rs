@@ -91,6 +91,70 @@ fn only_a_regular_file_can_be_leased_or_pinned() {
 }
 
 #[test]
+fn a_pin_that_was_there_stays_where_making_it_again_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    for name in ["a", "b"] {
+        put(folder.path(), name);
+    }
+    directory.pin(&path("a")).unwrap();
+    let locked = ["a", "b"].map(|name| fs::File::open(folder.path().join(name)).unwrap());
+    locked.iter().for_each(|file| file.lock().unwrap());
+    for name in ["a", "b"] {
+        assert_eq!(directory.pin(&path(name)).unwrap_err().kind(), FaultKind::Busy, "{name}");
+    }
+    assert_eq!(directory.pins().unwrap(), [path("a")]);
+}
+
+/// Whoever has a file's lock finds it under its name until he removes it, whoever else deletes what is there.
+#[cfg(unix)]
+#[test]
+fn under_load_what_was_made_anew_is_not_taken_for_what_was_there() {
+    use std::os::unix::fs::MetadataExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join(".dlmanager")).unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    for name in ["a", ".dlmanager/0123456789abcdef0123456789abcdef.part"] {
+        let (is_over, evicted) = (AtomicBool::new(false), AtomicU64::new(0));
+        let path = dlmanager_core::testing::path(name);
+        let evictor = || {
+            while !is_over.load(Ordering::Relaxed) {
+                let Some(stat) = directory.stat(&path).unwrap() else { continue };
+                let (length, accessed, modified) = (stat.length, stat.accessed, stat.modified);
+                let expect = Expect::Unchanged { length, accessed, modified };
+                let deleted = directory.delete(&DeleteItem { path: path.clone(), expect });
+                evicted.fetch_add(u64::from(deleted == Deleted::Deleted), Ordering::Relaxed);
+            }
+        };
+        let full = folder.path().join(name);
+        let is_there = |file: &fs::File| {
+            let own = file.metadata().unwrap();
+            fs::symlink_metadata(&full).is_ok_and(|there| there.ino() == own.ino()) && own.nlink() > 0
+        };
+        let loses = || {
+            let Ok(file) = fs::File::create_new(&full) else { return false };
+            if file.try_lock().is_err() || !is_there(&file) {
+                return false;
+            }
+            thread::yield_now();
+            let is_lost = !is_there(&file);
+            let _ = fs::remove_file(&full);
+            file.unlock().unwrap();
+            is_lost
+        };
+        thread::scope(|scope| {
+            scope.spawn(evictor);
+            scope.spawn(evictor);
+            let lost = (0..4_000).position(|_| loses());
+            is_over.store(true, Ordering::Relaxed);
+            assert_eq!(lost, None, "{name}");
+        });
+        assert!(evicted.into_inner() > 0, "{name}");
+    }
+}
+
+#[test]
 fn a_pin_keeps_its_file_until_it_is_taken_away_and_nothing_is_left_then() {
     let folder = tempfile::tempdir().unwrap();
     let (directory, other) = (Directory::open(folder.path()).unwrap(), Directory::open(folder.path()).unwrap());

@@ -50,8 +50,9 @@ fn attempt(full: &Path, expect: Expect, is_pinned: &impl Fn() -> bool) -> Result
     }
     // Whoever has a lease on it has the lock.
     let _locked = match expect {
-        Expect::Unchanged { .. } if is_pinned() => return Ok(Deleted::Pinned),
         Expect::Unchanged { .. } => match lock(full, &metadata)? {
+            // Whoever makes a pin waits for the lock.
+            Ok(_) | Err(Deleted::Busy) if is_pinned() => return Ok(Deleted::Pinned),
             Ok(locked) => locked,
             Err(used) => return Ok(used),
         },

@@ -46,7 +46,7 @@ pub(super) fn delete(
 /// What is known of the directory while items of it are deleted.
 #[derive(Clone, Copy)]
 struct Guards {
-    /// The work folder's lock is ours: nobody of ours replaces a file.
+    /// The work folder's lock is ours: nobody of ours replaces a published file.
     is_alone: bool,
     /// Some name was pinned when the lock was taken.
     has_pins: bool,
@@ -84,9 +84,10 @@ fn attempt(tree: &Tree, item: &DeleteItem, guards: Guards) -> Result<Deleted> {
         Unused::Unknown => None,
         Unused::Not(deleted) => return Ok(deleted),
     };
-    // Behind the lock of the folder the name still leads to what was opened, unless a stranger replaces it, whom no look
-    // between two calls keeps out.
-    if locked.is_none() || !guards.is_alone {
+    // Behind the lock of the work folder nobody of ours puts another file in the place of one that was published; a stranger
+    // may, whom no look between two calls keeps out. Unfinished files have locks of their own alone.
+    let is_kept_as_it_is = guards.is_alone && item.path.as_str().split('/').next() != Some(WORK_FOLDER);
+    if locked.is_none() || !is_kept_as_it_is {
         let stat = match place.stat() {
             Ok(stat) => stat,
             Err(Errno::NOENT) => return Ok(Deleted::Gone),
@@ -159,19 +160,17 @@ fn unused(place: &Place<'_>, expect: Expect, is_pinned: impl Fn() -> bool) -> Re
     };
     let lock = retry(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive));
     let stat = retry(|| rustix::fs::fstat(&file))?;
-    let is_as_expected = is_expected(expect, &file_stat(&stat));
+    // Without a name it was deleted between the opening and the locking, and the name may be another one's by now.
+    let is_as_expected = stat.st_nlink > 0 && is_expected(expect, &file_stat(&stat));
     // From here on it is given back where the file stays.
     let unused = match lock {
-        Ok(()) => Unused::Locked(Locked { file, stat, is_gone: false }),
-        Err(Errno::WOULDBLOCK) => Unused::Not(Deleted::Busy),
-        Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Unused::Unknown,
-        Err(errno) => return Err(errno),
+        Ok(()) => Ok(Unused::Locked(Locked { file, stat, is_gone: false })),
+        Err(Errno::WOULDBLOCK) => Ok(Unused::Not(Deleted::Busy)),
+        Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(Unused::Unknown),
+        Err(errno) => Err(errno),
     };
-    Ok(if !is_as_expected {
-        Unused::Not(Deleted::Changed)
-    } else if is_pinned() {
-        Unused::Not(Deleted::Pinned)
-    } else {
-        unused
-    })
+    if !is_as_expected {
+        return Ok(Unused::Not(Deleted::Changed));
+    }
+    if is_pinned() { Ok(Unused::Not(Deleted::Pinned)) } else { unused }
 }

@@ -1,6 +1,7 @@
 //! The lock of the work folder: evictions keep each other out, and files from being replaced meanwhile.
 //!
-//! Held within one operation only. Whoever waits for it waits on a worker, for a bounded time.
+//! Held within one operation only, or within several that evict here and overlap. Whoever waits for it waits on a worker, for
+//! a bounded time.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -14,7 +15,7 @@ use rustix::io::Errno;
 use super::tree::Tree;
 use super::{on_file, retry};
 
-/// An operation that holds it ends within this time, unless its process was stopped or its disk hangs.
+/// Whoever holds it lets go within this time, unless its process was stopped or its disk hangs.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 /// Who evicts waits so long for those who replace a file, and leaves it to others when to try again: one evicts at a time.
 const EVICTOR_WAIT_MAX: Duration = Duration::from_millis(20);
