@@ -60,8 +60,8 @@ pub(crate) struct Evictor {
     passed_over: bool,
     /// The name of the download that ended last, of those whose end brings a pass.
     ended_last: Option<StorePath>,
-    /// What the last pass had to leave because it was held, although the bound was exceeded.
-    missed: BTreeSet<StorePath>,
+    /// The last pass had to leave the bound exceeded: what was held may have been missed.
+    has_missed: bool,
     /// What the application was told last.
     told_unmet: Option<Unmet>,
     told_kept: BTreeMap<StorePath, Kept>,
@@ -156,7 +156,7 @@ impl Evictor {
             swept: Vec::new(),
             passed_over: false,
             ended_last: None,
-            missed: BTreeSet::new(),
+            has_missed: false,
             told_unmet: None,
             told_kept: BTreeMap::new(),
             has_folder: false,
@@ -238,8 +238,9 @@ impl Evictor {
     /// One hold of a name has ended. If the last pass had to leave the bound exceeded for it, that is made up for.
     pub(crate) fn release(&mut self, path: &StorePath) {
         self.limit.release(path);
-        let is_held = self.limit.holds(path) != (false, false);
-        if !is_held && self.missed.remove(path) && self.limit.is_exceeded() && !self.due.contains(&Due::Released) {
+        let is_exceeded = self.has_missed && self.limit.is_exceeded();
+        let may_go = self.limit.holds(path) == (false, false) && self.limit.contains(path);
+        if is_exceeded && may_go && !self.due.contains(&Due::Released) {
             self.due.push_back(Due::Released);
         }
     }
@@ -276,9 +277,9 @@ impl Evictor {
     }
 
     fn deletion_of(&self, name: &str) -> Option<Lane> {
-        self.asked.iter().find_map(|(_, ask)| match ask {
-            Ask::Delete { lane, batch } => batch.iter().any(|(item, _)| item.path.as_str() == name).then_some(*lane),
-            _ => None,
+        self.asked.iter().find_map(|(_, ask)| {
+            let Ask::Delete { lane, batch } = ask else { return None };
+            batch.iter().any(|(item, _)| item.path.as_str() == name).then_some(*lane)
         })
     }
 
@@ -611,8 +612,8 @@ impl Evictor {
             self.turn.had();
         }
         self.tell_kept(pass.aside, effects);
-        self.missed = if self.limit.is_exceeded() { self.limit.held() } else { BTreeSet::new() };
-        let unmet = if self.limit.is_exceeded() {
+        self.has_missed = self.limit.is_exceeded();
+        let unmet = if self.has_missed {
             Some(if pass.is_given_up { Unmet::Locked } else { Unmet::InUse })
         } else {
             self.limit.is_unmet().then_some(Unmet::FileLimit)

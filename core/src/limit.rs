@@ -1,6 +1,6 @@
 //! `PersistLimit`: which files go when there are too many bytes.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -282,12 +282,6 @@ impl PersistLimit {
     /// Whether the name is held, and whether it is pinned.
     pub fn holds(&self, path: &StorePath) -> (bool, bool) {
         self.hold_of(path).map_or((false, false), |hold| (hold.leases > 0, hold.is_pinned))
-    }
-
-    /// The files that count and are held, unless they are pinned as well.
-    pub(crate) fn held(&self) -> BTreeSet<StorePath> {
-        let held = self.holds.iter().filter(|(path, hold)| hold.leases > 0 && !hold.is_pinned && self.contains(path));
-        held.map(|(path, _)| path.clone()).collect()
     }
 
     fn hold_of(&self, path: &StorePath) -> Option<&Hold> {

@@ -2,10 +2,12 @@
 
 mod claimed;
 mod compared;
+mod directory;
 mod hand;
 mod kept;
 mod limited;
 mod locked;
+mod many_victims;
 mod noted;
 mod published;
 mod redirected;
