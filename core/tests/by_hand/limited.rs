@@ -135,6 +135,47 @@ fn the_work_folder_is_made_before_the_first_deletion_and_its_failure_matters_to_
 }
 
 #[test]
+fn the_answer_to_the_first_look_at_the_clock_may_come_while_a_pass_deletes() {
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    directory.holds = Some("gauge");
+    directory.run();
+    directory.sweep();
+    directory.holds = Some("delete");
+    let [first, of_pass] = <[_; 2]>::try_from(std::mem::take(&mut directory.held)).unwrap();
+    let mut asked = vec![];
+    for look in [of_pass, first] {
+        directory.asked.clear();
+        let completion = directory.completion(look);
+        directory.hand.answer(completion);
+        directory.run();
+        asked.push(directory.asked.iter().any(|word| word == "delete a b"));
+    }
+    assert_eq!(asked, [true, false], "it does not begin once more");
+    directory.let_go();
+    assert_eq!(directory.files, ["c", "d"]);
+}
+
+#[test]
+fn who_lets_go_of_a_file_brings_no_pass_that_nobody_has_asked_for() {
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    directory.run();
+    let (held, now) = (FileName::new("a").unwrap(), directory.hand.now);
+    directory.hand.manager.hold(&held);
+    directory.hand.manager.release(now, &held);
+    directory.run();
+    assert_eq!(directory.files, FILES);
+    // Only one that has missed it is made up for.
+    for name in FILES {
+        directory.hand.manager.hold(&FileName::new(name).unwrap());
+    }
+    directory.sweep();
+    assert_eq!(directory.files, FILES);
+    directory.hand.manager.release(now, &held);
+    directory.run();
+    assert_eq!(directory.files, ["b", "c", "d"]);
+}
+
+#[test]
 fn the_clock_and_the_disk_are_looked_at_once_for_a_pass_unless_what_is_free_has_changed() {
     let names: Vec<&'static str> = (0..200).map(|at| &*format!("{at:03}").leak()).collect();
     // What two deletions at once free is not known.
