@@ -1095,7 +1095,7 @@ impl Download {
                 if !is_published_as(&stat, length) {
                     return self.unpublished(fault, Published::No, cx);
                 }
-                self.has_its_name(cx);
+                self.has_its_name();
                 publishing.renamed = Some(Ok(()));
                 self.epoch += 1;
                 self.follow_rename(cx);
@@ -1106,7 +1106,7 @@ impl Download {
     }
 
     fn published(&mut self, publishing: Box<Publishing>, cx: &mut Context<'_>) -> State {
-        self.has_its_name(cx);
+        self.has_its_name();
         let length = self.transfer.as_deref().map_or(0, |transfer| transfer.meter.received());
         if cx.bounded {
             // A stamp that could not be read counts as the oldest: it is read again before anything goes by it.
@@ -1141,10 +1141,9 @@ impl Download {
         self.drain(Then::Finish(Outcome::Complete(Box::new(complete))), cx)
     }
 
-    fn has_its_name(&mut self, cx: &mut Context<'_>) {
+    fn has_its_name(&mut self) {
         if let Some(partial) = self.partial.as_deref_mut() {
             partial.is_published = true;
-            partial.hold_work_folder(false, cx);
         }
     }
 

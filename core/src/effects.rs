@@ -19,8 +19,6 @@ pub(crate) struct Effects {
     work_folder: StorePath,
     /// The work folder was asked for at least once, so it may be there.
     pub(crate) work_folder_asked: bool,
-    /// How many unfinished files are in the work folder whose locks are held: as long as there are any, nobody removes it.
-    pub(crate) work_folder_held: usize,
     /// What downloads learned of files, for the limit.
     pub(crate) seen: Vec<(StorePath, FileStat)>,
 }
@@ -72,7 +70,6 @@ impl Default for Effects {
             serials: 0,
             work_folder: StorePath::work_folder(),
             work_folder_asked: false,
-            work_folder_held: 0,
             seen: Vec::new(),
         }
     }

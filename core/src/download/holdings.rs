@@ -113,7 +113,7 @@ impl Download {
     pub(super) fn note(&mut self, role: Role, action: ActionId, reply: Answer, cx: &mut Context<'_>) -> Step {
         self.unanswered -= 1;
         match role {
-            Role::Main => self.note_main(action, reply, cx),
+            Role::Main => self.note_main(action, reply),
             Role::Compare => {
                 if let Answer::Hash(result) = reply {
                     if let (Ok(_), Some(compared)) = (&result, &mut self.compared) {
@@ -170,7 +170,7 @@ impl Download {
         }
     }
 
-    fn note_main(&mut self, action: ActionId, reply: Answer, cx: &mut Context<'_>) -> Step {
+    fn note_main(&mut self, action: ActionId, reply: Answer) -> Step {
         let done = |step, result: Result<(), Fault>| match result {
             Ok(()) => Step::File(File::Done),
             Err(fault) => Step::File(File::Faulted(step, fault)),
@@ -200,7 +200,7 @@ impl Download {
                 done(FileStep::Create, result.map(drop))
             }
             Answer::Lock(result) => {
-                self.locked(&result, cx);
+                self.locked(&result);
                 done(FileStep::Lock, result.map(drop))
             }
             Answer::Write(result) => {

@@ -37,8 +37,6 @@ pub(super) struct Partial {
     pub(super) lock: Lock,
     /// It has its final name: only its handle is left.
     pub(super) is_published: bool,
-    /// It is one of those that keep the work folder from being removed.
-    pub(super) holds_work_folder: bool,
     /// What it held when it was opened is still there, and was not looked at.
     pub(super) is_untouched: bool,
     /// It was there before it was opened.
@@ -158,12 +156,6 @@ impl Partial {
             || (self.record == RecordState::Valid && self.checkpoint.durable > 0)
     }
 
-    /// Whether it is in the work folder, and nobody else may take it out.
-    pub(super) fn hold_work_folder(&mut self, holds: bool, cx: &mut Context<'_>) {
-        cx.effects.work_folder_held += usize::from(holds);
-        cx.effects.work_folder_held -= usize::from(core::mem::replace(&mut self.holds_work_folder, holds));
-    }
-
     /// It is not gone on with, and the first reason counts. What was skipped was skipped for another.
     pub(super) fn spoil(&mut self, step: FileStep, fault: Fault) {
         if fault.kind() != FaultKind::Skipped {
@@ -222,9 +214,9 @@ impl Download {
     /// Makes or finds the unfinished file, locks it, and looks again whether it is needed. Who looks for the file.
     pub(super) fn claim(&mut self, cx: &mut Context<'_>) -> Option<ActionId> {
         self.epoch += 1;
-        // Another process may have removed the folder where it was empty; where it was not, somebody may have by hand, and
-        // then the file cannot be made, and the next claim asks for it.
-        if cx.effects.work_folder_held == 0 || self.claims > 1 {
+        // It was asked for before the first file of all. Another process may have removed it where it was empty, and somebody
+        // by hand: then the file cannot be made, and the next claim asks for it.
+        if !cx.effects.work_folder_asked || self.claims > 1 {
             cx.effects.work_folder_asked = true;
             let folder = cx.effects.work_folder();
             self.making_work_folder = Some(self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path: folder }));
@@ -247,7 +239,6 @@ impl Download {
             opening: Opening::Asked,
             lock: if locks { Lock::Asked } else { Lock::None },
             is_published: false,
-            holds_work_folder: false,
             is_untouched: true,
             was_there: false,
             is_removal_unflushed: false,
@@ -296,7 +287,7 @@ impl Download {
         }
     }
 
-    pub(super) fn locked(&mut self, result: &Result<u64, Fault>, cx: &mut Context<'_>) {
+    pub(super) fn locked(&mut self, result: &Result<u64, Fault>) {
         let Some(partial) = self.partial.as_deref_mut() else { return };
         partial.lock = match result.as_ref().map_err(Fault::kind) {
             Ok(length) => {
@@ -306,7 +297,6 @@ impl Download {
             Err(FaultKind::Busy | FaultKind::Changed | FaultKind::WrongType | FaultKind::Unsupported) => Lock::Refused,
             Err(_) => Lock::Unknown,
         };
-        partial.hold_work_folder(partial.lock == Lock::Held, cx);
     }
 
     // Going on with what an earlier run left.
@@ -512,8 +502,7 @@ impl Download {
             }
             return;
         }
-        let Some(mut partial) = self.partial.take() else { return };
-        partial.hold_work_folder(false, cx);
+        let Some(partial) = self.partial.take() else { return };
         let may_come_back = partial.may_come_back() && !cx.config.makes(Planted::RemovalUnflushed);
         if !keeps && !partial.is_published && partial.is_lost() {
             // Whatever comes of its removal, nobody is to go on with it.

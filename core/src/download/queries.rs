@@ -53,11 +53,6 @@ impl Download {
         }
     }
 
-    /// Whether its unfinished file keeps the work folder from being removed.
-    pub(crate) fn holds_work_folder(&self) -> bool {
-        self.partial.as_deref().is_some_and(|partial| partial.holds_work_folder)
-    }
-
     /// How long its file is announced to be, and what of it came, while it is on its way to its name.
     pub(crate) fn announced(&self) -> Option<(u64, u64)> {
         let transfer = self.transfer.as_deref()?;

@@ -57,8 +57,6 @@ impl Manager {
         }
         let publishing = self.downloads.iter().filter(|(_, download)| is_publishing(download)).count();
         assert_eq!(publishing, self.publishing, "those that publish are counted");
-        let holding = self.downloads.iter().filter(|(_, download)| download.holds_work_folder()).count();
-        assert_eq!(holding, self.effects.work_folder_held, "those that hold the work folder are counted");
         let names: usize = self.names.values().map(Rivals::len).sum();
         let named = self.downloads.iter().filter(|(_, download)| download.is_named).count();
         assert_eq!(names, named, "each live download has its name");

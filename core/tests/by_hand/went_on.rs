@@ -352,6 +352,7 @@ fn which_folder_could_not_be_made_is_told() {
                     FileOp::MakeDir { path, .. } if (path.as_str() == ".dlmanager") == is_work_folder => {
                         hand.answer(action.fail(FaultKind::Denied.into()));
                     }
+                    FileOp::Open { .. } if is_work_folder => hand.answer(action.fail(FaultKind::NotFound.into())),
                     _ => hand.answer(usual(action.op)),
                 },
                 Asked::Net(NetOp::Fetch { ticket, .. }) => hand.answer(ticket.done(Ok(head(200, &[])))),
