@@ -1,6 +1,6 @@
 //! One operation, one completion: the same on every system.
 
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use dlmanager_core::{
@@ -19,11 +19,13 @@ use crate::root::{self, Root};
 pub(crate) struct Engine<R: Root> {
     root: R,
     handles: Handles<R::Scan>,
+    /// The name that was seen last to lead to its file, until something is renamed.
+    seen: Mutex<Option<StorePath>>,
 }
 
 impl<R: Root> Engine<R> {
     pub(crate) fn new(root: R) -> Self {
-        Self { root, handles: Handles::default() }
+        Self { root, handles: Handles::default(), seen: Mutex::default() }
     }
 
     pub(crate) const fn root(&self) -> &R {
@@ -60,7 +62,7 @@ impl<R: Root> Engine<R> {
             }
             FileOp::Sync { ticket, file } => ticket.done(self.sync(file)),
             FileOp::Finish { ticket, file, length, path } => ticket.done(self.finish(file, length, path.as_ref())),
-            FileOp::Rename { ticket, from, to, clobber } => ticket.done(self.root.rename(&from, &to, clobber)),
+            FileOp::Rename { ticket, from, to, clobber } => ticket.done(self.rename(&from, &to, clobber)),
             FileOp::SyncDir { ticket, path } => ticket.done(self.root.sync_dir(&path)),
             FileOp::Delete { ticket, items } => ticket.done(Ok(self.root.delete(&items))),
             FileOp::Touch { ticket, path, unless_within } => ticket.done(self.root.touch(&path, unless_within)),
@@ -181,6 +183,12 @@ impl<R: Root> Engine<R> {
         open.file.sync_data().map_err(|error| fault::of_file(&error))
     }
 
+    fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault> {
+        // The look stands right before the rename, as a rule: one behind it would see the same.
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.root.rename(from, to, clobber, seen.as_ref() == Some(from))
+    }
+
     fn finish(&self, id: FileId, expected: u64, path: Option<&StorePath>) -> Result<(), Fault> {
         let open = self.handles.file(id)?;
         let length = match path {
@@ -188,6 +196,7 @@ impl<R: Root> Engine<R> {
             None => open.length()?,
         };
         if length == expected {
+            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = path.cloned();
             return Ok(());
         }
         Err(Fault::new(FaultKind::Changed).with_detail(format!("the file has {length} bytes, not {expected}")))

@@ -53,7 +53,8 @@ pub(crate) trait Root: Sized + Send + Sync {
     fn unlock(&self, file: &File) -> Result<(), Fault>;
     /// The file's length, where that is a name of it. What tells it from others is looked up once.
     fn length_under(&self, path: &StorePath, file: &File, identity: &Identity) -> Result<Option<u64>, Fault>;
-    fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault>;
+    /// `is_seen`: it was seen just now that `from` leads to the file that is meant.
+    fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool, is_seen: bool) -> Result<(), Fault>;
     fn sync_dir(&self, path: &StorePath) -> Result<(), Fault>;
     fn delete(&self, items: &[DeleteItem]) -> Vec<Deleted>;
     /// The same, with the directory itself made writable for the moment where its mode forbids it.

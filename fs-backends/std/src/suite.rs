@@ -143,12 +143,12 @@ mod swapped {
                     assert_ne!(delete(name, expect), dlmanager_core::Deleted::Deleted);
                 }
             }
-            count("Rename out", root.rename(&new, &path("out"), false).is_ok());
+            count("Rename out", root.rename(&new, &path("out"), false, false).is_ok());
             fs::write(inside.join("in"), b"ours").unwrap();
-            count("Rename in", root.rename(&path("in"), &kept, attempt % 2 == 0).is_ok());
+            count("Rename in", root.rename(&path("in"), &kept, attempt % 2 == 0, false).is_ok());
             // Where it went in, it lies in the work folder: take it from there, so that `kept` is outside only.
             while fs::symlink_metadata(inside.join("in")).is_err() {
-                if root.rename(&kept, &path("in"), false).is_ok() {
+                if root.rename(&kept, &path("in"), false, false).is_ok() {
                     break;
                 }
             }

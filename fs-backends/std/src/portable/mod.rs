@@ -153,7 +153,7 @@ impl Root for PortableRoot {
         }
     }
 
-    fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault> {
+    fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool, _is_seen: bool) -> Result<(), Fault> {
         let from = self.place(from)?;
         let to = self.place(to)?;
         expect_kind(&from.symlink_metadata().map_err(on_path)?, FileKind::Regular)?;

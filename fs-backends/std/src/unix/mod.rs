@@ -158,8 +158,8 @@ impl Root for UnixRoot {
         }
     }
 
-    fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault> {
-        publish::rename(&self.tree, from, to, clobber)
+    fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool, is_seen: bool) -> Result<(), Fault> {
+        publish::rename(&self.tree, from, to, clobber, is_seen)
     }
 
     fn sync_dir(&self, path: &StorePath) -> Result<(), Fault> {

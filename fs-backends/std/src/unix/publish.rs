@@ -10,22 +10,24 @@ use super::folder_lock::{self, Share};
 use super::tree::{Place, Tree};
 use super::{kind, on_path};
 
-pub(super) fn rename(tree: &Tree, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault> {
+pub(super) fn rename(tree: &Tree, from: &StorePath, to: &StorePath, clobber: bool, is_seen: bool) -> Result<(), Fault> {
     let (path, mut from) = (from, tree.place(from).map_err(on_path)?);
     let (into, mut to) = (to, tree.place(to).map_err(on_path)?);
     if tree.was_removed(&to) {
         to = tree.place(into).map_err(on_path)?;
     }
-    let stat = match from.stat() {
-        Err(Errno::NOENT) if tree.was_removed(&from) => {
-            from = tree.place(path).map_err(on_path)?;
-            from.stat()
-        }
-        result => result,
-    };
     // What was put in the file's place must not be published under its name.
-    if kind(&stat.map_err(on_path)?) != FileKind::Regular {
-        return Err(FaultKind::WrongType.into());
+    if !is_seen {
+        let stat = match from.stat() {
+            Err(Errno::NOENT) if tree.was_removed(&from) => {
+                from = tree.place(path).map_err(on_path)?;
+                from.stat()
+            }
+            result => result,
+        };
+        if kind(&stat.map_err(on_path)?) != FileKind::Regular {
+            return Err(FaultKind::WrongType.into());
+        }
     }
     if clobber {
         let _no_eviction = folder_lock::lock(tree, Share::WithOthers)?;
