@@ -12,19 +12,28 @@ use socket2::SockRef;
 
 /// A TCP connection.
 #[derive(Debug)]
-pub(crate) struct Socket(Async<TcpStream>);
+pub(crate) struct Socket {
+    stream: Async<TcpStream>,
+    /// There was nothing left to receive: before the reactor says that there is, it is not tried again, however often a
+    /// connection is polled for other reasons.
+    is_drained: bool,
+}
 
 impl Socket {
     pub(crate) fn new(stream: Async<TcpStream>) -> Self {
-        Self(stream)
+        Self { stream, is_drained: false }
     }
 }
 
 impl Read for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         loop {
-            match receive(self.0.get_ref(), &mut into) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.poll_readable(cx))?,
+            if self.is_drained {
+                ready!(self.stream.poll_readable(cx))?;
+                self.is_drained = false;
+            }
+            match receive(self.stream.get_ref(), &mut into) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 received => return Poll::Ready(received),
             }
@@ -46,7 +55,7 @@ fn receive(stream: &TcpStream, into: &mut ReadBufCursor<'_>) -> io::Result<()> {
 
 impl Write for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -54,7 +63,7 @@ impl Write for Socket {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bytes)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -62,10 +71,10 @@ impl Write for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_close(cx)
+        Pin::new(&mut self.stream).poll_close(cx)
     }
 }
