@@ -7,7 +7,8 @@ use crate::action::FileStat;
 use crate::arena::{Arena, Key};
 use crate::ticket::{Answer, Kind, Kinded};
 use crate::{
-    Action, ActionId, BodyId, FileAction, FileId, FileOp, Lane, NetAction, NetOp, Notice, Output, StorePath, Ticket,
+    Action, ActionId, BodyId, FileAction, FileId, FileOp, Instant, Lane, NetAction, NetOp, Notice, Output, StorePath,
+    Ticket,
 };
 
 /// The queue of outputs, the ledger of unanswered actions, and the source of identifiers.
@@ -19,6 +20,8 @@ pub(crate) struct Effects {
     work_folder: StorePath,
     /// The work folder was asked for at least once, so it may be there.
     pub(crate) work_folder_asked: bool,
+    /// When it was asked for last before a file was made in it.
+    pub(crate) work_folder_asked_at: Option<Instant>,
     /// What downloads learned of files, for the limit.
     pub(crate) seen: Vec<(StorePath, FileStat)>,
 }
@@ -70,6 +73,7 @@ impl Default for Effects {
             serials: 0,
             work_folder: StorePath::work_folder(),
             work_folder_asked: false,
+            work_folder_asked_at: None,
             seen: Vec::new(),
         }
     }

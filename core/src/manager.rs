@@ -605,6 +605,7 @@ impl Manager {
     fn ask_probe(&mut self) {
         self.probe = Probe::Asked;
         self.effects.work_folder_asked = true;
+        self.effects.work_folder_asked_at = Some(self.now);
         let lane = self.effects.lane();
         let folder = self.effects.work_folder();
         self.effects.file_op(Owner::Manager, (lane, 0), |ticket| FileOp::MakeDir { ticket, path: folder });

@@ -8,6 +8,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::checkpoint::Checkpoint;
 use super::{Context, Download};
@@ -22,6 +23,8 @@ use crate::{
     Resume, Stamp, StorePath, Warning,
 };
 
+/// The work folder is taken to be where it was for so long.
+const WORK_FOLDER_INTERVAL: Duration = Duration::from_secs(1);
 /// So much is hashed in one go: a fraction of a second also where it is slow, so that a cancel does not wait long.
 pub(super) const HASH_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// So much is waited for before it is hashed, unless the file ends.
@@ -214,10 +217,12 @@ impl Download {
     /// Makes or finds the unfinished file, locks it, and looks again whether it is needed. Who looks for the file.
     pub(super) fn claim(&mut self, cx: &mut Context<'_>) -> Option<ActionId> {
         self.epoch += 1;
-        // It was asked for before the first file of all. Another process may have removed it where it was empty, and somebody
-        // by hand: then the file cannot be made, and the next claim asks for it.
-        if !cx.effects.work_folder_asked || self.claims > 1 {
+        // Another process may have removed the folder where it was empty, and somebody by hand: then the file cannot be made, and
+        // the next claim asks for it. Or somebody has moved it away, which does not show: so it is asked for from time to time.
+        let is_known = cx.effects.work_folder_asked_at.is_some_and(|at| cx.now < at + WORK_FOLDER_INTERVAL);
+        if !is_known || self.claims > 1 {
             cx.effects.work_folder_asked = true;
+            cx.effects.work_folder_asked_at = Some(cx.now);
             let folder = cx.effects.work_folder();
             self.making_work_folder = Some(self.file_op(cx, |ticket| FileOp::MakeDir { ticket, path: folder }));
         }

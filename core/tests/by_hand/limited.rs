@@ -156,6 +156,24 @@ fn the_answer_to_the_first_look_at_the_clock_may_come_while_a_pass_deletes() {
 }
 
 #[test]
+fn the_answer_to_the_first_look_at_the_disk_does_not_replace_that_to_a_later_one() {
+    let bounds = Bounds { free_bytes_min: 5, ..Bounds::default() };
+    let mut directory = Directory::new(config(0, 1, bounds), &FILES);
+    directory.holds = Some("gauge");
+    directory.run();
+    directory.sweep();
+    directory.holds = None;
+    let [first, of_pass] = <[_; 2]>::try_from(std::mem::take(&mut directory.held)).unwrap();
+    for (look, free) in [(of_pass, 10), (first, 0)] {
+        directory.free = Some(free);
+        let completion = directory.completion(look);
+        directory.hand.answer(completion);
+        directory.run();
+    }
+    assert_eq!((directory.hand.manager.victims(9), directory.files), (vec![], FILES.to_vec()));
+}
+
+#[test]
 fn who_lets_go_of_a_file_brings_no_pass_that_nobody_has_asked_for() {
     let mut directory = Directory::new(two_of_four(), &FILES);
     directory.run();

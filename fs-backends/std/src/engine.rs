@@ -191,6 +191,7 @@ impl<R: Root> Engine<R> {
 
     fn finish(&self, id: FileId, expected: u64, path: Option<&StorePath>) -> Result<(), Fault> {
         let open = self.handles.file(id)?;
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let length = match path {
             Some(path) => self.length_under(path, &open)?,
             None => open.length()?,

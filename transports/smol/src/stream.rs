@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use smol::Async;
@@ -14,26 +14,33 @@ use socket2::SockRef;
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: Async<TcpStream>,
-    /// There was nothing left to receive: before the reactor says that there is, it is not tried again, however often a
-    /// connection is polled for other reasons.
-    is_drained: bool,
+    /// How often it may be polled before it is tried to receive again, where the reactor does not say that there is something:
+    /// a connection is polled for other reasons, too.
+    skips: u32,
 }
+
+/// After nothing was left to receive. Not for ever: the reactor takes an event for old that it delivers in the turn in which it
+/// was asked for, and may do so time and again.
+const SKIPS_MAX: u32 = 4;
 
 impl Socket {
     pub(crate) fn new(stream: Async<TcpStream>) -> Self {
-        Self { stream, is_drained: false }
+        Self { stream, skips: 0 }
     }
 }
 
 impl Read for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         loop {
-            if self.is_drained {
-                ready!(self.stream.poll_readable(cx))?;
-                self.is_drained = false;
+            if self.skips > 0 {
+                let is_quiet = self.stream.poll_readable(cx)?.is_pending();
+                self.skips = if is_quiet { self.skips - 1 } else { 0 };
+                if self.skips > 0 {
+                    return Poll::Pending;
+                }
             }
             match receive(self.stream.get_ref(), &mut into) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained = true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.skips = SKIPS_MAX,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 received => return Poll::Ready(received),
             }
@@ -76,5 +83,56 @@ impl Write for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::task::{Wake, Waker};
+    use std::thread::{self, Thread};
+    use std::time::Duration;
+
+    use hyper::rt::ReadBuf;
+
+    use super::*;
+
+    struct Unparks(Thread);
+
+    impl Wake for Unparks {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    /// On a thread of its own, as an executor is that knows nothing of the reactor, whose thread alone delivers the events.
+    #[test]
+    fn each_byte_comes_after_few_polls_whichever_thread_has_the_reactor() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let mut socket = Socket::new(Async::new(client).unwrap());
+        let waker = Waker::from(Arc::new(Unparks(thread::current())));
+        let mut cx = Context::from_waker(&waker);
+        for round in 0..500 {
+            let mut polls = 0;
+            loop {
+                let mut room = [0; 16];
+                let mut buffer = ReadBuf::new(&mut room);
+                polls += 1;
+                if let Poll::Ready(received) = Pin::new(&mut socket).poll_read(&mut cx, buffer.unfilled()) {
+                    received.unwrap();
+                    assert_eq!(buffer.filled(), b"x");
+                    break;
+                }
+                if polls == 1 {
+                    server.write_all(b"x").unwrap();
+                }
+                thread::park_timeout(Duration::from_secs(10));
+            }
+            assert!(polls <= 2 * SKIPS_MAX, "round {round}: {polls}");
+        }
     }
 }

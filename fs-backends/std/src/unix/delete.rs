@@ -85,9 +85,11 @@ fn attempt(tree: &Tree, item: &DeleteItem, guards: Guards) -> Result<Deleted> {
         Unused::Not(deleted) => return Ok(deleted),
     };
     // Behind the lock of the work folder nobody of ours puts another file in the place of one that was published; a stranger
-    // may, whom no look between two calls keeps out. Unfinished files have locks of their own alone.
-    let is_kept_as_it_is = guards.is_alone && item.path.as_str().split('/').next() != Some(WORK_FOLDER);
-    if locked.is_none() || !is_kept_as_it_is {
+    // may, whom no look between two calls keeps out. Unfinished files have locks of their own alone; and what has no name, or
+    // several, may have lost this one between the opening and the locking.
+    let is_sole = locked.as_ref().is_some_and(|locked| locked.stat.st_nlink == 1);
+    let is_kept_as_it_is = guards.is_alone && is_sole && item.path.as_str().split('/').next() != Some(WORK_FOLDER);
+    if !is_kept_as_it_is {
         let stat = match place.stat() {
             Ok(stat) => stat,
             Err(Errno::NOENT) => return Ok(Deleted::Gone),
@@ -160,8 +162,7 @@ fn unused(place: &Place<'_>, expect: Expect, is_pinned: impl Fn() -> bool) -> Re
     };
     let lock = retry(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive));
     let stat = retry(|| rustix::fs::fstat(&file))?;
-    // Without a name it was deleted between the opening and the locking, and the name may be another one's by now.
-    let is_as_expected = stat.st_nlink > 0 && is_expected(expect, &file_stat(&stat));
+    let is_as_expected = is_expected(expect, &file_stat(&stat));
     // From here on it is given back where the file stays.
     let unused = match lock {
         Ok(()) => Ok(Unused::Locked(Locked { file, stat, is_gone: false })),

@@ -114,7 +114,7 @@ impl Tree {
     fn at<T>(&self, path: &StorePath, mut act: impl FnMut(&Place<'_>) -> Result<T>) -> Result<T> {
         let place = self.place(path)?;
         match act(&place) {
-            Err(Errno::NOENT) if self.was_removed(&place) => act(&self.place(path)?),
+            Err(Errno::NOENT | Errno::STALE) if self.was_removed(&place) => act(&self.place(path)?),
             result => result,
         }
     }
@@ -122,8 +122,11 @@ impl Tree {
     /// Whether a name was looked for in a folder that is there no more. It is not kept any longer then.
     pub(super) fn was_removed(&self, place: &Place<'_>) -> bool {
         let Folder::Work(folder) = &place.folder else { return false };
-        // An error says nothing of that.
-        let is_removed = retry(|| rustix::fs::fstat(&folder.folder)).is_ok_and(|stat| stat.st_nlink == 0);
+        // An error says nothing of that, but that of a network's file system that another host has removed it.
+        let is_removed = match retry(|| rustix::fs::fstat(&folder.folder)) {
+            Ok(stat) => stat.st_nlink == 0,
+            Err(errno) => errno == Errno::STALE,
+        };
         if is_removed {
             self.lock_work_folder().take_if(|kept| Arc::ptr_eq(kept, folder));
         }
