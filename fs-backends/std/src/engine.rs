@@ -19,7 +19,7 @@ use crate::root::{self, Root};
 pub(crate) struct Engine<R: Root> {
     root: R,
     handles: Handles<R::Scan>,
-    /// The name that was seen last to lead to its file, until something is renamed.
+    /// The name that the operation before this one has seen to lead to its file.
     seen: Mutex<Option<StorePath>>,
 }
 
@@ -33,6 +33,7 @@ impl<R: Root> Engine<R> {
     }
 
     pub(crate) fn execute(&self, op: FileOp) -> Completion {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
         match op {
             FileOp::Probe { ticket, path } => ticket.done(self.probe(&path)),
             FileOp::Gauge { ticket } => ticket.done(self.gauge()),
@@ -62,7 +63,10 @@ impl<R: Root> Engine<R> {
             }
             FileOp::Sync { ticket, file } => ticket.done(self.sync(file)),
             FileOp::Finish { ticket, file, length, path } => ticket.done(self.finish(file, length, path.as_ref())),
-            FileOp::Rename { ticket, from, to, clobber } => ticket.done(self.rename(&from, &to, clobber)),
+            FileOp::Rename { ticket, from, to, clobber } => {
+                // A look right behind the other one would see the same.
+                ticket.done(self.root.rename(&from, &to, clobber, seen.as_ref() == Some(&from)))
+            }
             FileOp::SyncDir { ticket, path } => ticket.done(self.root.sync_dir(&path)),
             FileOp::Delete { ticket, items } => ticket.done(Ok(self.root.delete(&items))),
             FileOp::Touch { ticket, path, unless_within } => ticket.done(self.root.touch(&path, unless_within)),
@@ -183,15 +187,8 @@ impl<R: Root> Engine<R> {
         open.file.sync_data().map_err(|error| fault::of_file(&error))
     }
 
-    fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool) -> Result<(), Fault> {
-        // The look stands right before the rename, as a rule: one behind it would see the same.
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.root.rename(from, to, clobber, seen.as_ref() == Some(from))
-    }
-
     fn finish(&self, id: FileId, expected: u64, path: Option<&StorePath>) -> Result<(), Fault> {
         let open = self.handles.file(id)?;
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let length = match path {
             Some(path) => self.length_under(path, &open)?,
             None => open.length()?,
