@@ -68,7 +68,6 @@ pub(crate) enum Alone {
 #[derive(Default)]
 pub(crate) struct After {
     wakers: Vec<Waker>,
-    unused: Vec<Waker>,
     observed: Vec<Arc<Record>>,
     hooked: Vec<Call>,
 }
@@ -295,11 +294,6 @@ impl After {
         self.wakers.extend(wakers);
     }
 
-    /// A waker that is needed no more, to be dropped.
-    pub(crate) fn unused(&mut self, waker: Option<Waker>) {
-        self.unused.extend(waker);
-    }
-
     pub(crate) fn serve(&mut self, record: &Arc<Record>) {
         self.observed.push(Arc::clone(record));
     }
@@ -308,8 +302,11 @@ impl After {
         self.hooked.push(Call { hook, record: Arc::clone(record), claim });
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wakers.is_empty() && self.observed.is_empty() && self.hooked.is_empty()
+    }
+
     pub(crate) fn run(&mut self, shared: &Arc<Shared>) {
-        self.unused.clear();
         self.wakers.drain(..).for_each(Waker::wake);
         for record in self.observed.drain(..) {
             shared.serve(record);

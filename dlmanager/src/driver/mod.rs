@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use dlmanager_core::{Action, Event, FileAction, Instant, Output};
 
@@ -26,6 +27,10 @@ use crate::state::After;
 
 /// After so many turns in a row the loop lets other tasks of its thread run.
 const TURNS_MAX: usize = 32;
+
+/// To wake a thread costs more than most turns, so those who are to hear of some hear of them at once: when the loop has no
+/// more to do, or after this time.
+const TELL_WITHIN: Duration = Duration::from_millis(1);
 
 /// The loop of a manager. It ends when the manager is closed and drained; dropped or panicking before that, it leaves
 /// word with everyone who waits.
@@ -41,6 +46,8 @@ pub(crate) struct Driver {
     actions: Vec<Action>,
     file_actions: Vec<FileAction>,
     after: After,
+    /// Since when there is something in `after`.
+    untold_since: Option<Instant>,
 }
 
 impl Driver {
@@ -63,6 +70,7 @@ impl Driver {
             actions: Vec::new(),
             file_actions: Vec::new(),
             after: After::default(),
+            untold_since: None,
         }
     }
 
@@ -77,9 +85,11 @@ impl Driver {
                 if self.turn(context) {
                     return Poll::Ready(());
                 }
-            } else {
-                ready!(self.poll_timer(context));
+            } else if self.poll_timer(context).is_ready() {
                 due = true;
+            } else {
+                self.tell();
+                return Poll::Pending;
             }
         }
         context.waker().wake_by_ref();
@@ -91,7 +101,7 @@ impl Driver {
         let now = self.shared.now();
         let waker = context.waker().clone();
         let mut state = self.shared.lock();
-        self.after.unused(state.register_loop(waker));
+        let unused = state.register_loop(waker);
         for event in self.events.drain(..) {
             state.core.handle(now, event);
         }
@@ -109,12 +119,23 @@ impl Driver {
             state.drained(&mut self.after);
         }
         drop(state);
-        self.after.run(&self.shared);
+        drop(unused);
+        if self.untold_since.is_some_and(|since| since + TELL_WITHIN <= now) || drained {
+            self.tell();
+        } else if !self.after.is_empty() {
+            self.untold_since.get_or_insert(now);
+        }
         if drained {
             self.shared.over();
         }
         self.start();
         drained
+    }
+
+    /// Wakes and calls those who are to hear of the turns since the last time.
+    fn tell(&mut self) {
+        self.untold_since = None;
+        self.after.run(&self.shared);
     }
 
     fn start(&mut self) {
@@ -157,6 +178,7 @@ impl Future for Driver {
             Ok(poll) => poll,
             Err(payload) => {
                 std::mem::forget(payload);
+                self.tell();
                 self.shared.gone();
                 Poll::Ready(())
             }
@@ -166,6 +188,7 @@ impl Future for Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        self.tell();
         self.shared.gone();
     }
 }

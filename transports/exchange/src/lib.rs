@@ -74,7 +74,7 @@
 //! [`Chunk::pinned`](dlmanager_core::Chunk::pinned) is the size of the largest buffer that its connection has read into
 //! so far: it starts at 8 KiB, grows while reads fill it, and never exceeds [`Options::read_buffer_bytes_max`].
 //! A chunk that would keep more than 16 times its length alive is copied; all others come as they were received.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod body;
 mod client;

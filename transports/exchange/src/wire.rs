@@ -1,7 +1,6 @@
 //! The byte stream under a connection, and what is known of the bytes that came over it.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -78,19 +77,21 @@ impl Wire {
         Self { io, gauge }
     }
 
-    /// Reads by way of a buffer of ours: a cursor does not say how much was read.
+    /// Reads, and counts what came.
+    #[allow(unsafe_code)]
     fn poll_read_head(&mut self, cx: &mut Context<'_>, mut into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        const HEAD_READ_BYTES: usize = 32 * 1024;
-        let mut bytes = [const { MaybeUninit::uninit() }; HEAD_READ_BYTES];
-        let count = into.remaining().min(HEAD_READ_BYTES);
-        let mut read = ReadBuf::uninit(&mut bytes[..count]);
+        let free = into.remaining();
+        // SAFETY: nothing is done to these bytes but by way of a `ReadBuf`, which never makes one uninitialized.
+        let mut read = ReadBuf::uninit(unsafe { into.as_mut() });
         ready!(Pin::new(&mut self.io).poll_read(cx, read.unfilled()))?;
-        let before = self.gauge.reply_bytes.fetch_add(read.filled().len(), Ordering::Relaxed);
+        let count = read.filled().len();
+        let before = self.gauge.reply_bytes.fetch_add(count, Ordering::Relaxed);
         if before == 0 {
             self.gauge.is_tls_alert.store(read.filled().starts_with(&TLS_ALERT), Ordering::Relaxed);
         }
-        self.gauge.buffer_bytes.fetch_max(into.remaining().saturating_add(before), Ordering::Relaxed);
-        into.put_slice(read.filled());
+        self.gauge.buffer_bytes.fetch_max(free.saturating_add(before), Ordering::Relaxed);
+        // SAFETY: those are the bytes that the `ReadBuf` was filled with.
+        unsafe { into.advance(count) };
         Poll::Ready(Ok(()))
     }
 }
