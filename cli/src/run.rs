@@ -74,6 +74,12 @@ impl<'a> Run<'a> {
             return Ok(event);
         }
         report.flush();
+        if self.running.len() > 64 {
+            std::thread::sleep(Duration::from_millis(2));
+            if let Ok(event) = self.events.try_recv() {
+                return Ok(event);
+            }
+        }
         self.events.recv_timeout(TICK)
     }
 
