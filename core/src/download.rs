@@ -236,7 +236,7 @@ impl Download {
     pub(crate) fn on(&mut self, input: Input, cx: &mut Context<'_>) -> Option<Origin> {
         let before = self.phase();
         let state = core::mem::replace(&mut self.state, State::Gone(Outcome::Canceled));
-        self.state = match input {
+        let next = match input {
             Input::Cancel { keeps } => {
                 self.keeps_partial = keeps;
                 self.cancel(state, cx)
@@ -259,6 +259,8 @@ impl Download {
             }
             Input::Dead(error) => self.dead(state, error, cx),
         };
+        // What stood there meanwhile has nothing to be dropped.
+        core::mem::forget(core::mem::replace(&mut self.state, next));
         debug_assert!(edges::is_edge(before, self.phase()), "{before:?} -> {:?}", self.phase());
         if self.needs_slot() { None } else { self.slot.take() }
     }

@@ -21,7 +21,7 @@ use crate::ticket::Answer;
 use crate::timers::Timers;
 use crate::{
     Admission, AdmitError, CancelError, Config, Deleted, DownloadId, Event, FileName, FileOp, Instant, Notice, Outcome,
-    Output, PersistLimit, Probed, Request, StorePath, Wait, WakeReason,
+    Output, PersistLimit, Phase, Probed, Request, StorePath, Wait, WakeReason,
 };
 
 mod invariants;
@@ -427,9 +427,7 @@ impl Manager {
     fn step(&mut self, key: Key, input: Input) {
         let bounded = self.evictor.as_ref().is_some_and(Evictor::is_ready);
         let Some(download) = self.downloads.get_mut(key) else { return };
-        let published_before = is_publishing(download);
-        let evicting_before = matches!(download.state, State::Evicting(_));
-        let phase_before = download.phase();
+        let before = download.phase();
         let (config, effects, queues) = (&self.config, &mut self.effects, &mut self.queues);
         let (locks, boot) = match &self.probe {
             Probe::Known(probed) => (probed.locks, probed.boot),
@@ -451,11 +449,15 @@ impl Manager {
                 self.unnamed.remove(url);
             }
         }
-        self.publishing += usize::from(is_publishing(download));
-        self.publishing -= usize::from(published_before);
-        self.stirred |= released.is_some() || download.phase() != phase_before;
+        let after = download.phase();
+        if after != before {
+            self.publishing += usize::from(is_publishing(after));
+            self.publishing -= usize::from(is_publishing(before));
+            self.stirred = true;
+        }
         if let Some(origin) = released {
             self.queues.release(&origin);
+            self.stirred = true;
         }
         if let Some(evictor) = &mut self.evictor {
             for (path, stat) in self.effects.seen.drain(..) {
@@ -467,7 +469,7 @@ impl Manager {
         let Some(download) = self.downloads.get_mut(key) else { return };
         match &download.state {
             State::Queued => self.enqueue(key),
-            State::Evicting(outcome) if !evicting_before => {
+            State::Evicting(outcome) if before != Phase::Evicting => {
                 let causes_pass = causes_pass(outcome);
                 self.leave_queue(key);
                 match self.evictor.as_mut().filter(|evictor| causes_pass || evictor.owes_pass()) {
@@ -678,6 +680,7 @@ fn info(download: &Download) -> DownloadInfo<'_> {
     }
 }
 
-const fn is_publishing(download: &Download) -> bool {
-    matches!(download.state, State::Verifying | State::Publishing(_))
+/// Whether a download counts for the [bound](Config::publishing_max) of those.
+const fn is_publishing(phase: Phase) -> bool {
+    matches!(phase, Phase::Verifying | Phase::Publishing)
 }

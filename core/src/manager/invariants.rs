@@ -55,7 +55,7 @@ impl Manager {
         for (origin, taken) in slots {
             assert_eq!(taken, self.queues.taken(&origin), "a slot that is taken is held");
         }
-        let publishing = self.downloads.iter().filter(|(_, download)| is_publishing(download)).count();
+        let publishing = self.downloads.iter().filter(|(_, download)| is_publishing(download.phase())).count();
         assert_eq!(publishing, self.publishing, "those that publish are counted");
         let names: usize = self.names.values().map(Rivals::len).sum();
         let named = self.downloads.iter().filter(|(_, download)| download.is_named).count();
