@@ -67,8 +67,8 @@ const MIB: u64 = 1024 * 1024;
 pub(crate) fn all(options: &Options) -> Vec<Case> {
     use Quantity::{CpuOf, MicrosMoreThanUnflushed, PeakMib, WallOf, WallSeconds};
     use Subject::{
-        Aria2, Curl, CurlThenSha256sum, Hyper, HyperOnOneCore, HyperOnOneLoop, HyperWithoutFlushes, Raw, RawFlushing,
-        Smol, SmolWithoutFlushes, Wget2,
+        Aria2, Curl, CurlThenSha256sum, Hyper, HyperOnOneCore, HyperOnOneLoop, HyperWithoutFlushes, Raw, RawContract,
+        RawFlushing, Smol, SmolWithoutFlushes, Wget2,
     };
     let large = options.large_mib * MIB;
     let one = Case {
@@ -126,7 +126,7 @@ pub(crate) fn all(options: &Options) -> Vec<Case> {
             "nothing flushed",
             "none",
             false,
-            vec![Hyper, Smol, Curl, Wget2, Aria2, Raw],
+            vec![Hyper, Smol, Curl, Wget2, Aria2, Raw, RawContract],
             vec![most(CpuOf(Curl), 0.75), most(WallOf(Curl), 0.75)],
         ),
         small(

@@ -31,6 +31,8 @@ pub(crate) enum Subject {
     Raw,
     /// The same, with a flush and a rename for each file.
     RawFlushing,
+    /// The same, with the system calls that dlmanager makes for each new file.
+    RawContract,
 }
 
 /// Everything that a command line may need.
@@ -59,7 +61,8 @@ impl Subject {
             | Self::SmolWithoutFlushes
             | Self::HyperOnOneLoop
             | Self::Raw
-            | Self::RawFlushing => None,
+            | Self::RawFlushing
+            | Self::RawContract => None,
             Self::HyperOnOneCore => Some("taskset"),
             Self::Curl | Self::CurlThenSha256sum => Some("curl"),
             Self::Wget2 => Some("wget2"),
@@ -105,14 +108,9 @@ impl Subject {
             }
             Self::Wget2 => wget2(work),
             Self::Aria2 => aria2(work),
-            Self::Raw | Self::RawFlushing => {
-                let mut command = vec![std::env::current_exe()?.into(), "raw".into()];
-                if self == Self::RawFlushing {
-                    command.push("--flush".into());
-                }
-                command.extend([work.dir.into(), list(work)?.into()]);
-                Ok(command)
-            }
+            Self::Raw => raw("plain", work),
+            Self::RawFlushing => raw("flush", work),
+            Self::RawContract => raw("contract", work),
         }
     }
 
@@ -141,6 +139,13 @@ impl Subject {
         }
         Ok(command)
     }
+}
+
+fn raw(way: &str, work: &Work<'_>) -> anyhow::Result<Vec<OsString>> {
+    let mut command = vec![std::env::current_exe()?.into()];
+    command.extend(words(&["raw", "--way", way]));
+    command.extend([work.dir.into(), list(work)?.into()]);
+    Ok(command)
 }
 
 fn curl(work: &Work<'_>) -> anyhow::Result<Vec<OsString>> {
@@ -251,6 +256,7 @@ impl fmt::Display for Subject {
             Self::Aria2 => "aria2",
             Self::Raw => "raw socket",
             Self::RawFlushing => "raw, flush each",
+            Self::RawContract => "raw, all calls",
         })
     }
 }
