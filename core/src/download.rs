@@ -11,14 +11,15 @@
 //!     |  +---- Draining(Follow) <---- a hop, no use of the rest     Draining(Retry | Failed)    Draining(Complete | Present)
 //!     |                                                                   |
 //!     +---------- Waiting <---- Draining(Wait): the name is locked <------+
+//!     +------- MakingRoom <---- Draining(MakeRoom): the disk is full <----+
 //!
 //!   where the server names the file: Queued ---> Connecting ---> Checking ---> Receiving
 //!   from Queued to Verifying and Waiting: cancel ---> Draining(Canceled)
 //!   Draining ---> Evicting ---> Gone, once nothing is held and no action is unanswered
 //! ```
 //!
-//! By phase, where `Redirecting` counts as `Connecting`, `Rewinding` as `Receiving` and `Gone` as `Evicting` (each step is
-//! checked against this table, and the table against the code's):
+//! By phase, where `Redirecting` counts as `Connecting`, `Rewinding` as `Receiving`, `MakingRoom` as `Waiting` and `Gone` as
+//! `Evicting` (each step is checked against this table, and the table against the code's):
 //!
 //! | From | To |
 //! |---|---|
@@ -74,6 +75,7 @@ mod state;
 
 use holdings::{Body, Compared, Transfer};
 use partial::{Fate, Partial, RecordState, Rewound};
+use queries::{is_gone, is_published_as, is_skipped};
 use state::{Checking, Claim, Publishing, Round};
 pub(crate) use state::{State, Then};
 
@@ -107,6 +109,8 @@ pub(crate) enum Input {
     Dead(DownloadError),
     /// The pass of eviction that it waited for has ended.
     Swept,
+    /// What dead processes left is removed, if there was anything.
+    RoomMade(bool),
 }
 
 /// What a transition can use.
@@ -178,6 +182,8 @@ pub(crate) struct Download {
     claims: u32,
     /// What is unfinished is kept although it was canceled.
     keeps_partial: bool,
+    /// It had room made for it, which is done once.
+    had_room_made: bool,
 
     // What it holds.
     slot: Option<Origin>,
@@ -247,6 +253,7 @@ impl Download {
             }
             Input::Timer => self.step(state, Step::Timer, cx),
             Input::Swept => self.step(state, Step::Swept, cx),
+            Input::RoomMade(made) => self.room_made(state, made, cx),
             Input::Connected(fetch) => self.step(state, Step::Net(Net::Connected(fetch)), cx),
             Input::Granted { origin, is_probe } => {
                 self.slot = Some(origin);
@@ -276,6 +283,7 @@ impl Download {
             State::Verifying => self.verifying(step, cx),
             State::Publishing(publishing) => self.publishing(publishing, step, cx),
             State::Waiting { until } => Self::waiting(until, &step, cx),
+            State::MakingRoom(error) => State::MakingRoom(error),
             State::Draining(then) => self.draining(then, step, cx),
             State::Evicting(outcome) => Self::evicting(outcome, &step),
             State::Gone(outcome) => State::Gone(outcome),
@@ -292,8 +300,9 @@ impl Download {
             | State::Rewinding(_)
             | State::Receiving
             | State::Verifying
-            | State::Waiting { .. } => self.drain(Then::Finish(Outcome::Canceled), cx),
-            State::Draining(Then::Retry { .. } | Then::Follow { .. } | Then::Wait { .. }) => {
+            | State::Waiting { .. }
+            | State::MakingRoom(_) => self.drain(Then::Finish(Outcome::Canceled), cx),
+            State::Draining(Then::Retry { .. } | Then::Follow { .. } | Then::Wait { .. } | Then::MakeRoom(_)) => {
                 self.drained(Then::Finish(Outcome::Canceled), cx)
             }
             State::Draining(Then::Finish(_)) | State::Publishing(_) | State::Evicting(_) | State::Gone(_) => state,
@@ -323,10 +332,22 @@ impl Download {
             | State::Receiving
             | State::Verifying
             | State::Publishing(_)
+            | State::MakingRoom(_)
             | State::Draining(_)
             | State::Evicting(_)
             | State::Gone(_) => state,
         }
+    }
+
+    /// Who waits for room tries once more where there is some, and ends where there is none.
+    fn room_made(&mut self, state: State, made: bool, cx: &mut Context<'_>) -> State {
+        let State::MakingRoom(cause) = state else { return state };
+        if !made {
+            return Self::ended(Outcome::Failed(cause), cx);
+        }
+        let attempt = self.attempts.failures() + 1;
+        cx.effects.notice(Notice::Retrying { id: self.id, attempt, delay: Duration::ZERO, cause });
+        State::Queued
     }
 
     // The states, in the order of a life.
@@ -1205,7 +1226,9 @@ impl Download {
                 Then::Retry { keeps: true, .. } if self.fate(&then, cx) == Fate::Hold => {
                     self.verdict(DownloadError::File { step, fault }, cx)
                 }
-                Then::Finish(_) | Then::Retry { .. } | Then::Wait { .. } | Then::Follow { .. } => then,
+                Then::Finish(_) | Then::Retry { .. } | Then::Wait { .. } | Then::MakeRoom(_) | Then::Follow { .. } => {
+                    then
+                }
             },
             (_, then) => then,
         };
@@ -1226,7 +1249,11 @@ impl Download {
                     Rewound::Failed(error) => return self.drained(Then::Finish(Outcome::Failed(error)), cx),
                     Rewound::Done => {}
                 },
-                Then::Follow { rewinds: false } | Then::Retry { .. } | Then::Wait { .. } | Then::Finish(_) => {}
+                Then::Follow { rewinds: false }
+                | Then::Retry { .. }
+                | Then::Wait { .. }
+                | Then::MakeRoom(_)
+                | Then::Finish(_) => {}
             },
             Fate::Keep => self.release(true, cx),
             Fate::Remove => self.release(false, cx),
@@ -1236,20 +1263,27 @@ impl Download {
         }
         self.transfer = None;
         match then {
-            Then::Retry { until, .. } => {
-                self.hop = self.request.target.clone();
-                self.redirects = 0;
+            Then::Retry { until, .. } | Then::Wait { until } => {
+                self.start_over();
                 State::Waiting { until }
             }
-            Then::Wait { until } => {
-                self.hop = self.request.target.clone();
-                self.redirects = 0;
-                State::Waiting { until }
+            Then::MakeRoom(error) => {
+                self.start_over();
+                State::MakingRoom(error)
             }
             Then::Follow { .. } => State::Queued,
-            Then::Finish(outcome) if cx.bounded => State::Evicting(outcome),
-            Then::Finish(outcome) => State::Gone(outcome),
+            Then::Finish(outcome) => Self::ended(outcome, cx),
         }
+    }
+
+    /// The next request goes to the first address again.
+    fn start_over(&mut self) {
+        self.hop = self.request.target.clone();
+        self.redirects = 0;
+    }
+
+    fn ended(outcome: Outcome, cx: &Context<'_>) -> State {
+        if cx.bounded { State::Evicting(outcome) } else { State::Gone(outcome) }
     }
 
     fn evicting(outcome: Outcome, step: &Step) -> State {
@@ -1279,6 +1313,11 @@ impl Download {
         if let Some(wait) = retry_after {
             cx.queues.block(&origin, cx.now + wait);
         }
+        // Before it is published, as afterwards it is there.
+        let is_full = error.is_no_space() && matches!(error, DownloadError::File { .. });
+        if is_full && self.requests < cx.config.requests_max && !core::mem::replace(&mut self.had_room_made, true) {
+            return Then::MakeRoom(error);
+        }
         // A file that is wrong twice is wrong.
         let is_wrong_again =
             matches!(error, DownloadError::ChecksumMismatch { .. }) && core::mem::replace(&mut self.mismatched, true);
@@ -1304,19 +1343,4 @@ impl Download {
         let wait = if cx.config.makes(Planted::RetryTooSoon) { delay / 2 } else { delay };
         Then::Retry { until: cx.now + wait, keeps }
     }
-}
-
-/// Whether this can be the file that was published.
-const fn is_published_as(stat: &FileStat, length: u64) -> bool {
-    matches!(stat.kind, FileKind::Regular) && stat.length == length
-}
-
-/// Whether the file that was to be touched is not there any more.
-fn is_gone(touched: &Result<Stamp, Fault>) -> bool {
-    matches!(touched, Err(fault) if fault.kind() == FaultKind::NotFound)
-}
-
-/// Whether the error only says that something before it failed.
-fn is_skipped(error: &DownloadError) -> bool {
-    matches!(error, DownloadError::File { fault, .. } if fault.kind() == FaultKind::Skipped)
 }

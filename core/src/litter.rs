@@ -1,7 +1,7 @@
 //! What dead processes left in the work folder: unfinished files that nobody is at work on, and records without them.
 //!
-//! Looked for before the first pass of eviction, as what is unfinished goes before what is complete, and when the work
-//! folder of a manager that closes is not empty. Nothing is removed that was written to within the last minute, and no
+//! Looked for before the first pass of eviction, as what is unfinished goes before what is complete, when a download finds
+//! the disk full, and when the work folder of a manager that closes is not empty. Nothing is removed that was written to within the last minute, and no
 //! unfinished file whose lock somebody holds: the deletion takes that lock itself, and answers `Busy` where it cannot.
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -64,6 +64,8 @@ pub(crate) struct Terms {
     pub(crate) age_max: Duration,
     /// While fewer bytes are free, whatever can be locked goes.
     pub(crate) free_bytes_min: u64,
+    /// Whatever can be locked goes: a download found the disk full.
+    pub(crate) makes_room: bool,
 }
 
 impl Litter {
@@ -154,7 +156,7 @@ impl Litter {
     pub(crate) fn proceed(&mut self, locks: bool, terms: Terms, own: &BTreeSet<&StorePath>, effects: &mut Effects) {
         let Some(gauge) = self.gauge.filter(|_| self.wants_locks()) else { return };
         self.stage = Stage::Deleting;
-        let is_full = gauge.free_bytes.is_some_and(|free| free < terms.free_bytes_min);
+        let is_full = terms.makes_room || gauge.free_bytes.is_some_and(|free| free < terms.free_bytes_min);
         let age_max = if locks && is_full { SETTLED } else { terms.age_max };
         let mut entries = core::mem::take(&mut self.entries);
         entries.retain(|entry| !own.contains(&entry.path));
@@ -401,7 +403,7 @@ mod tests {
             entry(&alloc::format!("{KEY}.0123456789abcdef.part"), 90 * DAY),
             entry(&alloc::format!("{KEY}.part"), 90 * DAY),
         );
-        let terms = Terms { age_max: WEEK, free_bytes_min: 0 };
+        let terms = Terms { age_max: WEEK, free_bytes_min: 0, makes_room: false };
         for locks in [true, false] {
             let mut effects = Effects::default();
             let gauge = Some(Gauged { now: Stamp::from_nanos(0), free_bytes: None });

@@ -73,6 +73,8 @@ pub struct Manager {
     /// How many downloads are being verified or published.
     publishing: usize,
     probe: Probe,
+    /// The downloads for which room is to be made.
+    roomless: Roomless,
     /// Something happened that may allow other machines more than they could do before.
     stirred: bool,
     cleanup: Cleanup,
@@ -84,6 +86,15 @@ enum Probe {
     NotYet,
     Asked,
     Known(Probed),
+}
+
+/// Downloads that found the disk full.
+#[derive(Debug, Default)]
+struct Roomless {
+    /// Those that came before what is being removed was looked for.
+    served: Vec<Key>,
+    /// Those that came since then.
+    waiting: Vec<Key>,
 }
 
 /// The removal of the empty work folder, the last thing that a closed manager does.
@@ -144,6 +155,7 @@ impl Manager {
             reserved: BTreeMap::new(),
             publishing: 0,
             probe: Probe::NotYet,
+            roomless: Roomless::default(),
             stirred: false,
             cleanup: Cleanup::NotYet,
         }
@@ -478,6 +490,7 @@ impl Manager {
                 }
             }
             State::Gone(_) => return self.finish(key),
+            State::MakingRoom(_) if before != Phase::Waiting => self.roomless.waiting.push(key),
             State::Checking(_)
             | State::Connecting { .. }
             | State::Redirecting { .. }
@@ -486,6 +499,7 @@ impl Manager {
             | State::Verifying
             | State::Publishing(_)
             | State::Waiting { .. }
+            | State::MakingRoom(_)
             | State::Draining(_)
             | State::Evicting(_) => {
                 if let Some((origin, place)) = download.place.take() {
@@ -568,6 +582,9 @@ impl Manager {
             }
             if !self.clear_litter() {
                 break;
+            }
+            if self.tell_roomless() {
+                continue;
             }
             self.note_unwritten();
             let Some(evictor) = &mut self.evictor else { break };

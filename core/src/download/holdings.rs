@@ -94,6 +94,7 @@ impl Download {
             stands_alone: false,
             claims: 0,
             keeps_partial: false,
+            had_room_made: false,
             slot: None,
             is_probe: false,
             body: None,

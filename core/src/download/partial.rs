@@ -464,6 +464,7 @@ impl Download {
             Then::Finish(Outcome::Complete(_) | Outcome::Present { .. })
             | Then::Retry { .. }
             | Then::Wait { .. }
+            | Then::MakeRoom(_)
             | Then::Follow { .. } => false,
         };
         let is_interrupted = matches!(then, Then::Finish(Outcome::Canceled));
@@ -483,7 +484,7 @@ impl Download {
         match then {
             Then::Follow { .. } => Fate::Hold,
             Then::Retry { keeps: true, .. } if resumable => Fate::Hold,
-            Then::Retry { .. } | Then::Wait { .. } => Fate::Remove,
+            Then::Retry { .. } | Then::Wait { .. } | Then::MakeRoom(_) => Fate::Remove,
             Then::Finish(Outcome::Canceled) if !self.keeps_partial => Fate::Remove,
             Then::Finish(Outcome::Failed(error)) if !crate::reply::leaves_good_bytes(error) => Fate::Remove,
             Then::Finish(Outcome::Canceled | Outcome::Failed(_)) => {

@@ -4,8 +4,11 @@ use alloc::string::ToString;
 
 use super::partial::Partial;
 use super::{Context, Download, State, Then, Transfer};
+use crate::action::{FileKind, FileStat};
 use crate::origin::Origin;
-use crate::{ActionId, Config, DownloadError, IfPresent, Instant, Outcome, Phase, Progress, StorePath};
+use crate::{
+    ActionId, Config, DownloadError, Fault, FaultKind, IfPresent, Instant, Outcome, Phase, Progress, Stamp, StorePath,
+};
 
 impl Download {
     /// The origin that the next request goes to.
@@ -21,7 +24,7 @@ impl Download {
             State::Rewinding(_) | State::Receiving => Phase::Receiving,
             State::Verifying => Phase::Verifying,
             State::Publishing(_) => Phase::Publishing,
-            State::Waiting { .. } => Phase::Waiting,
+            State::Waiting { .. } | State::MakingRoom(_) => Phase::Waiting,
             State::Draining(_) => Phase::Draining,
             State::Evicting(_) | State::Gone(_) => Phase::Evicting,
         }
@@ -49,7 +52,8 @@ impl Download {
             | State::Verifying
             | State::Publishing(_)
             | State::Waiting { .. }
-            | State::Draining(Then::Retry { .. } | Then::Wait { .. } | Then::Follow { .. }) => None,
+            | State::MakingRoom(_)
+            | State::Draining(Then::Retry { .. } | Then::Wait { .. } | Then::MakeRoom(_) | Then::Follow { .. }) => None,
         }
     }
 
@@ -84,6 +88,7 @@ impl Download {
             | State::Rewinding(_)
             | State::Verifying
             | State::Publishing(_)
+            | State::MakingRoom(_)
             | State::Draining(_)
             | State::Evicting(_)
             | State::Gone(_) => None,
@@ -107,6 +112,7 @@ impl Download {
             | State::Verifying
             | State::Publishing(_)
             | State::Waiting { .. }
+            | State::MakingRoom(_)
             | State::Draining(_)
             | State::Evicting(_)
             | State::Gone(_) => false,
@@ -121,7 +127,7 @@ impl Download {
             State::Evicting(_) | State::Gone(_) => {
                 assert!(!has_partial && self.unanswered == 0, "{name} holds nothing and waits for no answer");
             }
-            State::Queued | State::Waiting { .. } => {
+            State::Queued | State::Waiting { .. } | State::MakingRoom(_) => {
                 assert!(self.unanswered == 0, "{name} waits for no answer");
                 assert!(self.partial.as_deref().is_none_or(Partial::is_ours), "{name} holds what is its own");
             }
@@ -145,7 +151,8 @@ impl Download {
             State::Verifying | State::Publishing(_) => assert!(self.body.is_none(), "{name} has all bytes"),
             State::Draining(_) => assert!(self.unanswered > 0, "{name} waits for something"),
         }
-        let is_idle = matches!(self.state, State::Queued | State::Waiting { .. } | State::Evicting(_) | State::Gone(_));
+        let waits = matches!(self.state, State::Queued | State::Waiting { .. } | State::MakingRoom(_));
+        let is_idle = waits || matches!(self.state, State::Evicting(_) | State::Gone(_));
         if is_idle {
             assert!(self.slot.is_none() && !self.dropping && self.body.is_none(), "{name} has no slot");
             assert!(self.transfer.is_none() && self.compared.is_none() && self.removing.is_empty(), "{name} is idle");
@@ -204,7 +211,8 @@ impl State {
             | Self::Rewinding(_)
             | Self::Receiving
             | Self::Verifying
-            | Self::Waiting { .. } => true,
+            | Self::Waiting { .. }
+            | Self::MakingRoom(_) => true,
             Self::Publishing(_) | Self::Draining(_) | Self::Evicting(_) | Self::Gone(_) => false,
         }
     }
@@ -215,4 +223,19 @@ impl Transfer {
         let write = self.gather.since().map(|since| since + config.gather_time);
         sooner(sooner(self.stall.deadline(), write), self.meter.report_at())
     }
+}
+
+/// Whether this can be the file that was published.
+pub(super) const fn is_published_as(stat: &FileStat, length: u64) -> bool {
+    matches!(stat.kind, FileKind::Regular) && stat.length == length
+}
+
+/// Whether the file that was to be touched is not there any more.
+pub(super) fn is_gone(touched: &Result<Stamp, Fault>) -> bool {
+    matches!(touched, Err(fault) if fault.kind() == FaultKind::NotFound)
+}
+
+/// Whether the error only says that something before it failed.
+pub(super) fn is_skipped(error: &DownloadError) -> bool {
+    matches!(error, DownloadError::File { fault, .. } if fault.kind() == FaultKind::Skipped)
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::action::FileStat;
 use crate::reply::Announced;
-use crate::{ActionId, Fault, FileStep, Instant, Outcome, Stamp};
+use crate::{ActionId, DownloadError, Fault, FileStep, Instant, Outcome, Stamp};
 
 #[derive(Debug)]
 pub(crate) enum State {
@@ -28,6 +28,9 @@ pub(crate) enum State {
     Waiting {
         until: Instant,
     },
+    /// The disk is full: it waits until what dead processes left unfinished is removed. Where that frees nothing, this is how
+    /// it ends.
+    MakingRoom(DownloadError),
     Draining(Then),
     Evicting(Outcome),
     Gone(Outcome),
@@ -74,6 +77,8 @@ pub(crate) enum Then {
     Wait {
         until: Instant,
     },
+    /// Another attempt from the beginning, once there is room again; else the end.
+    MakeRoom(DownloadError),
     /// The next request of the same attempt; from the beginning where the bytes that are there are of no use.
     Follow {
         rewinds: bool,

@@ -40,6 +40,9 @@ impl Manager {
                     download.armed.is_some_and(|at| at <= deadline.max(self.now + core::time::Duration::from_nanos(1)))
                 );
             }
+            let is_roomless = matches!(download.state, State::MakingRoom(_));
+            let is_known = self.roomless.served.contains(&key) || self.roomless.waiting.contains(&key);
+            assert!(!is_roomless || is_known, "room is made for who waits for it");
             let rivals = self.names.get(&download.name).filter(|_| download.is_named);
             let first = rivals.is_none_or(|rivals| rivals.first() == key);
             assert!(rivals.is_none_or(|rivals| rivals.iter().any(|rival| rival == key)), "a name knows its downloads");

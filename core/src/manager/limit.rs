@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::{Cleanup, Manager, Probe};
 use crate::arena::Key;
+use crate::download::Input;
 use crate::effects::Owner;
 use crate::evict::Evictor;
 use crate::litter::Terms;
@@ -83,8 +84,15 @@ impl Manager {
     /// Removes what dead processes left, before a pass and before the work folder goes. Returns whether nothing of that is
     /// under way.
     pub(super) fn clear_litter(&mut self) -> bool {
-        let is_wanted =
-            self.evictor.as_ref().is_some_and(Evictor::is_about_to_pass) || self.cleanup == Cleanup::Littered;
+        if self.roomless.served.is_empty() && (self.litter.is_due() || self.litter.is_done()) {
+            self.roomless.served = core::mem::take(&mut self.roomless.waiting);
+            if !self.roomless.served.is_empty() {
+                self.litter.reset();
+            }
+        }
+        let makes_room = !self.roomless.served.is_empty();
+        let is_about_to_pass = self.evictor.as_ref().is_some_and(Evictor::is_about_to_pass);
+        let is_wanted = is_about_to_pass || makes_room || self.cleanup == Cleanup::Littered;
         if is_wanted && self.litter.is_due() {
             self.litter.begin(&mut self.effects);
         }
@@ -95,13 +103,24 @@ impl Manager {
                 Probe::Known(probed) => {
                     let limit = self.config.limit.as_ref();
                     let free_bytes_min = limit.map_or(0, |limit| limit.bounds.free_bytes_min);
-                    let terms = Terms { age_max: self.config.partial_age_max, free_bytes_min };
+                    let terms = Terms { age_max: self.config.partial_age_max, free_bytes_min, makes_room };
                     let own = self.downloads.iter().flat_map(|(_, download)| download.unfinished()).collect();
                     self.litter.proceed(probed.locks, terms, &own, &mut self.effects);
                 }
             }
         }
         self.litter.is_due() || self.litter.is_done()
+    }
+
+    /// Tells those who found the disk full, once what could go is gone. Whether there were any.
+    pub(super) fn tell_roomless(&mut self) -> bool {
+        if !self.litter.is_done() || self.roomless.served.is_empty() {
+            return false;
+        }
+        for key in core::mem::take(&mut self.roomless.served) {
+            self.step(key, Input::RoomMade(self.litter.has_removed()));
+        }
+        true
     }
 
     /// Nothing is left but to remove the work folder.

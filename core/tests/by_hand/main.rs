@@ -12,6 +12,7 @@ mod noted;
 mod published;
 mod redirected;
 mod retried;
+mod roomless;
 mod scene;
 mod sent;
 mod went_on;
