@@ -24,10 +24,30 @@ pub(crate) enum ContentRange {
     },
 }
 
+impl ContentRange {
+    /// The length of the whole, where it is known.
+    pub(crate) const fn total(&self) -> Option<u64> {
+        match self {
+            Self::Part { total, .. } => *total,
+            Self::Unsatisfied { total } => Some(*total),
+        }
+    }
+
+    /// It is all of the whole.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self, Self::Part { first: 0, last, total: Some(total) } if last + 1 == *total)
+    }
+}
+
 /// Reads the field. One that is not exactly as the standard has it, counts another unit than bytes, or contradicts
 /// itself, is an error.
 pub(crate) fn parse(headers: &HeaderMap) -> Result<Option<ContentRange>, ()> {
     single(headers, &CONTENT_RANGE)?.map(|value| content_range(value.as_bytes()).ok_or(())).transpose()
+}
+
+/// The field says, or may say, that the body is only a part of the whole.
+pub(crate) fn is_part(headers: &HeaderMap) -> bool {
+    parse(headers).map_or(true, |range| range.is_some_and(|range| !range.is_whole()))
 }
 
 fn content_range(text: &[u8]) -> Option<ContentRange> {

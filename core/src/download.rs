@@ -624,6 +624,7 @@ impl Download {
             return self.receive(*announced, cx);
         };
         if partial.known == announced.known && partial.known.is_resumable() {
+            self.followed_status = 200;
             return self.drain(Then::Follow { rewinds: false }, cx);
         }
         self.forget_bytes();
@@ -633,6 +634,9 @@ impl Download {
 
     /// All bytes are there: nothing is asked of the server.
     fn complete_already(&mut self, total: u64, cx: &mut Context<'_>) -> State {
+        if let Err(error) = reply::check_length(Some(total), cx.config).and_then(|()| cx.check_room(total)) {
+            return self.fail(error, cx);
+        }
         let known = self.partial.as_deref().map_or(Known::default(), |partial| partial.known.clone());
         let announced = Announced { length: Some(total), end: Some(total), known, ..Announced::default() };
         self.begin_transfer(announced, total, cx);
@@ -681,12 +685,6 @@ impl Download {
             | Step::Timer
             | Step::Swept
             | Step::File(_) => State::Connecting { deadline, connected },
-        }
-    }
-
-    fn is_connected(&self, cx: &mut Context<'_>) {
-        if let Some(origin) = &self.slot {
-            cx.queues.connected(origin);
         }
     }
 
@@ -800,14 +798,14 @@ impl Download {
     }
 
     fn receive(&mut self, announced: Announced, cx: &mut Context<'_>) -> State {
-        if let (Some(room_max), Some(length)) = (cx.room_max, announced.length)
-            && length > room_max
-        {
-            return self.fail(DownloadError::NoRoom { length, room_max }, cx);
+        if let Some(Err(error)) = announced.length.map(|length| cx.check_room(length)) {
+            return self.fail(error, cx);
         }
         let offset = self.partial.as_deref().map_or(0, |partial| partial.length);
         if let Some(partial) = self.partial.as_deref_mut() {
-            partial.content_encoding.clone_from(&announced.content_encoding);
+            // What goes on with a representation need not say again how it is coded (RFC 9110 section 15.3.7).
+            let before = partial.content_encoding.take().filter(|_| offset > 0);
+            partial.content_encoding = announced.content_encoding.clone().or(before);
             partial.came_from = Some(self.hop.clone());
         }
         self.begin_transfer(announced, offset, cx);
@@ -1164,12 +1162,6 @@ impl Download {
         self.drain(Then::Finish(Outcome::Complete(Box::new(complete))), cx)
     }
 
-    fn has_its_name(&mut self) {
-        if let Some(partial) = self.partial.as_deref_mut() {
-            partial.is_published = true;
-        }
-    }
-
     fn unpublished(&mut self, fault: Fault, published: Published, cx: &mut Context<'_>) -> State {
         self.fail(DownloadError::Publish { fault, published }, cx)
     }
@@ -1222,7 +1214,12 @@ impl Download {
                 Then::Finish(Outcome::Failed(error)) if is_skipped(error) => {
                     self.verdict(DownloadError::File { step, fault }, cx)
                 }
-                // The last bytes were to be kept, and could not be written.
+                // The last bytes were to be kept, and could not be written. Without them a full disk is what has to be known.
+                Then::Finish(Outcome::Failed(_))
+                    if fault.kind() == FaultKind::NoSpace && self.fate(&then, cx) == Fate::Keep =>
+                {
+                    Then::Finish(Outcome::Failed(DownloadError::File { step, fault }))
+                }
                 Then::Retry { keeps: true, .. } if self.fate(&then, cx) == Fate::Hold => {
                     self.verdict(DownloadError::File { step, fault }, cx)
                 }
@@ -1314,7 +1311,7 @@ impl Download {
             cx.queues.block(&origin, cx.now + wait);
         }
         // Before it is published, as afterwards it is there.
-        let is_full = error.is_no_space() && matches!(error, DownloadError::File { .. });
+        let is_full = error.is_no_space() && matches!(error, DownloadError::File { .. }) && self.partial.is_some();
         if is_full && self.requests < cx.config.requests_max && !core::mem::replace(&mut self.had_room_made, true) {
             return Then::MakeRoom(error);
         }

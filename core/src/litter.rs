@@ -42,6 +42,7 @@ pub(crate) struct Litter {
     /// The records that go once their unfinished files have gone.
     records: BTreeMap<StorePath, DeleteItem>,
     has_removed: bool,
+    freed_bytes: u64,
     /// How often in a row another process evicted just then.
     missed: u32,
 }
@@ -64,8 +65,8 @@ pub(crate) struct Terms {
     pub(crate) age_max: Duration,
     /// While fewer bytes are free, whatever can be locked goes.
     pub(crate) free_bytes_min: u64,
-    /// Whatever can be locked goes: a download found the disk full.
-    pub(crate) makes_room: bool,
+    /// While fewer bytes are free than this, whatever can be locked goes, too: a download of that length found the disk full.
+    pub(crate) wanted_bytes: Option<u64>,
 }
 
 impl Litter {
@@ -86,6 +87,11 @@ impl Litter {
         self.has_removed
     }
 
+    /// What was removed took some room.
+    pub(crate) const fn has_made_room(&self) -> bool {
+        self.freed_bytes > 0
+    }
+
     /// It is to be looked for once more.
     pub(crate) fn reset(&mut self) {
         if self.stage == Stage::Done {
@@ -96,6 +102,7 @@ impl Litter {
     pub(crate) fn begin(&mut self, effects: &mut Effects) {
         self.stage = Stage::Scanning;
         self.has_removed = false;
+        self.freed_bytes = 0;
         self.missed = 0;
         self.entries.clear();
         self.scan = Some(effects.file());
@@ -153,10 +160,11 @@ impl Litter {
 
     /// Goes on, now that it is known whether locks work. What is this manager's own is no litter, whatever the clock says and
     /// whether or not a lock shows it.
-    pub(crate) fn proceed(&mut self, locks: bool, terms: Terms, own: &BTreeSet<&StorePath>, effects: &mut Effects) {
+    pub(crate) fn proceed(&mut self, locks: bool, terms: Terms, own: &BTreeSet<StorePath>, effects: &mut Effects) {
         let Some(gauge) = self.gauge.filter(|_| self.wants_locks()) else { return };
         self.stage = Stage::Deleting;
-        let is_full = terms.makes_room || gauge.free_bytes.is_some_and(|free| free < terms.free_bytes_min);
+        let is_wanted = terms.wanted_bytes.is_some_and(|wanted| gauge.free_bytes.is_none_or(|free| free < wanted));
+        let is_full = is_wanted || gauge.free_bytes.is_some_and(|free| free < terms.free_bytes_min);
         let age_max = if locks && is_full { SETTLED } else { terms.age_max };
         let mut entries = core::mem::take(&mut self.entries);
         entries.retain(|entry| !own.contains(&entry.path));
@@ -179,7 +187,10 @@ impl Litter {
         let is_turn = !answers.contains(&Deleted::Locked);
         self.missed = if is_turn { 0 } else { self.missed + 1 };
         for (item, deleted) in core::mem::take(&mut self.deleting).into_iter().zip(answers) {
-            self.has_removed |= deleted == Deleted::Deleted;
+            if let (Deleted::Deleted, Expect::Unchanged { length, .. }) = (&deleted, &item.expect) {
+                self.has_removed = true;
+                self.freed_bytes = self.freed_bytes.saturating_add(*length);
+            }
             if let Deleted::Deleted | Deleted::Gone = deleted {
                 self.items.extend(self.records.remove(&item.path));
             } else if deleted == Deleted::Locked && self.missed < MISSED_MAX {
@@ -403,13 +414,13 @@ mod tests {
             entry(&alloc::format!("{KEY}.0123456789abcdef.part"), 90 * DAY),
             entry(&alloc::format!("{KEY}.part"), 90 * DAY),
         );
-        let terms = Terms { age_max: WEEK, free_bytes_min: 0, makes_room: false };
+        let terms = Terms { age_max: WEEK, free_bytes_min: 0, wanted_bytes: None };
         for locks in [true, false] {
             let mut effects = Effects::default();
             let gauge = Some(Gauged { now: Stamp::from_nanos(0), free_bytes: None });
             let entries = alloc::vec![own.clone(), other.clone()];
             let mut litter = Litter { stage: Stage::Found, entries, gauge, ..Litter::default() };
-            litter.proceed(locks, terms, &BTreeSet::from([&own.path]), &mut effects);
+            litter.proceed(locks, terms, &BTreeSet::from([own.path.clone()]), &mut effects);
             let goes: Vec<_> = litter.deleting.iter().map(|item| item.path.clone()).collect();
             assert_eq!(goes, *core::slice::from_ref(&other.path), "locks: {locks}");
         }

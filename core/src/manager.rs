@@ -54,6 +54,8 @@ pub struct Manager {
     rng: Rng,
     now: Instant,
     closed: bool,
+    /// What is unfinished then is kept.
+    closed_keeping: bool,
     downloads: Arena<Download>,
     /// The downloads of each name, in the order of their admission: only the first one is under way.
     names: BTreeMap<FileName, Rivals>,
@@ -145,6 +147,7 @@ impl Manager {
             rng,
             now: Instant::ZERO,
             closed: false,
+            closed_keeping: false,
             downloads: Arena::default(),
             names: BTreeMap::new(),
             unnamed: BTreeMap::new(),
@@ -264,6 +267,7 @@ impl Manager {
     /// is [allowed](Config::resume): for a program that is interrupted.
     pub fn close_keeping(&mut self, now: Instant) {
         self.advance(now);
+        self.closed_keeping = true;
         let mut keys: Vec<Key> = self.downloads.iter().map(|(key, _)| key).collect();
         keys.sort_unstable();
         for key in keys {
@@ -479,6 +483,10 @@ impl Manager {
             self.reserve(key, announced);
         }
         let Some(download) = self.downloads.get_mut(key) else { return };
+        if self.closed && matches!(download.state, State::Queued | State::Waiting { .. } | State::MakingRoom(_)) {
+            // It could not be canceled when all were, and would begin anew.
+            return self.step(key, Input::Cancel { keeps: self.closed_keeping });
+        }
         match &download.state {
             State::Queued => self.enqueue(key),
             State::Evicting(outcome) if before != Phase::Evicting => {
@@ -648,7 +656,8 @@ impl Manager {
     fn end_dead(&mut self) -> bool {
         let Some((origin, error)) = self.queues.take_dead() else { return false };
         let waits = |download: &Download| {
-            matches!(download.state, State::Queued | State::Waiting { .. }) && download.origin() == origin
+            let waits = matches!(download.state, State::Queued | State::Waiting { .. }) && !download.is_locked_out();
+            waits && download.origin() == origin
         };
         let mut keys: Vec<Key> =
             self.downloads.iter().filter(|(_, download)| waits(download)).map(|(key, _)| key).collect();

@@ -61,6 +61,12 @@ impl StorePath {
         Self(alloc::format!("{WORK_FOLDER}/{name}").into())
     }
 
+    /// Where what is unfinished of a file stands, and its record.
+    pub(crate) fn unfinished_of(name: &FileName) -> [Self; 2] {
+        let key = name.key();
+        [".part", ".rec"].map(|end| Self::of_key(key, None, end))
+    }
+
     /// A file in the work folder that stands for a name: `KEY.part`, `KEY.RANDOM.part`, `KEY.rec`, its numbers in
     /// hexadecimal.
     pub(crate) fn of_key(key: u128, random: Option<u64>, end: &str) -> Self {

@@ -9,9 +9,13 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING
 use http::{HeaderMap, HeaderName, StatusCode, Version};
 use url::Url;
 
+use crate::content_range;
 use crate::origin::{Target, without_query, without_user_info};
 use crate::resume::{Identity, Known, source_of};
-use crate::{Config, Digest, DownloadError, Head, Stamp, digest_fields, disposition, retry_after, version};
+use crate::{
+    Config, Digest, DownloadError, FaultKind, FileStep, Head, Published, Stamp, digest_fields, disposition,
+    retry_after, version,
+};
 
 /// What is to be done about a reply.
 #[derive(Debug)]
@@ -53,6 +57,12 @@ pub(crate) fn judge(head: &Head, url: &Url, config: &Config) -> Result<Verdict, 
         return Err(DownloadError::Status { status: head.status.as_u16() });
     }
     let mut announced = announced(head)?;
+    // Where the field means nothing (RFC 9110 section 14.4), what contradicts it is still not known to be the whole.
+    if let Ok(Some(range)) = content_range::parse(&head.headers)
+        && !(range.is_whole() && announced.length.is_none_or(|length| range.total() == Some(length)))
+    {
+        return Err(DownloadError::BadReply("a part of the file, which was asked for as a whole".into()));
+    }
     check_length(announced.length, config)?;
     announced.end = announced.length;
     let version = version::Version::of(&head.headers);
@@ -80,7 +90,7 @@ pub(crate) fn announced_part(head: &Head, end: u64, total: u64, config: &Config)
     })
 }
 
-fn check_length(length: Option<u64>, config: &Config) -> Result<(), DownloadError> {
+pub(crate) fn check_length(length: Option<u64>, config: &Config) -> Result<(), DownloadError> {
     match (length, config.file_bytes_max) {
         (Some(length), Some(bytes_max)) if length > bytes_max => Err(DownloadError::TooLarge { length, bytes_max }),
         (_, _) => Ok(()),
@@ -114,6 +124,11 @@ pub(crate) const fn leaves_good_bytes(error: &DownloadError) -> bool {
         | DownloadError::TooManyRedirects { .. }
         | DownloadError::BadRedirect { .. }
         | DownloadError::TooManyRequests { .. } => true,
+        // All of it is there, verified, and only could not get its name.
+        DownloadError::Publish { published: Published::No, fault }
+        | DownloadError::File { step: FileStep::Folder, fault } => {
+            !matches!(fault.kind(), FaultKind::NoSpace | FaultKind::Exists)
+        }
         DownloadError::Name(_)
         | DownloadError::NameTaken { .. }
         | DownloadError::Overlong { .. }
@@ -281,6 +296,17 @@ mod tests {
         assert_eq!(taken(&[("content-length", "0")]), (Some(0), false));
         assert_eq!(taken(&[]), (None, true));
         assert_eq!(taken(&[("transfer-encoding", "Chunked"), ("content-length", "7")]), (None, false));
+    }
+
+    #[test]
+    fn a_part_that_was_not_asked_for_is_refused() {
+        let length = ("content-length", "60");
+        for range in ["bytes 40-99/100", "bytes 0-59/100", "bytes 0-99/100", "bytes 0-59/*", "bytes */60"] {
+            let refused = judged(200, &[("content-range", range), length]);
+            assert!(matches!(refused, Err(DownloadError::BadReply(_))), "{range}: {refused:?}");
+        }
+        assert_eq!(taken(&[("content-range", "bytes 0-59/60"), length]), (Some(60), false));
+        assert_eq!(taken(&[("content-range", "bytes 0-59/60"), ("transfer-encoding", "chunked")]), (None, false));
     }
 
     #[test]

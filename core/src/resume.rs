@@ -140,6 +140,12 @@ impl Asked<'_> {
         let version = Version::of(&head.headers);
         match head.status {
             StatusCode::PARTIAL_CONTENT => self.judge_part(head, &version),
+            // Some servers answer with a part and call it 200, where the field should mean nothing (RFC 9110 section 14.4). The
+            // length tells whether it is one.
+            StatusCode::OK if content_range::is_part(&head.headers) => match head.headers.get(CONTENT_LENGTH) {
+                Some(_) => self.judge_part(head, &version),
+                None => Resumed::StartOver,
+            },
             StatusCode::OK => {
                 let etag = self.known.identity.as_ref().and_then(Identity::strong);
                 let etag = etag.filter(|validator| matches!(validator, Validator::Etag(_)));
@@ -286,6 +292,26 @@ mod tests {
         assert_eq!(judged(&[A], false, 200, &[A]), Resumed::Whole);
         assert_eq!(judged(&[OLD, DATE], true, 200, &[OLD, DATE]), Resumed::Whole);
         assert_eq!(judged(&[YOUNG, DATE], false, 200, &[YOUNG, DATE]), Resumed::Whole);
+    }
+
+    #[test]
+    fn a_200_that_says_that_it_is_a_part_is_not_taken_for_the_whole() {
+        let rest = Resumed::Append { end: 100, total: 100 };
+        for if_range in [true, false] {
+            let judged = |reply: &[_]| judged(&[A], if_range, 200, reply);
+            assert_eq!(judged(&[A, REST, ("content-length", "60")]), rest);
+            // The whole by its length, or nobody knows.
+            assert_eq!(judged(&[A, REST, ("content-length", "100")]), Resumed::StartOver);
+            assert_eq!(judged(&[A, REST]), Resumed::StartOver);
+            assert_eq!(judged(&[B, REST, ("content-length", "60")]), Resumed::StartOver);
+            assert_eq!(
+                judged(&[A, ("content-range", "bytes=40-99/100"), ("content-length", "60")]),
+                Resumed::StartOver
+            );
+            // The whole, and that is what it says.
+            let whole = [B, ("content-range", "bytes 0-99/100"), ("content-length", "100")];
+            assert_eq!(judged(&whole), Resumed::Whole);
+        }
     }
 
     #[test]

@@ -87,6 +87,8 @@ impl Download {
             && partial.record_path.is_some()
             && partial.lock == Lock::Held
             && partial.known.identity.as_ref().is_some_and(|identity| identity.strong().is_some())
+            // A record does not say how the bytes are coded.
+            && partial.content_encoding.is_none()
             && !partial.checkpoint.failed
             && partial.spoiled.is_none()
     }

@@ -245,6 +245,20 @@ impl Download {
         }
     }
 
+    /// The server is there.
+    pub(super) fn is_connected(&self, cx: &mut Context<'_>) {
+        if let Some(origin) = &self.slot {
+            cx.queues.connected(origin);
+        }
+    }
+
+    /// The unfinished file has its final name.
+    pub(super) fn has_its_name(&mut self) {
+        if let Some(partial) = self.partial.as_deref_mut() {
+            partial.is_published = true;
+        }
+    }
+
     // Actions.
 
     pub(super) fn net<O: Kinded>(

@@ -73,6 +73,16 @@ impl Download {
         self.requests == 0
     }
 
+    /// Another process fetches its file, or did until now: whether the server is there is not known by it.
+    pub(crate) const fn is_locked_out(&self) -> bool {
+        self.locked_since.is_some()
+    }
+
+    /// How long its file is to be, as far as that was told.
+    pub(crate) const fn total(&self) -> Option<u64> {
+        self.told.total
+    }
+
     pub(crate) const fn slot(&self) -> Option<&Origin> {
         self.slot.as_ref()
     }
@@ -193,6 +203,16 @@ impl Download {
 }
 
 /// The first of two times that there may be.
+impl Context<'_> {
+    /// Whether a file of that length could fit, where there is such a bound.
+    pub(super) fn check_room(&self, length: u64) -> Result<(), DownloadError> {
+        match self.room_max {
+            Some(room_max) if length > room_max => Err(DownloadError::NoRoom { length, room_max }),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
 fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),

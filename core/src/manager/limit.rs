@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::{Cleanup, Manager, Probe};
 use crate::arena::Key;
-use crate::download::Input;
+use crate::download::{Input, State};
 use crate::effects::Owner;
 use crate::evict::Evictor;
 use crate::litter::Terms;
@@ -103,13 +103,24 @@ impl Manager {
                 Probe::Known(probed) => {
                     let limit = self.config.limit.as_ref();
                     let free_bytes_min = limit.map_or(0, |limit| limit.bounds.free_bytes_min);
-                    let terms = Terms { age_max: self.config.partial_age_max, free_bytes_min, makes_room };
-                    let own = self.downloads.iter().flat_map(|(_, download)| download.unfinished()).collect();
+                    let wanted_bytes = self.wanted_bytes();
+                    let terms = Terms { age_max: self.config.partial_age_max, free_bytes_min, wanted_bytes };
+                    let unfinished = self.downloads.iter().flat_map(|(_, download)| download.unfinished().cloned());
+                    // What an earlier run left of those that are yet to come is theirs, too.
+                    let to_come = self.names.keys().flat_map(StorePath::unfinished_of);
+                    let own = unfinished.chain(to_come).collect();
                     self.litter.proceed(probed.locks, terms, &own, &mut self.effects);
                 }
             }
         }
         self.litter.is_due() || self.litter.is_done()
+    }
+
+    /// How many bytes those who found the disk full want, as far as that is known; `None` where nobody waits any more.
+    fn wanted_bytes(&self) -> Option<u64> {
+        let waiting = self.roomless.served.iter().filter_map(|key| self.downloads.get(*key));
+        let waiting = waiting.filter(|download| matches!(download.state, State::MakingRoom(_)));
+        waiting.map(|download| download.total().unwrap_or(u64::MAX)).max()
     }
 
     /// Tells those who found the disk full, once what could go is gone. Whether there were any.
@@ -118,7 +129,7 @@ impl Manager {
             return false;
         }
         for key in core::mem::take(&mut self.roomless.served) {
-            self.step(key, Input::RoomMade(self.litter.has_removed()));
+            self.step(key, Input::RoomMade(self.litter.has_made_room()));
         }
         true
     }

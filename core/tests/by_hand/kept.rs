@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dlmanager_core::{Config, DownloadError, Durability, FaultKind, Outcome, Resume};
 
-use crate::scene::{BOOT, Scene, record};
+use crate::scene::{BOOT, ETAG, Scene, record};
 
 fn config() -> Config {
     Config { gather_bytes: 1, record_bytes_min: 1, retries_max: 0, ..Config::default() }
@@ -244,4 +244,65 @@ fn who_has_lost_his_lock_leaves_the_file_and_says_nothing() {
     scene.run_to_the_end();
     assert!(!scene.has_asked("remove file") && !scene.has_asked("remove record"), "{:?}", scene.asked);
     assert!(!scene.told.iter().any(|notice| matches!(notice, dlmanager_core::Notice::Warning(_))), "{:?}", scene.told);
+}
+
+#[test]
+fn a_whole_file_that_cannot_get_its_name_is_kept_unless_there_is_no_room() {
+    for (fault, stays) in [(FaultKind::Denied, true), (FaultKind::ReadOnly, true), (FaultKind::NoSpace, false)] {
+        let mut scene = Scene::new(config(), &[8]);
+        scene.fails.insert("name".into(), fault);
+        let failed = matches!(scene.run_to_the_end(), Outcome::Failed(DownloadError::Publish { .. }));
+        assert!(failed, "{:?}", scene.outcome);
+        assert_eq!(
+            (scene.has_asked("make record"), scene.has_asked("remove file")),
+            (stays, !stays),
+            "{:?}",
+            scene.asked
+        );
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_for_the_last_bytes_of_an_attempt_is_what_is_told() {
+    let mut scene = Scene::new(Config { gather_bytes: 8, retries_max: 0, ..config() }, &[8, 4]);
+    scene.ends = false;
+    scene.run();
+    scene.fails.insert("write".into(), FaultKind::NoSpace);
+    scene.reset();
+    let is_full = matches!(scene.run_to_the_end(), Outcome::Failed(error) if error.is_no_space());
+    assert!(is_full, "{:?}", scene.outcome);
+    assert!(scene.has_asked("remove file"), "{:?}", scene.asked);
+}
+
+#[test]
+fn how_the_bytes_are_coded_is_known_from_the_reply_that_they_began_with() {
+    let coded = || Scene::new(Config { retries_max: 1, ..config() }, &[8]);
+    let mut scene = coded();
+    scene.fields.push(("content-encoding", "gzip"));
+    scene.then = Some(vec![("etag", ETAG)]);
+    scene.ends = false;
+    scene.run();
+    scene.reset();
+    scene.chunks = [4].into();
+    scene.ends = true;
+    let Outcome::Complete(complete) = scene.run_to_the_end() else { panic!("{:?}", scene.outcome) };
+    assert_eq!((complete.content_encoding.as_deref(), complete.requests), (Some("gzip"), 2));
+
+    // A later run would not know.
+    let mut scene = coded();
+    scene.fields.push(("content-encoding", "gzip"));
+    scene.ends = false;
+    scene.run();
+    scene.interrupt();
+    scene.run_to_the_end();
+    assert!(scene.has_asked("remove file") && !scene.has_asked("make record"), "{:?}", scene.asked);
+}
+
+#[test]
+fn what_an_earlier_run_left_whole_is_held_to_the_bounds_of_this_one() {
+    let mut scene = Scene::new(Config { file_bytes_max: Some(57), ..config() }, &[]);
+    scene.left = Some((58, Some(record(58, BOOT, 58))));
+    let is_too_large = matches!(scene.run_to_the_end(), Outcome::Failed(DownloadError::TooLarge { length: 58, .. }));
+    assert!(is_too_large, "{:?}", scene.outcome);
+    assert!(scene.ranges.is_empty());
 }

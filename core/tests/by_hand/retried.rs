@@ -1,7 +1,7 @@
 //! What an origin that fails costs: retries come out of one purse for all of its downloads, and a connection that stands says
 //! that it is there.
 
-use dlmanager_core::{Config, Event, FaultKind, NetOp, Notice, Outcome, Request};
+use dlmanager_core::{Config, Event, FaultKind, FileOp, NetOp, Notice, Outcome, Request};
 
 use crate::hand::{Asked, Hand, chunk, head, usual};
 
@@ -149,4 +149,33 @@ fn who_waits_with_a_part_of_his_file_for_an_origin_that_is_gone_asks_no_more() {
     };
     assert_eq!(failed.kind(), "network", "{failed:?}");
     assert_eq!(asked.iter().filter(|path| *path == "/part").count(), 1, "{asked:?}");
+}
+
+#[test]
+fn who_waits_for_another_process_is_not_ended_by_an_origin_that_is_gone() {
+    let mut hand = Hand::of(Config { retries_max: 0, ..Config::default() }, Request::new("http://a/locked").unwrap());
+    let (mut ended, mut is_locked) = (Vec::new(), false);
+    for round in 0..2 {
+        loop {
+            match hand.next() {
+                Asked::File(action) if !is_locked && matches!(action.op, FileOp::Lock { .. }) => {
+                    is_locked = true;
+                    hand.answer(action.fail(FaultKind::Busy.into()));
+                }
+                Asked::File(action) => hand.answer(usual(action.op)),
+                Asked::Net(NetOp::Fetch { ticket, .. }) => hand.answer(ticket.done(Err(FaultKind::Connect.into()))),
+                Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
+                Asked::Net(op) => panic!("{op:?}"),
+                Asked::Told(Notice::Finished { id, .. }) => ended.push(id.serial()),
+                Asked::Told(_) => {}
+                Asked::Waits(_) => break,
+            }
+        }
+        if round == 0 {
+            for url in urls("a", 60) {
+                hand.manager.download(hand.now, Request::new(&url).unwrap()).unwrap();
+            }
+        }
+    }
+    assert!(is_locked && ended.len() == 60 && !ended.contains(&1), "{ended:?}");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use dlmanager_core::{
-    Completion, Config, Deleted, DownloadError, DownloadId, FaultKind, FileKind, FileOp, FileStat, FileStep, Gauged,
-    NetOp, Notice, Outcome, Request, ScanBatch, ScanEntry, Stamp, StorePath, TimeoutKind,
+    Completion, Config, Deleted, DownloadError, DownloadId, Expect, FaultKind, FileAction, FileKind, FileOp, FileStat,
+    FileStep, Gauged, NetOp, Notice, Opened, Outcome, Request, ScanBatch, ScanEntry, Stamp, StorePath, TimeoutKind,
 };
 
 use crate::hand::{Asked, Hand, chunk, head, usual};
@@ -23,6 +23,16 @@ struct Disk {
     /// The answer to the scan of the work folder is held back.
     holds_scan: bool,
     held: Option<Completion>,
+    /// The next write is not answered.
+    holds_write: bool,
+    /// What is behind it in its lane.
+    behind: Vec<FileAction>,
+    free_bytes: Option<u64>,
+    fetches: u32,
+    /// Where the unfinished files of this manager stood.
+    opened: Vec<String>,
+    /// What is in the work folder beside that.
+    further: Vec<String>,
     scans: u32,
     writes: u32,
     removed: Vec<String>,
@@ -38,6 +48,12 @@ impl Disk {
             full,
             holds_scan: false,
             held: None,
+            holds_write: false,
+            behind: vec![],
+            free_bytes: None,
+            fetches: 0,
+            opened: vec![],
+            further: vec![],
             scans: 0,
             writes: 0,
             removed: vec![],
@@ -54,6 +70,7 @@ impl Disk {
     fn run(&mut self) {
         loop {
             match self.hand.next() {
+                Asked::File(action) if self.holds_write && self.held.is_some() => self.behind.push(action),
                 Asked::File(action) => {
                     let completion = self.file(action.op);
                     if let Some(completion) = completion {
@@ -62,7 +79,11 @@ impl Disk {
                 }
                 Asked::Net(op) => {
                     let completion = match op {
-                        NetOp::Fetch { ticket, .. } => ticket.done(Ok(head(200, &[("content-length", "4")]))),
+                        NetOp::Fetch { request, .. } if request.uri().path() == "/silent" => continue,
+                        NetOp::Fetch { ticket, .. } => {
+                            self.fetches += 1;
+                            ticket.done(Ok(head(200, &[("content-length", "4")])))
+                        }
                         NetOp::ReadBody { ticket, .. } => ticket.done(Ok(chunk(4, true))),
                         NetOp::DropBody { ticket, .. } => ticket.done(Ok(())),
                     };
@@ -76,13 +97,22 @@ impl Disk {
 
     fn file(&mut self, op: FileOp) -> Option<Completion> {
         Some(match op {
+            FileOp::Open { ticket, path, .. } => {
+                self.opened.push(path.file_name().to_owned());
+                ticket.done(Ok(Opened { created: true, length: 0 }))
+            }
             FileOp::Write { ticket, .. } if self.writes < self.full => {
                 self.writes += 1;
-                ticket.done(Err(FaultKind::NoSpace.into()))
+                let completion = ticket.done(Err(FaultKind::NoSpace.into()));
+                if self.holds_write {
+                    self.held = Some(completion);
+                    return None;
+                }
+                completion
             }
             FileOp::Gauge { ticket } => {
                 let now = Stamp::from_nanos(1_000_000 * MINUTE * 1_000_000_000);
-                ticket.done(Ok(Gauged { now, free_bytes: None }))
+                ticket.done(Ok(Gauged { now, free_bytes: self.free_bytes }))
             }
             FileOp::Scan { ticket, folder, .. } => {
                 let folder = folder.expect("there is no limit");
@@ -95,7 +125,7 @@ impl Disk {
                 }
                 completion
             }
-            FileOp::Delete { ticket, items } if items[0].path.as_str().contains(OTHER) => {
+            FileOp::Delete { ticket, items } if matches!(items[0].expect, Expect::Unchanged { .. }) => {
                 self.removed.extend(items.iter().map(|item| item.path.file_name().to_owned()));
                 self.left = None;
                 ticket.done(Ok(vec![self.deleted.clone(); items.len()]))
@@ -108,13 +138,9 @@ impl Disk {
         let Some(seconds_ago) = self.left else { return vec![] };
         let stamp = Stamp::from_nanos((1_000_000 * MINUTE - seconds_ago) * 1_000_000_000);
         let stat = FileStat { kind: FileKind::Regular, length: 1, accessed: stamp, modified: stamp };
-        ["part", "rec"]
-            .into_iter()
-            .map(|extension| ScanEntry {
-                path: StorePath::entry_of(folder, &format!("{OTHER}.{extension}")).unwrap(),
-                stat,
-            })
-            .collect()
+        let names = ["part", "rec"].map(|extension| format!("{OTHER}.{extension}"));
+        let entry = |name: &String| ScanEntry { path: StorePath::entry_of(folder, name).unwrap(), stat };
+        names.iter().chain(&self.further).map(entry).collect()
     }
 
     fn outcome(&self, id: DownloadId) -> Option<&Outcome> {
@@ -231,4 +257,79 @@ fn who_waits_for_it_can_be_canceled_and_runs_out_of_time() {
     let is_late = matches!(disk.outcome(id), Some(Outcome::Failed(DownloadError::Timeout(TimeoutKind::Whole))));
     assert!(is_late, "{:?}", disk.told);
     assert_eq!(answered(disk), 1);
+}
+
+#[test]
+fn what_an_earlier_run_left_of_a_download_that_is_yet_to_come_stays() {
+    let mut disk = Disk::new(Config { jobs: 1, ..Config::default() }, 0);
+    disk.download("queued");
+    disk.run();
+    let part = disk.opened[0].clone();
+    let record = part.replace(".part", ".rec");
+
+    let mut disk = Disk::new(Config { jobs: 1, ..Config::default() }, 1);
+    disk.left = Some(2 * MINUTE);
+    disk.further = vec![part, record];
+    disk.download("first");
+    disk.download("silent");
+    disk.download("queued");
+    disk.run();
+    assert_eq!(disk.opened.len(), 2, "nothing of the third is open");
+    assert_eq!(disk.removed, [format!("{OTHER}.part"), format!("{OTHER}.rec")]);
+}
+
+#[test]
+fn where_there_is_room_for_all_of_it_something_else_was_wrong_and_nothing_goes() {
+    // A file system whose files cannot be longer says the same.
+    for (free_bytes, goes) in [(4, false), (3, true)] {
+        let mut disk = Disk::new(Config::default(), 1);
+        disk.left = Some(2 * MINUTE);
+        disk.free_bytes = Some(free_bytes);
+        let id = disk.download("file");
+        disk.run();
+        assert_eq!((is_full(disk.outcome(id)), disk.removed.is_empty()), (!goes, !goes), "{:?}", disk.told);
+    }
+}
+
+#[test]
+fn a_look_that_says_so_is_no_full_disk() {
+    let mut hand = Hand::of(Config::default(), Request::new("http://example.org/file").unwrap());
+    let outcome = loop {
+        match hand.next() {
+            Asked::File(action) => {
+                let is_look = matches!(action.op, FileOp::Stat { .. });
+                hand.answer(if is_look { action.fail(FaultKind::NoSpace.into()) } else { usual(action.op) });
+            }
+            Asked::Told(Notice::Finished { outcome, .. }) => break outcome,
+            Asked::Told(_) => {}
+            asked @ (Asked::Net(_) | Asked::Waits(_)) => panic!("{asked:?}"),
+        }
+    };
+    assert!(matches!(outcome, Outcome::Failed(DownloadError::File { step: FileStep::Look, .. })), "{outcome:?}");
+}
+
+#[test]
+fn a_closed_manager_begins_nothing_anew() {
+    for keeps in [false, true] {
+        let mut disk = Disk::new(Config::default(), 1);
+        disk.left = Some(2 * MINUTE);
+        disk.holds_write = true;
+        let id = disk.download("file");
+        disk.run();
+        let held = disk.held.take().expect("it is being published");
+        if keeps {
+            disk.hand.manager.close_keeping(disk.hand.now);
+        } else {
+            disk.hand.manager.close(disk.hand.now);
+        }
+        disk.holds_write = false;
+        disk.hand.answer(held);
+        for action in std::mem::take(&mut disk.behind) {
+            let is_closer = action.op.is_closer();
+            disk.hand.answer(if is_closer { usual(action.op) } else { action.fail(FaultKind::Skipped.into()) });
+        }
+        disk.run();
+        assert_eq!((disk.outcome(id), disk.fetches), (Some(&Outcome::Canceled), 1), "{:?}", disk.told);
+        assert!(disk.hand.manager.is_drained() && disk.removed.is_empty());
+    }
 }
