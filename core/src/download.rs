@@ -1039,22 +1039,22 @@ impl Download {
                 Some(Ok(Some(stat))) => {
                     self.fail(DownloadError::NotAFile { name: self.name.clone(), kind: stat.kind }, cx)
                 }
-                Some(Ok(None)) | None => self.rename_again(publishing, cx),
+                Some(Ok(None)) | None => self.rename_again(publishing, Fault::new(FaultKind::Exists), cx),
                 Some(Err(fault)) => self.unpublished(fault, Published::No, cx),
             },
             Round::Touching(stat) => match publishing.touched.take() {
                 Some(touched) if !is_gone(&touched) => self.present(stat, touched, cx),
-                Some(_) | None => self.rename_again(publishing, cx),
+                Some(_) | None => self.rename_again(publishing, Fault::new(FaultKind::Exists), cx),
             },
             Round::Doubt(fault) => self.resolve(publishing, fault, cx),
         }
     }
 
-    /// The name that was taken is free again.
-    fn rename_again(&mut self, mut publishing: Box<Publishing>, cx: &mut Context<'_>) -> State {
+    /// The name that was taken is free again, or may be had now.
+    fn rename_again(&mut self, mut publishing: Box<Publishing>, fault: Fault, cx: &mut Context<'_>) -> State {
         publishing.renames += 1;
         if publishing.renames > RENAMES_MAX {
-            return self.unpublished(Fault::new(FaultKind::Exists), Published::No, cx);
+            return self.unpublished(fault, Published::No, cx);
         }
         self.epoch += 1;
         self.rename(cx);
@@ -1071,6 +1071,10 @@ impl Download {
         if fault.kind() == FaultKind::Skipped {
             let (step, fault) = publishing.failed.unwrap_or((FileStep::Write, fault));
             return self.fail(DownloadError::File { step, fault }, cx);
+        }
+        if fault.kind() == FaultKind::Busy && self.clobbers() {
+            // Somebody evicts in the directory, slowly.
+            return self.rename_again(publishing, fault, cx);
         }
         let path = StorePath::from(&self.name);
         publishing.there = None;

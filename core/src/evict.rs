@@ -69,6 +69,14 @@ pub(crate) struct Evictor {
     has_folder: bool,
     /// Names whose pins were met, each once.
     pins_met: BTreeSet<StorePath>,
+    /// Files that could not be removed, and are not tried again until somebody asks for a pass, or they change.
+    denied: BTreeSet<StorePath>,
+    /// How many files were evicted in all.
+    evictions: u64,
+    /// A download has added a file since the directory was looked at.
+    has_added: bool,
+    /// The unfinished files that dead processes left are to go before this pass goes on.
+    wants_litter: bool,
 }
 
 /// Why a pass is due.
@@ -80,6 +88,8 @@ enum Due {
     Asked,
     /// Room is needed for what was announced.
     Room,
+    /// The directory was looked at once more before the end. It spares the file that came last.
+    Last,
     /// What was held in the last pass is not any more. It spares what that pass has spared: the file of its download.
     Released,
 }
@@ -128,6 +138,8 @@ struct Pass {
     /// Files that this pass leaves alone, and why.
     aside: BTreeMap<StorePath, Kept>,
     evicted: bool,
+    /// What is unfinished goes before what is complete: that was seen to.
+    had_litter_removed: bool,
     /// It ends, as it was not its turn for too long.
     is_given_up: bool,
 }
@@ -161,6 +173,10 @@ impl Evictor {
             told_kept: BTreeMap::new(),
             has_folder: false,
             pins_met: BTreeSet::new(),
+            denied: BTreeSet::new(),
+            evictions: 0,
+            has_added: false,
+            wants_litter: false,
         };
         evictor.ask(Ask::Gauge { is_of_pass: false }, effects, |ticket| FileOp::Gauge { ticket });
         evictor.scan_on(effects);
@@ -201,9 +217,34 @@ impl Evictor {
         self.is_ready() && matches!(self.scan, Scan::Complete) && self.pass.is_none() && !self.due.is_empty()
     }
 
+    /// A pass waits until what dead processes left unfinished is removed.
+    pub(crate) const fn wants_litter(&self) -> bool {
+        self.wants_litter
+    }
+
+    /// It is, so that the disk has to be looked at again.
+    pub(crate) fn litter_removed(&mut self) {
+        if core::mem::take(&mut self.wants_litter)
+            && let Some(pass) = &mut self.pass
+        {
+            pass.gauged = false;
+        }
+    }
+
+    /// How many files were evicted in all.
+    pub(crate) const fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    /// A download found the disk full: a pass is due that makes what room it may.
+    pub(crate) fn request_room(&mut self) {
+        self.due.push_back(Due::Room);
+    }
+
     /// A download learned what stands under a name.
     pub(crate) fn seen(&mut self, path: StorePath, stat: &FileStat) {
         if self.counts(&path) {
+            self.denied.remove(&path);
             self.limit.register(path, stat);
         }
     }
@@ -221,6 +262,7 @@ impl Evictor {
             for path in core::mem::take(&mut self.pins_met) {
                 self.limit.set_pinned(&path, false);
             }
+            self.denied.clear();
         }
         self.due.push_back(waiter.map_or(Due::Asked, Due::Ended));
     }
@@ -230,6 +272,7 @@ impl Evictor {
         if self.config.holds_outcomes && outcome.has_file() && holds {
             self.limit.hold(&path);
         }
+        self.has_added |= matches!(outcome, Outcome::Complete(_));
         if causes_pass(outcome) {
             self.ended_last = Some(path);
         }
@@ -297,9 +340,23 @@ impl Evictor {
     pub(crate) fn stop(&mut self, effects: &mut Effects) {
         self.stopping = true;
         self.due.retain(|due| *due != Due::Room);
-        if self.due.is_empty() && self.pass.is_none() {
-            self.end_scan(Scan::Broken, effects);
+        if !self.due.is_empty() || self.pass.is_some() {
+            return;
         }
+        if self.is_ready() && matches!(self.scan, Scan::Complete) && core::mem::take(&mut self.has_added) {
+            return self.scan_again(effects);
+        }
+        self.end_scan(Scan::Broken, effects);
+    }
+
+    /// Other processes may have added files: of those that add to a directory at the same time, the last one to end sees all.
+    fn scan_again(&mut self, effects: &mut Effects) {
+        self.limit = self.limit.emptied();
+        self.scan = Scan::Running { id: effects.file(), asked: false };
+        self.due.push_back(Due::Last);
+        self.epoch += 1;
+        self.ask(Ask::Gauge { is_of_pass: false }, effects, |ticket| FileOp::Gauge { ticket });
+        self.scan_on(effects);
     }
 
     /// Goes on with what is due. `is_live` tells the names of live downloads, whose files are left alone.
@@ -334,22 +391,35 @@ impl Evictor {
                 self.ask(Ask::Gauge { is_of_pass: true }, effects, |ticket| FileOp::Gauge { ticket });
                 return;
             }
+            if self.limit.is_too_full_now() && !core::mem::replace(&mut pass.had_litter_removed, true) {
+                self.wants_litter = true;
+            }
+            if self.wants_litter {
+                return;
+            }
             let passed_over = &mut self.passed_over;
-            let spared = self.ended_last.as_ref().filter(|_| pass.due == Due::Released);
+            let spares_last = matches!(pass.due, Due::Released | Due::Last);
+            let spared = self.ended_last.as_ref().filter(|_| spares_last);
             let mut live = BTreeSet::new();
             // Two at a time, as most of a deletion is the system's, behind a first one for whose lock the folder is asked for.
             // What a deletion frees is not known before the disk is looked at again.
             let goes_by_space = self.config.bounds.free_bytes_min > 0;
             let files = if goes_by_space { pace::FILES_MIN } else { self.pace.files() };
             let parts = if goes_by_space || !self.has_folder { 1 } else { 2 };
+            let (denied, mut still_denied) = (&self.denied, Vec::new());
             let chosen = self.limit.choose(parts * files, |path| {
                 let is_live = is_live(path);
                 if is_live {
                     live.insert(path.clone());
                 }
                 *passed_over |= is_live;
-                is_live || pass.aside.contains_key(path) || spared == Some(path)
+                let is_aside = is_live || pass.aside.contains_key(path) || spared == Some(path);
+                if !is_aside && denied.contains(path) {
+                    still_denied.push(path.clone());
+                }
+                is_aside || denied.contains(path)
             });
+            pass.aside.extend(still_denied.into_iter().map(|path| (path, Kept::Denied)));
             pass.aside.extend(live.into_iter().map(|path| (path, Kept::Downloading)));
             if !chosen.is_empty() {
                 // Its lock keeps evictions of several processes apart. Where it cannot be made, there is nothing to lock.
@@ -395,7 +465,7 @@ impl Evictor {
         for due in self.due.drain(..) {
             match due {
                 Due::Ended(key) => self.swept.push(key),
-                Due::Asked | Due::Room | Due::Released => {}
+                Due::Asked | Due::Room | Due::Last | Due::Released => {}
             }
         }
     }
@@ -516,13 +586,12 @@ impl Evictor {
     ) {
         let Some(pass) = &mut self.pass else { return };
         pass.unanswered = pass.unanswered.saturating_sub(1);
+        let mut kept_others_waiting = false;
         let is_ours = result.as_ref().is_ok_and(|answers| !answers.contains(&Deleted::Locked));
         if is_ours {
             self.turn.had();
             pass.is_given_up = false;
-            if pass.unanswered == 0 {
-                self.pace.ended(now);
-            }
+            kept_others_waiting = pass.unanswered == 0 && self.pace.ended(now);
         }
         // What is free has changed.
         pass.gauged = self.config.bounds.free_bytes_min == 0;
@@ -542,8 +611,9 @@ impl Evictor {
             let Some(pass) = &mut self.pass else { return };
             match answers.next() {
                 Some(Deleted::Deleted) => {
-                    if let Some(length) = self.limit.forget(&path) {
+                    if let Some(length) = self.limit.deleted(&path) {
                         pass.evicted = true;
+                        self.evictions += 1;
                         effects.notice(Notice::Evicted { path, length, why });
                     }
                 }
@@ -562,7 +632,8 @@ impl Evictor {
                 }
                 Some(Deleted::Denied(fault)) => {
                     effects.notice(Notice::Warning(Warning::NotEvicted { path: path.clone(), fault }));
-                    pass.aside.insert(path, Kept::Denied);
+                    pass.aside.insert(path.clone(), Kept::Denied);
+                    self.denied.insert(path);
                 }
                 answer @ (Some(Deleted::Changed) | None) => {
                     if answer.is_none() || !pass.changed.insert(path.clone()) {
@@ -577,6 +648,8 @@ impl Evictor {
         }
         if is_locked {
             self.locked_out(now, effects);
+        } else if kept_others_waiting && self.limit.is_exceeded() {
+            self.turn.rest(now);
         }
     }
 
@@ -624,7 +697,7 @@ impl Evictor {
         }
         match pass.due {
             Due::Ended(key) => self.swept.push(key),
-            Due::Asked | Due::Room | Due::Released => {}
+            Due::Asked | Due::Room | Due::Last | Due::Released => {}
         }
     }
 
@@ -665,6 +738,7 @@ impl Pass {
             changed: BTreeSet::new(),
             aside: BTreeMap::new(),
             evicted: false,
+            had_litter_removed: false,
             is_given_up: false,
         }
     }

@@ -11,10 +11,12 @@ mod files;
 #[cfg(test)]
 mod model;
 mod order;
+mod unseen;
 
 pub use explain::{Judged, Kept, Verdict, Why};
 use files::{Entry, Files, Tag};
 use order::Order;
+use unseen::Unseen;
 
 /// A bound for a set of files, and the rule by which they go. Pure: it knows the files that it was told of and names
 /// victims; a [`Manager`](crate::Manager) with a limit feeds it and has them deleted, and it can be used alone.
@@ -62,6 +64,7 @@ pub struct PersistLimit {
     /// What of it has not taken of the free space yet.
     unwritten_bytes: u64,
     gauge: Option<Gauged>,
+    unseen: Unseen,
 }
 
 /// Bounds beside the rule of size and number, none unless set.
@@ -86,7 +89,7 @@ pub struct Bounds {
     /// minute before may not bear a stamp of it, so a minute is granted on top.
     pub age_max: Option<Duration>,
     /// While the file system has fewer free bytes, the file that was accessed longest ago goes, as long as there are more
-    /// than `file_limit`; 0 is no bound.
+    /// than `file_limit`; 0 is no bound. What was deleted within the last minute counts as free, whether it shows yet or not.
     pub free_bytes_min: u64,
     /// The announced lengths of downloads that are under way count for the size limit, so that room is made before it is
     /// needed. One that could never fit is refused.
@@ -151,6 +154,14 @@ impl PersistLimit {
 
     pub(crate) fn of(config: &LimitConfig) -> Self {
         Self::new(config.size_limit, config.file_limit).with_bounds(config.bounds)
+    }
+
+    /// The same bounds and holds, without a file and before anything is known of the clock and the disk.
+    pub(crate) fn emptied(&mut self) -> Self {
+        let holds = core::mem::take(&mut self.holds);
+        let (reserved_bytes, unwritten_bytes) = (self.reserved_bytes, self.unwritten_bytes);
+        let bounds = Self::new(self.size_limit, self.file_limit).with_bounds(self.bounds);
+        Self { holds, reserved_bytes, unwritten_bytes, unseen: self.unseen, ..bounds }
     }
 
     /// Whether there is a bound at all.
@@ -241,6 +252,16 @@ impl PersistLimit {
         let length = self.remove(Tag::of(path), path);
         self.mend();
         length
+    }
+
+    /// Notes that a file was deleted. Returns its length, where it counted.
+    ///
+    /// Its bytes count as free from then on, for a minute at most, until [`set_gauge`](Self::set_gauge) tells of them: some
+    /// file systems show late what deletions have freed.
+    pub fn deleted(&mut self, path: &StorePath) -> Option<u64> {
+        let length = self.forget(path)?;
+        self.unseen.deleted(length);
+        Some(length)
     }
 
     fn remove(&mut self, tag: Tag, path: &StorePath) -> Option<u64> {
@@ -370,6 +391,7 @@ impl PersistLimit {
     /// Takes O(log n) for each file that was registered or touched since with a stamp ahead of the clock as it was then; O(n)
     /// where the clock was set back, where it is told for the first time, and where those are a large part of all.
     pub fn set_gauge(&mut self, gauge: Gauged) {
+        self.unseen.looked(self.gauge, gauge);
         let was_set_back = self.gauge.is_some_and(|before| before.now > gauge.now);
         self.gauge = Some(gauge);
         let slots = match core::mem::replace(&mut self.unchecked, Unchecked::Some(Vec::new())) {
@@ -409,7 +431,7 @@ impl PersistLimit {
     }
 
     fn free_bytes(&self) -> Option<u64> {
-        self.gauge.and_then(|gauge| gauge.free_bytes)
+        Some(self.gauge?.free_bytes?.saturating_add(self.unseen.bytes()))
     }
 
     /// Files that were last accessed before this are too old.
@@ -425,6 +447,11 @@ impl PersistLimit {
     pub fn is_exceeded(&self) -> bool {
         let totals = self.totals();
         self.is_too_large(&totals) || self.is_too_full(&totals) || self.has_aged()
+    }
+
+    /// Whether too little space is free, as far as was told.
+    pub(crate) fn is_too_full_now(&self) -> bool {
+        self.is_too_full(&self.totals())
     }
 
     /// Whether the size limit is exceeded, or too little space is free, and `file_limit` alone keeps the rest.

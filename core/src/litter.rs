@@ -43,6 +43,8 @@ pub(crate) struct Litter {
     records: BTreeMap<StorePath, DeleteItem>,
     has_removed: bool,
     freed_bytes: u64,
+    /// A record that was removed, and could come back after a loss of power, beside the next unfinished file of that name.
+    unflushed: Option<StorePath>,
     /// How often in a row another process evicted just then.
     missed: u32,
 }
@@ -127,6 +129,11 @@ impl Litter {
             }
         } else if let Answer::Delete(result) = reply {
             self.deleted(result.unwrap_or_default());
+            match self.unflushed.take() {
+                Some(path) => self.ask(effects, |ticket| FileOp::SyncDir { ticket, path }),
+                None => self.delete_on(effects),
+            }
+        } else if let Answer::SyncDir(_) = reply {
             self.delete_on(effects);
         }
     }
@@ -190,6 +197,9 @@ impl Litter {
             if let (Deleted::Deleted, Expect::Unchanged { length, .. }) = (&deleted, &item.expect) {
                 self.has_removed = true;
                 self.freed_bytes = self.freed_bytes.saturating_add(*length);
+            }
+            if deleted == Deleted::Deleted && matches!(Name::of(&item.path), Some(Name::Record(_))) {
+                self.unflushed = Some(item.path.clone());
             }
             if let Deleted::Deleted | Deleted::Gone = deleted {
                 self.items.extend(self.records.remove(&item.path));

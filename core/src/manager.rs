@@ -77,6 +77,8 @@ pub struct Manager {
     probe: Probe,
     /// The downloads for which room is to be made.
     roomless: Roomless,
+    /// What dead processes left is being removed for a pass of eviction that waits for it.
+    litter_is_for_pass: bool,
     /// Something happened that may allow other machines more than they could do before.
     stirred: bool,
     cleanup: Cleanup,
@@ -97,6 +99,8 @@ struct Roomless {
     served: Vec<Key>,
     /// Those that came since then.
     waiting: Vec<Key>,
+    /// How many files had been evicted by then.
+    evictions: u64,
 }
 
 /// The removal of the empty work folder, the last thing that a closed manager does.
@@ -159,6 +163,7 @@ impl Manager {
             publishing: 0,
             probe: Probe::NotYet,
             roomless: Roomless::default(),
+            litter_is_for_pass: false,
             stirred: false,
             cleanup: Cleanup::NotYet,
         }
@@ -599,8 +604,11 @@ impl Manager {
             let names = &self.names;
             let spares = !self.config.makes(Planted::NewEvicted);
             evictor.proceed(self.now, &mut self.effects, |path| spares && names.contains_key(path.as_str()));
-            let Some(key) = evictor.take_swept() else { break };
-            self.step(key, Input::Swept);
+            if let Some(key) = evictor.take_swept() {
+                self.step(key, Input::Swept);
+            } else if !evictor.wants_litter() && !self.may_tell_roomless() {
+                break;
+            }
         }
         if self.closed && self.downloads.is_empty() {
             if let Some(evictor) = &mut self.evictor {

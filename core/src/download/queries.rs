@@ -59,6 +59,9 @@ impl Download {
 
     /// How long its file is announced to be, and what of it came, while it is on its way to its name.
     pub(crate) fn announced(&self) -> Option<(u64, u64)> {
+        if let State::MakingRoom(_) = self.state {
+            return self.told.total.map(|total| (total, 0));
+        }
         let transfer = self.transfer.as_deref()?;
         let is_published = self.partial.as_deref().is_some_and(|partial| partial.is_published);
         transfer.announced.length.filter(|_| !is_published).map(|length| (length, transfer.meter.received()))

@@ -36,14 +36,15 @@ impl Pace {
         self.is_full = is_full;
     }
 
-    /// All of a go is over.
-    pub(super) fn ended(&mut self, now: Instant) {
+    /// All of a go is over. Whether it kept others waiting.
+    pub(super) fn ended(&mut self, now: Instant) -> bool {
         let took = now.since(self.began);
         if took > SLOW {
             self.files = (self.files / 2).max(FILES_MIN);
         } else if took <= QUICK && self.is_full {
             self.files = (self.files * 2).min(FILES_MAX);
         }
+        took > SLOW
     }
 }
 

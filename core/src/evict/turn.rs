@@ -9,9 +9,11 @@ use crate::rng::Rng;
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// ... and up to so much more.
 const PAUSE_JITTER: Duration = Duration::from_millis(450);
-/// So long it is waited for. Whoever evicts lets others have their turn between any two batches, so that who has none for so
-/// long waits for a process that was stopped, or whose disk hangs.
+/// So long it is waited for. Whoever evicts slowly rests between any two goes, so that who has no turn for so long waits for a
+/// process that was stopped, or whose disk hangs.
 const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Who has kept the others waiting rests for so long: longer than those who wait for the folder's lock pause between two tries.
+const REST: Duration = Duration::from_millis(30);
 
 /// Waiting for one's turn: one wait at most, in however many passes.
 #[derive(Debug)]
@@ -31,6 +33,11 @@ impl Turn {
     /// It was our turn.
     pub(super) const fn had(&mut self) {
         self.since = None;
+    }
+
+    /// Others are to have their turn first.
+    pub(super) fn rest(&mut self, now: Instant) {
+        self.until = Some(now + REST);
     }
 
     /// It is another process's. Whether that is news, and whether it is waited for.

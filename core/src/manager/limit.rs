@@ -88,11 +88,20 @@ impl Manager {
             self.roomless.served = core::mem::take(&mut self.roomless.waiting);
             if !self.roomless.served.is_empty() {
                 self.litter.reset();
+                if let Some(evictor) = &mut self.evictor {
+                    self.roomless.evictions = evictor.evictions();
+                    evictor.request_room();
+                }
             }
         }
         let makes_room = !self.roomless.served.is_empty();
+        let pass_wants_it = self.evictor.as_ref().is_some_and(Evictor::wants_litter);
+        if pass_wants_it && !self.litter_is_for_pass && (self.litter.is_due() || self.litter.is_done()) {
+            self.litter_is_for_pass = true;
+            self.litter.reset();
+        }
         let is_about_to_pass = self.evictor.as_ref().is_some_and(Evictor::is_about_to_pass);
-        let is_wanted = is_about_to_pass || makes_room || self.cleanup == Cleanup::Littered;
+        let is_wanted = is_about_to_pass || makes_room || pass_wants_it || self.cleanup == Cleanup::Littered;
         if is_wanted && self.litter.is_due() {
             self.litter.begin(&mut self.effects);
         }
@@ -113,7 +122,14 @@ impl Manager {
                 }
             }
         }
-        self.litter.is_due() || self.litter.is_done()
+        let is_over = self.litter.is_due() || self.litter.is_done();
+        if is_over
+            && core::mem::take(&mut self.litter_is_for_pass)
+            && let Some(evictor) = &mut self.evictor
+        {
+            evictor.litter_removed();
+        }
+        is_over
     }
 
     /// How many bytes those who found the disk full want, as far as that is known; `None` where nobody waits any more.
@@ -125,13 +141,21 @@ impl Manager {
 
     /// Tells those who found the disk full, once what could go is gone. Whether there were any.
     pub(super) fn tell_roomless(&mut self) -> bool {
-        if !self.litter.is_done() || self.roomless.served.is_empty() {
+        if !self.may_tell_roomless() {
             return false;
         }
+        let evictions = self.evictor.as_ref().map_or(0, Evictor::evictions);
+        let made = self.litter.has_made_room() || evictions > self.roomless.evictions;
         for key in core::mem::take(&mut self.roomless.served) {
-            self.step(key, Input::RoomMade(self.litter.has_made_room()));
+            self.step(key, Input::RoomMade(made));
         }
         true
+    }
+
+    /// Whether what could be done for those who found the disk full is done.
+    pub(super) fn may_tell_roomless(&self) -> bool {
+        let is_passing = self.evictor.as_ref().is_some_and(|evictor| evictor.is_ready() && !evictor.is_idle());
+        !self.roomless.served.is_empty() && self.litter.is_done() && !is_passing
     }
 
     /// Nothing is left but to remove the work folder.

@@ -28,6 +28,8 @@ pub(crate) struct Directory {
     /// What the mark says, if there is one.
     pub(crate) mark: Option<&'static [u8]>,
     pub(crate) free: Option<u64>,
+    /// The same once something unfinished was removed.
+    pub(crate) free_once_clean: Option<u64>,
     /// What fails, by its word, for so many times.
     pub(crate) fails: BTreeMap<&'static str, (FaultKind, usize)>,
     /// What becomes of the next files that are to be deleted, if not what should.
@@ -65,6 +67,7 @@ impl Directory {
             litter: VecDeque::new(),
             mark: None,
             free: None,
+            free_once_clean: None,
             fails: BTreeMap::new(),
             deleted: VecDeque::new(),
             asked: vec![],
@@ -96,6 +99,7 @@ impl Directory {
             FileOp::Delete { items, .. } if items[0].path.as_str() == ".dlmanager" => "remove folder",
             FileOp::Delete { items, .. } if items[0].path.as_str().starts_with(".dlmanager") => "clean up",
             FileOp::Delete { .. } => "delete",
+            FileOp::Write { .. } => "write",
             _ => "else",
         }
     }
@@ -157,6 +161,9 @@ impl Directory {
             FileOp::Read { ticket, .. } => ticket.done(Ok(Bytes::from_static(self.mark.unwrap_or_default()))),
             FileOp::Stat { ticket, path } => ticket.done(Ok(self.entry(path.as_str()).map(|entry| entry.stat))),
             FileOp::Delete { ticket, items } => {
+                if word == "clean up" && self.free_once_clean.is_some() {
+                    self.free = self.free_once_clean;
+                }
                 let deleted = items.iter().map(|item| {
                     let deleted = self.deleted.pop_front().unwrap_or(Deleted::Deleted);
                     if deleted == Deleted::Deleted {

@@ -476,3 +476,36 @@ fn a_work_folder_that_is_not_empty_is_looked_about_and_tried_again_only_where_so
         assert!(directory.hand.manager.is_drained());
     }
 }
+
+#[test]
+fn what_other_processes_added_meanwhile_counts_in_the_last_pass() {
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    directory.run();
+    directory.download("new");
+    assert_eq!(directory.count("scan"), 1);
+    // Theirs, and what came of the download, which is the oldest by its stamp here.
+    directory.files = vec!["new", "d", "x", "y"];
+    directory.hand.manager.close(directory.hand.now);
+    directory.run();
+    assert!(directory.hand.manager.is_drained());
+    assert_eq!(directory.count("scan"), 2);
+    assert_eq!(directory.files, ["new", "y"], "the file that came last is none that goes");
+    // Who has added nothing leaves it to those who have.
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    directory.run();
+    directory.hand.manager.close(directory.hand.now);
+    directory.run();
+    assert!(directory.hand.manager.is_drained() && directory.count("scan") == 1);
+}
+
+#[test]
+fn a_last_look_that_fails_is_told_and_keeps_nobody() {
+    let mut directory = Directory::new(two_of_four(), &FILES[..2]);
+    directory.run();
+    directory.download("new");
+    directory.fails.insert("scan", (FaultKind::Io, ALWAYS));
+    directory.hand.manager.close(directory.hand.now);
+    directory.run();
+    assert!(directory.hand.manager.is_drained());
+    assert!(directory.told.iter().any(|notice| matches!(notice, Notice::Warning(Warning::NotScanned(_)))));
+}

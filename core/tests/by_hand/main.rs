@@ -1,5 +1,6 @@
 //! A manager whose actions a test answers by hand: what it does about each answer that a directory or a server may give.
 
+mod by_space;
 mod claimed;
 mod compared;
 mod directory;

@@ -27,6 +27,17 @@ fn under_way(directory: &Directory) -> Vec<usize> {
     directory.held.iter().map(count).collect()
 }
 
+/// Lets a pause be over in which others have their turn, where there is one.
+fn wait_for_the_next(directory: &mut Directory) {
+    if directory.held.is_empty() {
+        let Asked::Waits(until) = directory.hand.next() else { panic!() };
+        let pause = until.expect("it goes on by itself").since(directory.hand.now);
+        assert!((Duration::from_millis(21)..Duration::from_millis(50)).contains(&pause), "{pause:?}");
+        directory.hand.pass(until);
+        directory.run();
+    }
+}
+
 /// Answers what is under way, the last first, after so long.
 fn answer_all(directory: &mut Directory, after: Duration) {
     directory.hand.now = directory.hand.now + after;
@@ -66,6 +77,8 @@ fn few_files_go_at_a_time_where_that_takes_long() {
     for took in [quick, quick, slow, slow, slow] {
         goes.push(under_way(&directory));
         answer_all(&mut directory, took);
+        assert_eq!(directory.held.is_empty(), took == slow, "who was slow lets others have their turn");
+        wait_for_the_next(&mut directory);
     }
     assert_eq!(goes, [vec![64], vec![128, 128], vec![256, 256], vec![128, 128], vec![64, 64]]);
     directory.let_go();

@@ -260,3 +260,32 @@ fn what_has_its_name_after_all_is_flushed_there_before_it_is_told() {
         assert_eq!(told(&outcome), Published::Yes);
     }
 }
+
+#[test]
+fn a_file_that_replaces_another_waits_while_somebody_evicts() {
+    for (busy, is_named) in [(8, true), (9, false)] {
+        let request = Request::new(URL).unwrap().if_present(IfPresent::Replace);
+        let mut hand = Hand::of(Config::default(), request);
+        let (mut renames, mut requests) = (0, 0);
+        let outcome = loop {
+            match hand.next() {
+                Asked::File(action) if matches!(action.op, FileOp::Rename { .. }) => {
+                    renames += 1;
+                    let is_busy = renames <= busy;
+                    hand.answer(if is_busy { action.fail(FaultKind::Busy.into()) } else { usual(action.op) });
+                }
+                Asked::File(action) => hand.answer(usual(action.op)),
+                Asked::Net(NetOp::Fetch { ticket, .. }) => {
+                    requests += 1;
+                    hand.answer(ticket.done(Ok(head(200, &[]))));
+                }
+                Asked::Net(NetOp::ReadBody { ticket, .. }) => hand.answer(ticket.done(Ok(chunk(4, true)))),
+                Asked::Net(NetOp::DropBody { ticket, .. }) => hand.answer(ticket.done(Ok(()))),
+                Asked::Told(Notice::Finished { outcome, .. }) => break outcome,
+                Asked::Told(_) => {}
+                Asked::Waits(until) => hand.pass(until),
+            }
+        };
+        assert_eq!((matches!(outcome, Outcome::Complete(_)), requests), (is_named, 1), "{outcome:?}");
+    }
+}

@@ -29,6 +29,8 @@ struct Disk {
     behind: Vec<FileAction>,
     free_bytes: Option<u64>,
     fetches: u32,
+    /// The folder's names were flushed behind the removal of a record.
+    flushed: Vec<String>,
     /// Where the unfinished files of this manager stood.
     opened: Vec<String>,
     /// What is in the work folder beside that.
@@ -52,6 +54,7 @@ impl Disk {
             behind: vec![],
             free_bytes: None,
             fetches: 0,
+            flushed: vec![],
             opened: vec![],
             further: vec![],
             scans: 0,
@@ -97,6 +100,10 @@ impl Disk {
 
     fn file(&mut self, op: FileOp) -> Option<Completion> {
         Some(match op {
+            FileOp::SyncDir { ticket, path } => {
+                self.flushed.push(path.file_name().to_owned());
+                ticket.done(Ok(()))
+            }
             FileOp::Open { ticket, path, .. } => {
                 self.opened.push(path.file_name().to_owned());
                 ticket.done(Ok(Opened { created: true, length: 0 }))
@@ -172,6 +179,7 @@ fn what_a_dead_process_left_goes_however_young_and_the_download_is_tried_once_mo
         assert_eq!(disk.removed, [format!("{OTHER}.part"), format!("{OTHER}.rec")]);
         assert!(matches!(disk.outcome(id), Some(Outcome::Complete(_))), "{:?}", disk.told);
         assert_eq!((disk.retries(), disk.scans), (1, 1), "{:?}", disk.told);
+        assert_eq!(disk.flushed, [format!("{OTHER}.rec")], "it does not come back after a loss of power");
     }
 }
 
