@@ -54,7 +54,7 @@ fn what_is_unfinished_goes_before_what_is_complete_in_each_pass() {
 #[test]
 fn what_cannot_be_removed_is_told_and_tried_once_until_it_is_asked_for_again() {
     let denied = || Deleted::Denied(FaultKind::Denied.into());
-    let mut directory = Directory::new(config(1, 2, Bounds::default()), &["a", "b", "c", "d"]);
+    let mut directory = Directory::new(config(1, 1, Bounds::default()), &["a", "b", "c", "d"]);
     directory.run();
     directory.deleted = [denied(), denied()].into();
     let warnings = |directory: &Directory| {
