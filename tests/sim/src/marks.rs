@@ -117,6 +117,7 @@ marks! {
     Locked = "a name is locked by another program",
     StandsAlone = "an unfinished file of one download alone",
     Retrying = "another attempt",
+    RoomMade = "another attempt, as room was made",
     Redirected = "a redirect is followed",
     Rewound = "bytes are given up",
     Asked = "the rest is asked for",

@@ -127,6 +127,8 @@ struct Watched {
     received: u64,
     total: Option<u64>,
     rewinds: u32,
+    /// Room was made for it.
+    had_room_made: bool,
 }
 
 /// What stands under a name.
@@ -202,6 +204,7 @@ impl Oracle {
             source,
             checksum,
             is_started: false,
+            had_room_made: false,
             is_finished: false,
             is_well: false,
             is_let_go: false,

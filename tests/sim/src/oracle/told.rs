@@ -54,7 +54,15 @@ impl State {
             }
             Notice::Retrying { attempt, delay, cause, .. } => {
                 self.tally.hit(Mark::Retrying);
-                let most = self.setting.config.retries_max;
+                // Another attempt once room was made is none of those that are allowed after failures.
+                let is_room_made = cause.is_no_space();
+                if is_room_made {
+                    self.tally.hit(Mark::RoomMade);
+                    if std::mem::replace(&mut watched.had_room_made, true) {
+                        return Err(format!("p{process}, {serial}: room is made twice"));
+                    }
+                }
+                let most = self.setting.config.retries_max + u32::from(is_room_made);
                 if *attempt > most || *attempt == 0 {
                     return Err(format!("p{process}, {serial}: attempt {attempt} of at most {most}"));
                 }
