@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dlmanager_core::{self as core, DeleteItem, Deleted, Fault, FaultKind, Kept, StorePath, Unmet};
 use dlmanager_fs::Directory;
@@ -18,6 +18,10 @@ const BATCH: usize = 64;
 const PAUSE: Duration = Duration::from_millis(50);
 /// ... and for so long, in all of a pass.
 const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Files that took longer to remove kept others waiting, ...
+const SLOW: Duration = Duration::from_millis(20);
+/// ... who then have their turn for so long.
+const REST: Duration = Duration::from_millis(30);
 
 pub(super) fn remove_old_files(limit: &mut PersistLimit) -> Swept {
     let mut pass = Pass::new(limit);
@@ -52,6 +56,8 @@ struct Pass<'a> {
 
 /// What became of a victim.
 enum Removal {
+    Deleted,
+    /// Somebody else has removed it.
     Gone,
     /// It changed, and has its new place in the order.
     Renewed,
@@ -72,6 +78,7 @@ impl<'a> Pass<'a> {
 
     /// Returns whether there may be more to go.
     fn remove_batch(&mut self) -> bool {
+        let began = Instant::now();
         let victims = self.rule.victims(BATCH, |key| self.aside.contains(key));
         for victim in &victims {
             let Some(file) = self.files.get(&victim.path).cloned() else { continue };
@@ -79,6 +86,10 @@ impl<'a> Pass<'a> {
                 Removal::GivenUp => {
                     self.is_given_up = true;
                     return false;
+                }
+                Removal::Deleted => {
+                    self.rule.deleted(&victim.path);
+                    self.limit.register(file, None);
                 }
                 Removal::Gone => {
                     self.rule.forget(&victim.path);
@@ -100,6 +111,9 @@ impl<'a> Pass<'a> {
         if self.limit.bounds.free_bytes_min > 0 && !victims.is_empty() {
             look_at_disk(&mut self.rule, &self.files);
         }
+        if began.elapsed() > SLOW && self.rule.is_exceeded() {
+            thread::sleep(REST);
+        }
         !victims.is_empty()
     }
 
@@ -118,7 +132,8 @@ impl<'a> Pass<'a> {
         }
         match deleted {
             Deleted::Locked => Removal::GivenUp,
-            Deleted::Deleted | Deleted::Gone => Removal::Gone,
+            Deleted::Deleted => Removal::Deleted,
+            Deleted::Gone => Removal::Gone,
             Deleted::Busy => Removal::Kept(Kept::InUse),
             Deleted::Pinned => Removal::Kept(Kept::Pinned),
             Deleted::Denied(fault) => Removal::Failed(fault),
