@@ -201,7 +201,7 @@ impl Directory {
     ///
     /// It cannot be opened.
     pub fn is_in_use(&self, path: &StorePath) -> Result<bool, Fault> {
-        lease::is_in_use(self.shared.engine.root(), path)
+        self.shared.engine.root().is_in_use(path)
     }
 
     /// Deletes a name, if it is as expected, for somebody who insists: other than a deletion by

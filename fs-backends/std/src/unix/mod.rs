@@ -2,6 +2,7 @@
 
 mod delete;
 mod folder_lock;
+mod lock;
 mod note;
 mod open;
 mod publish;
@@ -13,6 +14,7 @@ mod write;
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use rustix::io::Errno;
 use crate::fault;
 use crate::root::{self, Identity, Root};
 
+use lock::Alone;
 use stubborn::Loosened;
 pub(crate) use tree::Kernel;
 use tree::Tree;
@@ -124,15 +127,29 @@ impl Root for UnixRoot {
     }
 
     fn try_lock(&self, file: &File) -> Result<(), Fault> {
-        retry(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)).map_err(on_file)
+        match self.tree.flock(file, FlockOperation::NonBlockingLockExclusive) {
+            // The file is open, but for reading only, and its file system wants more than that.
+            Err(Errno::BADF) => Err(Fault::new(FaultKind::Unsupported).with_os_code(Errno::BADF.raw_os_error())),
+            result => result.map_err(on_file),
+        }
     }
 
     fn try_lock_shared(&self, file: &File) -> Result<(), Fault> {
-        retry(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockShared)).map_err(on_file)
+        self.tree.flock(file, FlockOperation::NonBlockingLockShared).map_err(on_file)
     }
 
     fn unlock(&self, file: &File) -> Result<(), Fault> {
-        retry(|| rustix::fs::flock(file, FlockOperation::Unlock)).map_err(on_file)
+        self.tree.flock(file, FlockOperation::Unlock).map_err(on_file)
+    }
+
+    fn is_in_use(&self, path: &StorePath) -> Result<bool, Fault> {
+        let mut file = OwnedFd::from(self.open_file(path, OpenMode::Read)?.0);
+        let place = self.tree.place(path).map_err(on_path)?;
+        match lock::take(&self.tree, &place, &mut file).map_err(on_path)? {
+            Alone::Ours => self.tree.flock(&file, FlockOperation::Unlock).map_err(on_file).map(|()| false),
+            Alone::Others => Ok(true),
+            Alone::Moved | Alone::Unknown => Ok(false),
+        }
     }
 
     fn length_under(&self, path: &StorePath, file: &File, identity: &Identity) -> Result<Option<u64>, Fault> {
