@@ -180,11 +180,9 @@ impl<R: Root> Engine<R> {
         self.root.scan_batch(&mut scan, entries_max.max(1))
     }
 
-    /// The data and the length, not the times: `fdatasync`, on macOS `F_FULLFSYNC`, as a mere `fsync` stops at the
-    /// drive's cache there.
     fn sync(&self, id: FileId) -> Result<(), Fault> {
         let open = self.handles.file(id)?;
-        open.file.sync_data().map_err(|error| fault::of_file(&error))
+        self.root.sync(&open.file)
     }
 
     fn finish(&self, id: FileId, expected: u64, path: Option<&StorePath>) -> Result<(), Fault> {

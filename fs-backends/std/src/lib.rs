@@ -26,8 +26,8 @@
 //!   neither cannot be published to, which is a fault.
 //! - *A replacing rename* looks at the name first: only a regular file is replaced. A symlink that takes the name
 //!   between look and rename is replaced, never followed; a folder is refused by the system.
-//! - *A flush reaches the disk* as far as the system can be told: `fdatasync` on Linux, `F_FULLFSYNC` on macOS. Folders
-//!   of file systems that cannot flush folders count as flushed.
+//! - *A flush reaches the disk* as far as the system can be told: `fdatasync` on Linux, `F_FULLFSYNC` on macOS, and `fsync`
+//!   where a file system there has no such thing. Folders of file systems that cannot flush folders count as flushed.
 //! - *A lock* is the file's own (`flock`), whoever opened it and whatever its name is by then, and ends with its `Close`,
 //!   also while something else in the process still uses the file. After it was taken the name is looked up again: a lock
 //!   on a file that was renamed, replaced or deleted meanwhile is given back. On file systems whose locks let everybody

@@ -7,6 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use dlmanager_core::{DeleteItem, Deleted, Fault, FaultKind, FileStat, OpenMode, ScanBatch, Stamp, StorePath};
 
+use crate::fault;
+
 /// What tells an open file from others: its device and its number there, once they are known. They are its own as long as
 /// it is open.
 pub(crate) type Identity = std::sync::OnceLock<(u64, u64)>;
@@ -65,6 +67,10 @@ pub(crate) trait Root: Sized + Send + Sync {
     fn length_under(&self, path: &StorePath, file: &File, identity: &Identity) -> Result<Option<u64>, Fault>;
     /// `is_seen`: it was seen just now that `from` leads to the file that is meant.
     fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool, is_seen: bool) -> Result<(), Fault>;
+    /// Flushes the data and the length, not the times.
+    fn sync(&self, file: &File) -> Result<(), Fault> {
+        file.sync_data().map_err(|error| fault::of_file(&error))
+    }
     fn sync_dir(&self, path: &StorePath) -> Result<(), Fault>;
     fn delete(&self, items: &[DeleteItem]) -> Vec<Deleted>;
     /// The same, with the directory itself made writable for the moment where its mode forbids it.

@@ -1,6 +1,7 @@
 //! The directory on Unix, by its descriptor.
 
 mod delete;
+mod flush;
 mod folder_lock;
 mod lock;
 mod note;
@@ -179,17 +180,16 @@ impl Root for UnixRoot {
         publish::rename(&self.tree, from, to, clobber, is_seen)
     }
 
+    fn sync(&self, file: &File) -> Result<(), Fault> {
+        flush::file(file).map_err(on_file)
+    }
+
     fn sync_dir(&self, path: &StorePath) -> Result<(), Fault> {
-        let folder = File::from(self.tree.open_folder_of(path).map_err(on_path)?);
-        match folder.sync_all() {
-            Ok(()) => Ok(()),
+        let folder = self.tree.open_folder_of(path).map_err(on_path)?;
+        match flush::folder(&File::from(folder)) {
             // How file systems say that they cannot flush a folder (CIFS and some on FUSE among them).
-            Err(error)
-                if matches!(Errno::from_io_error(&error), Some(Errno::INVAL | Errno::BADF | Errno::OPNOTSUPP)) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(fault::of_file(&error)),
+            Err(errno) if matches!(errno, Errno::INVAL | Errno::BADF) || fault::is_unsupported(errno) => Ok(()),
+            result => result.map_err(on_file),
         }
     }
 
