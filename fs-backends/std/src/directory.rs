@@ -167,11 +167,12 @@ impl Directory {
         pins::is_pinned(self.shared.engine.root(), path)
     }
 
-    /// The names that are pinned, in their order.
+    /// The names that are pinned, in their order. Where somebody died while he made a pin, so that it does not say its name, the
+    /// name is found among those that are there.
     ///
     /// # Errors
     ///
-    /// The folder of pins is there and cannot be read.
+    /// The folder of pins is there and cannot be read, or a pin does not say its name and the directory cannot be read.
     pub fn pins(&self) -> Result<Vec<StorePath>, Fault> {
         pins::pins(self.shared.engine.root())
     }

@@ -257,6 +257,22 @@ fn a_full_file_system_is_no_space_until_something_goes() {
 }
 
 #[test]
+fn a_pin_that_a_full_file_system_has_no_room_for_is_taken_back() {
+    among_own_mounts("a_pin_that_a_full_file_system_has_no_room_for_is_taken_back", |folder| {
+        mount(folder, "size=256k");
+        let directory = Directory::create(folder).unwrap();
+        // As much as there is room for.
+        let _ = fs::write(folder.join("a"), vec![0; 1024 * 1024]);
+        assert_eq!(directory.pin(&path("a")).unwrap_err().kind(), FaultKind::NoSpace);
+        assert_eq!((directory.is_pinned(&path("a")), directory.pins()), (Ok(false), Ok(Vec::new())));
+        assert!(!folder.join(".dlmanager").exists());
+        File::options().write(true).open(folder.join("a")).unwrap().set_len(1).unwrap();
+        directory.pin(&path("a")).unwrap();
+        assert_eq!(directory.pins(), Ok(vec![path("a")]));
+    });
+}
+
+#[test]
 fn a_rename_to_a_file_system_mounted_below_is_refused() {
     among_own_mounts("a_rename_to_a_file_system_mounted_below_is_refused", |folder| {
         mount(folder, "rw");

@@ -12,8 +12,9 @@ use dlmanager_core::{Fault, FaultKind, StorePath, WORK_FOLDER};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::lock::has_none;
 use super::tree::Tree;
-use super::{lock, on_file, retry};
+use super::{on_file, retry};
 
 /// Whoever holds it lets go within this time, unless its process was stopped or its disk hangs.
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -79,7 +80,7 @@ pub(super) fn lock(tree: &Tree, share: Share) -> Result<Option<FolderLock>, Faul
             Ok(()) => continue,
             Err(Errno::WOULDBLOCK) => {}
             // BADF: one that would have to be open for writing, which no folder can be.
-            Err(errno) if errno == Errno::BADF || lock::has_none(errno) => return Ok(None),
+            Err(errno) if errno == Errno::BADF || has_none(errno) => return Ok(None),
             Err(errno) => return Err(on_file(errno)),
         }
         if Instant::now() >= until {
@@ -127,7 +128,7 @@ mod tests {
         for flock in [|_: BorrowedFd<'_>, _| Err(Errno::BADF), |_: BorrowedFd<'_>, _| Err(Errno::NOTSUP)] {
             let root = create::<UnixRoot>(folder.path()).unwrap().with_kernel(Kernel { flock, ..Kernel::default() });
             for share in [Share::Alone, Share::WithOthers] {
-                assert!(super::lock(&root.tree, share).unwrap().is_none());
+                assert!(lock(&root.tree, share).unwrap().is_none());
             }
         }
     }
