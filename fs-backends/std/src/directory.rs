@@ -107,8 +107,8 @@ impl Directory {
         self.shared.engine.root().stat(path)
     }
 
-    /// Calls `each` with every entry of the directory itself, in no particular order; the work folder and entries whose
-    /// names are not UTF-8 are left out.
+    /// Calls `each` with every entry of the directory itself, in no particular order; the work folder, entries whose
+    /// names are not UTF-8, and those that cannot be looked at, such as a mount whose server is gone, are left out.
     ///
     /// # Errors
     ///

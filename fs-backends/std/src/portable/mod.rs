@@ -25,6 +25,7 @@ use crate::root::{self, Identity, Root};
 /// A running scan: of the directory, or a folder of it.
 pub(crate) struct Scan {
     folder: Option<StorePath>,
+    full: PathBuf,
     stream: Option<ReadDir>,
 }
 
@@ -201,7 +202,8 @@ impl Root for PortableRoot {
             Some(folder) => self.place(folder)?,
         };
         expect_kind(&path.symlink_metadata().map_err(on_path)?, FileKind::Folder)?;
-        Ok(Scan { folder: folder.cloned(), stream: Some(fs::read_dir(path).map_err(on_path)?) })
+        let stream = Some(fs::read_dir(&path).map_err(on_path)?);
+        Ok(Scan { folder: folder.cloned(), full: path, stream })
     }
 
     fn scan_batch(&self, scan: &mut Scan, entries_max: usize) -> Result<ScanBatch, Fault> {
@@ -229,6 +231,8 @@ impl Root for PortableRoot {
                 Ok(metadata) => batch.entries.push(ScanEntry { path, stat: file_stat(&metadata) }),
                 // Gone since its name was read.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // What the system keeps for itself, for one: something is there, and nothing more is known of it.
+                Err(_) if is_searched(&scan.full) => batch.unnameable += 1,
                 Err(error) => return Err(on_path(error)),
             }
         }
@@ -276,6 +280,11 @@ fn check(path: &StorePath) -> Result<(), Fault> {
     let separators: &[char] = if cfg!(windows) { &['\\', ':', '\0'] } else { &['\0'] };
     let bad = |component: &str| matches!(component, "" | "." | "..") || component.contains(separators);
     if path.components().any(bad) { Err(FaultKind::BadName.into()) } else { Ok(()) }
+}
+
+/// Whether it is not the folder itself in which nothing can be looked at.
+fn is_searched(folder: &Path) -> bool {
+    folder.join(".").symlink_metadata().is_ok()
 }
 
 fn options() -> OpenOptions {
@@ -326,3 +335,6 @@ fn on_lock(error: io::Error) -> Fault {
 fn on_file(error: io::Error) -> Fault {
     fault::of_file(&error)
 }
+
+#[cfg(test)]
+mod tests;
