@@ -4,7 +4,6 @@
 //! and seen by every deletion of an unused file, which whoever makes one waits for while it is under way.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::Read;
 
 use dlmanager_core::{
@@ -46,7 +45,9 @@ fn make<R: Root>(root: &R, path: &StorePath) -> Result<bool, Fault> {
         let made = root.make_dir(&folder).and_then(|()| root.open_file(&pin, OpenMode::CreateNew));
         let fault = match made {
             Ok((file, _)) => {
-                let written = write(root, file, format!("{HEADER}{path}\n"));
+                let text = format!("{HEADER}{path}\n");
+                let written = root.write_all_at(&file, 0, &[text.into()]).and_then(|()| root.sync(&file));
+                drop(file);
                 if written.is_err() {
                     take_back(root, path);
                 }
@@ -64,11 +65,6 @@ fn make<R: Root>(root: &R, path: &StorePath) -> Result<bool, Fault> {
         }
     }
     Ok(false)
-}
-
-fn write<R: Root>(root: &R, file: File, text: String) -> Result<(), Fault> {
-    root.write_all_at(&file, 0, &[text.into()])?;
-    root.sync(&file)
 }
 
 /// Removes a pin that does not count yet. Where that fails it is seen all the same: it pins, and is listed.

@@ -6,6 +6,7 @@
 mod delete;
 mod identity;
 mod open;
+mod patience;
 mod position;
 
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, ReadDir, TryLockError};
@@ -21,6 +22,8 @@ use dlmanager_core::{
 
 use crate::fault;
 use crate::root::{self, Identity, Root};
+
+use patience::insist;
 
 /// A running scan: of the directory, or a folder of it.
 pub(crate) struct Scan {
@@ -57,7 +60,7 @@ impl Root for PortableRoot {
         match options().create_new(true).open(&path) {
             Ok(probe) => {
                 drop(probe);
-                fs::remove_file(&path).map_err(on_path)
+                insist(|| fs::remove_file(&path).map_err(on_path))
             }
             // Another thread is just asking.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -164,12 +167,12 @@ impl Root for PortableRoot {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(on_path(error)),
             }
-            return fs::rename(from, to).map_err(on_path);
+            return insist(|| fs::rename(&from, &to).map_err(on_path));
         }
         // The standard library's rename replaces; a link is refused when the name is taken. In between the file has both
         // names, whole under each.
-        fs::hard_link(&from, to).map_err(on_path)?;
-        fs::remove_file(from).map_err(on_path)
+        insist(|| fs::hard_link(&from, &to).map_err(on_path))?;
+        insist(|| fs::remove_file(&from).map_err(on_path))
     }
 
     /// The standard library cannot flush a folder. NTFS keeps its folders in a journal, in order.
