@@ -57,6 +57,7 @@ mod directory;
 mod engine;
 mod fault;
 mod handles;
+mod in_the_way;
 mod lease;
 mod notes;
 mod open_file;

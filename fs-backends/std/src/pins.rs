@@ -88,7 +88,7 @@ fn settle<R: Root>(root: &R, path: &StorePath) -> Result<(), Fault> {
 }
 
 /// The folder that every pin lies in.
-fn pins_folder() -> StorePath {
+pub(crate) fn pins_folder() -> StorePath {
     let work_folder = StorePath::entry(WORK_FOLDER).expect("a single component");
     let name = PINS_FOLDER.rsplit('/').next().expect("a path has a last component");
     StorePath::entry_of(&work_folder, name).expect("a single component")

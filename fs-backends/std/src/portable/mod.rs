@@ -339,5 +339,5 @@ fn on_file(error: io::Error) -> Fault {
     fault::of_file(&error)
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;

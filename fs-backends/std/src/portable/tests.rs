@@ -2,11 +2,9 @@ use super::*;
 use crate::create::create;
 
 /// The greatest length of a path that a call takes (`PATH_MAX`).
-#[cfg(target_os = "linux")]
 const PATH_BYTES_MAX: usize = 4096;
 
 /// One with a name that makes the whole path too long to be looked at.
-#[cfg(target_os = "linux")]
 #[test]
 fn an_entry_that_cannot_be_looked_at_does_not_end_the_scan() {
     use rustix::fs::{CWD, Mode, OFlags};
