@@ -38,7 +38,8 @@
 //!   final name, and to wherever it is moved, and end with it. File systems without such attributes keep none.
 //! - *A time* that may not be chosen, since the file is somebody else's, becomes now.
 //! - *Evicting*, which is deleting what is unchanged, takes the file's own lock first, so that a [`Lease`] on it, of whatever
-//!   process, keeps it; and nobody replaces files or evicts others at the same time, by the lock of the work folder.
+//!   process, keeps it (where only who may write a file can have that, as on NFSv4, by a descriptor for writing: a file that may
+//!   only be read goes without it there); and nobody replaces files or evicts others at the same time, by the lock of the work folder.
 //! - *Deleting* looks at the name just before. A folder below the directory that its owner may not write is made writable
 //!   for the moment; the directory itself only by [`Directory::delete`].
 //!

@@ -385,7 +385,18 @@ fn among_own_mounts(test: &str, body: fn(&Path)) {
 }
 
 fn run_again(test: &str, folder: &Path, command: &mut Command) {
-    let output = command.args(["--exact", test, "--nocapture"]).env(AGAIN, folder).output();
+    command.args(["--exact", test, "--nocapture"]).env(AGAIN, folder);
+    let mut attempts = 0;
+    let output = loop {
+        attempts += 1;
+        match command.output() {
+            // Another test's child, forked while the copy was written, has it open until it starts its own program.
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && attempts < 100 => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            output => break output,
+        }
+    };
     let output = match output {
         Ok(output) => output,
         Err(error) => return skip(&format!("the test program cannot be run again: {error}")),
