@@ -83,6 +83,26 @@ impl MemoryDirectory {
         });
     }
 
+    /// Lets the next `times` renames fail that may replace a file (those with `clobber`), and no others:
+    /// [`Busy`](dlmanager_core::FaultKind::Busy) is what they are answered with while somebody evicts for too long.
+    ///
+    /// ```
+    /// use dlmanager_core::{Fault, FaultKind};
+    /// use dlmanager_fs_memory::MemoryDirectory;
+    ///
+    /// let directory = MemoryDirectory::new();
+    /// directory.fail_replacing(1, Fault::new(FaultKind::Busy));
+    /// ```
+    pub fn fail_replacing(&self, times: u64, failure: impl Into<Failure>) {
+        let failure = failure.into();
+        let mut left = times;
+        self.fail_when(move |operation| {
+            let fails = left > 0 && matches!(operation.op, FileOp::Rename { clobber: true, .. });
+            left -= u64::from(fails);
+            fails.then(|| failure.clone())
+        });
+    }
+
     /// Gives operations a latency; the first rule that says something about an operation counts.
     pub fn delay_when(&self, rule: impl FnMut(&Operation<'_>) -> Option<Duration> + Send + 'static) {
         self.rules().add_latency(rule);
@@ -99,7 +119,21 @@ impl MemoryDirectory {
         self.tree().capacity_bytes = bytes;
     }
 
-    /// What a look at the disk says is free, whatever the capacity: other programs' files take of it as well.
+    /// Whether names need room as well: where no byte of the [capacity](Self::set_capacity) is free, a new file, a new folder,
+    /// a rename to a name that is free, and a `Probe` are answered with [`NoSpace`](dlmanager_core::FaultKind::NoSpace). A name
+    /// that is made takes nothing of it.
+    pub fn set_names_need_room(&self, need_room: bool) {
+        self.tree().names_need_room = need_room;
+    }
+
+    /// Lets what is freed from now on be seen late, as disks do that free at their leisure: the next `looks` looks at the disk
+    /// (`Gauge`) behind it do not show it as free, the one after them does. It can be written to at once all the same, and
+    /// [`used_bytes`](Self::used_bytes) counts it no longer.
+    pub fn set_free_space_lag(&self, looks: u32) {
+        self.tree().free_space_lag = looks;
+    }
+
+    /// What a look at the disk says is free, whatever the capacity and what was freed: other programs' files take of it as well.
     pub fn set_free(&self, bytes: Option<u64>) {
         self.tree().free_bytes = bytes;
     }

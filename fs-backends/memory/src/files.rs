@@ -31,6 +31,7 @@ impl Tree {
                 (node, false)
             }
             (None, OpenMode::CreateNew | OpenMode::CreateOrExisting) => {
+                self.check_room_for_a_name()?;
                 let node = self.add(Body::File(Content::default()));
                 self.set(place, node);
                 (node, true)
@@ -82,7 +83,8 @@ impl Tree {
             return Err(Fault::new(FaultKind::Changed).with_detail(detail));
         }
         let node = self.writable(id)?;
-        self.used_bytes -= self.content_mut(node)?.set_length(length);
+        let freed = self.content_mut(node)?.set_length(length);
+        self.free(freed);
         self.node_mut(node).digests = None;
         self.node_mut(node).modified = self.now;
         if before > length

@@ -16,16 +16,20 @@ impl Tree {
         if self.find(self.place(path.as_str())?).is_some() {
             return Err(FaultKind::Exists.into());
         }
+        self.check_room_for_a_name()?;
         Ok(Probed { boot: self.boot, locks: self.locks_work })
     }
 
     pub(crate) fn make_dir(&mut self, path: &StorePath) -> Result<(), Fault> {
+        if self.stat_path(path)?.is_none() {
+            self.check_room_for_a_name()?;
+        }
         Ok(self.make_folders(path.as_str())?)
     }
 
-    pub(crate) fn gauge(&self) -> Gauged {
-        let free_bytes = self.free_bytes.or_else(|| Some(self.capacity_bytes?.saturating_sub(self.used_bytes)));
-        Gauged { now: self.now, free_bytes }
+    pub(crate) fn gauge(&mut self) -> Gauged {
+        let seen = self.look();
+        Gauged { now: self.now, free_bytes: self.free_bytes.or(seen) }
     }
 
     pub(crate) fn scan(
@@ -90,7 +94,8 @@ impl Tree {
             Some(taken) if self.stat(taken).kind != FileKind::Regular => return Err(FaultKind::WrongType.into()),
             // Of two names of one file POSIX leaves both (rename, "shall return successfully and perform no other action").
             Some(taken) if taken == id => return Ok(()),
-            Some(_) | None => {}
+            Some(_) => {}
+            None => self.check_room_for_a_name()?,
         }
         self.rename(from, to);
         Ok(())

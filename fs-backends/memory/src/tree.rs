@@ -97,6 +97,12 @@ pub(crate) struct Tree {
     /// What a look at the disk says is free, if it is not what is left of the capacity.
     pub(crate) free_bytes: Option<u64>,
     pub(crate) used_bytes: u64,
+    /// How many looks at the disk do not show yet what was freed before them.
+    pub(crate) free_space_lag: u32,
+    /// Bytes that were freed, and how many looks more do not show them.
+    unseen: Vec<(u64, u32)>,
+    /// A name is made only where a byte is free.
+    pub(crate) names_need_room: bool,
     /// Where something outlives the machine.
     pub(crate) disk: Option<Disk>,
 }
@@ -123,6 +129,9 @@ impl Tree {
             capacity_bytes: None,
             free_bytes: None,
             used_bytes: 0,
+            free_space_lag: 0,
+            unseen: Vec::new(),
+            names_need_room: false,
             disk,
         };
         tree.begin();
@@ -144,6 +153,7 @@ impl Tree {
         self.nodes = BTreeMap::from([(ROOT, root)]);
         self.nodes_made = 1;
         self.used_bytes = 0;
+        self.unseen.clear();
     }
 
     /// The machine fails: what is left of the directory is what the disk has then.
@@ -153,6 +163,7 @@ impl Tree {
         let survivors = disk.lose_power(choose);
         let mut before = std::mem::take(&mut self.nodes);
         self.used_bytes = 0;
+        self.unseen.clear();
         for Survivor { id, body, names, left } in survivors {
             // A thing is either in use or has left the stamps that it had then.
             let stamps = before.remove(&id).map(|node| (node.accessed, node.modified));
@@ -319,6 +330,30 @@ impl Tree {
         open.into_iter().for_each(|id| self.close(id));
     }
 
+    /// Gives bytes back.
+    pub(crate) fn free(&mut self, bytes: u64) {
+        self.used_bytes -= bytes;
+        if self.free_space_lag > 0 {
+            self.unseen.push((bytes, self.free_space_lag));
+        }
+    }
+
+    /// What is left of the capacity as far as a look at the disk shows it.
+    pub(crate) fn look(&mut self) -> Option<u64> {
+        let unseen = self.unseen.iter().fold(self.used_bytes, |sum, (bytes, _)| sum.saturating_add(*bytes));
+        self.unseen.retain_mut(|(_, looks)| {
+            *looks -= 1;
+            *looks > 0
+        });
+        Some(self.capacity_bytes?.saturating_sub(unseen))
+    }
+
+    /// Refuses to make a name on a disk that is full.
+    pub(crate) fn check_room_for_a_name(&self) -> Result<(), FaultKind> {
+        let is_full = self.capacity_bytes.is_some_and(|capacity| self.used_bytes >= capacity);
+        if self.names_need_room && is_full { Err(FaultKind::NoSpace) } else { Ok(()) }
+    }
+
     /// How many names lead to it.
     pub(crate) fn names(&self, id: NodeId) -> usize {
         self.node(id).names
@@ -420,7 +455,7 @@ impl Tree {
             disk.left(id, node.accessed, node.modified);
         }
         match node.body {
-            Body::File(content) => self.used_bytes -= content.allocated(),
+            Body::File(content) => self.free(content.allocated()),
             Body::Folder(entries) => {
                 for below in entries.into_values() {
                     self.lose_name(below);

@@ -153,6 +153,78 @@ fn a_full_directory_takes_what_fits_and_again_what_is_freed() {
     assert_eq!(directory.used_bytes(), 0);
 }
 
+fn make_dir(directory: &MemoryDirectory, name: &str) -> Option<FaultKind> {
+    kind(execute::<op::MakeDir>(directory, |ticket| FileOp::MakeDir { ticket, path: path(name) }))
+}
+
+#[test]
+fn on_a_full_directory_names_may_need_room() {
+    let directory = MemoryDirectory::new();
+    directory.set_capacity(Some(4));
+    directory.put_file("folder/a", b"1234");
+    let make = |names: [&str; 3]| {
+        let [file, folder, renamed] = names;
+        let answers =
+            (create(&directory, 1, file), make_dir(&directory, folder), rename(&directory, "folder/a", renamed));
+        close(&directory, 1);
+        answers
+    };
+    assert_eq!(make(["b", "c/d", "folder/b"]), (None, None, None), "by default they need none");
+    assert_eq!(rename(&directory, "folder/b", "folder/a"), None);
+    directory.set_names_need_room(true);
+    let full = Some(FaultKind::NoSpace);
+    assert_eq!(make(["e", "c/e", "folder/e"]), (full, full, full));
+    assert_eq!(make(["b", "c/d", "b"]), (Some(FaultKind::Exists), None, None), "what is there needs none");
+    assert_eq!(directory.list().len(), 4);
+    assert_eq!(rename(&directory, "b", "folder/a"), full);
+    assert_eq!(delete(&directory, "b"), None);
+    directory.put_file("folder/a", b"123");
+    assert_eq!(make(["e", "c/e", "folder/e"]), (None, None, None));
+}
+
+#[test]
+fn freed_room_may_be_seen_late() {
+    let directory = MemoryDirectory::new();
+    directory.set_capacity(Some(10));
+    directory.put_file("a", b"123456");
+    directory.put_file("b", b"12");
+    let free = || match execute::<op::Gauge>(&directory, |ticket| FileOp::Gauge { ticket }).into_answer() {
+        Answer::Gauge(gauged) => gauged.unwrap().free_bytes.unwrap(),
+        other => panic!("answered with {other:?}"),
+    };
+    assert_eq!(free(), 2);
+    directory.set_free_space_lag(2);
+    assert_eq!(delete(&directory, "a"), None);
+    assert_eq!((directory.used_bytes(), free()), (2, 2));
+    assert_eq!(delete(&directory, "b"), None);
+    assert_eq!([free(), free(), free()], [2, 8, 10], "each is seen behind two looks of its own");
+    directory.put_file("a", b"123456");
+    assert_eq!(delete(&directory, "a"), None);
+    assert_eq!(create(&directory, 1, "c"), None);
+    assert_eq!(write(&directory, 1, 0, &[b"0123456789"]), None, "it can be written to");
+    assert_eq!([free(), free(), free()], [0, 0, 0]);
+    directory.set_free_space_lag(0);
+    assert_eq!(close(&directory, 1), None);
+    assert_eq!(delete(&directory, "c"), None);
+    assert_eq!(free(), 10);
+}
+
+#[test]
+fn only_renames_that_may_replace_fail_and_only_so_often() {
+    let directory = MemoryDirectory::new();
+    directory.put_file("a", b"1");
+    directory.fail_replacing(2, Fault::new(FaultKind::Busy));
+    let keep = |from: &str, to: &str| {
+        let (from, to) = (path(from), path(to));
+        kind(execute::<op::Rename>(&directory, |ticket| FileOp::Rename { ticket, from, to, clobber: false }))
+    };
+    assert_eq!((keep("a", "b"), create(&directory, 1, "a")), (None, None));
+    let answers = [(); 3].map(|()| rename(&directory, "a", "b"));
+    assert_eq!(answers, [Some(FaultKind::Busy), Some(FaultKind::Busy), None]);
+    assert_eq!(keep("b", "a"), None);
+    assert_eq!(rename(&directory, "a", "b"), None);
+}
+
 #[test]
 fn replaced_and_removed_files_give_their_room_back() {
     let directory = MemoryDirectory::new();

@@ -4,10 +4,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use dlmanager_core::{Completion, DeleteItem, Deleted, Fault, FileAction, FileStat, Gauged, ScanEntry, StorePath};
+use dlmanager_core::{
+    Completion, DeleteItem, Deleted, Fault, FileAction, FileKind, FileStat, Gauged, ScanEntry, StorePath,
+};
 
 use crate::create::{self, CreateError};
 use crate::engine::Engine;
+use crate::in_the_way::{each_named, named};
 use crate::lease::{self, Lease};
 use crate::notes::{self, Verified};
 use crate::pins;
@@ -104,17 +107,18 @@ impl Directory {
     ///
     /// It cannot be looked at.
     pub fn stat(&self, path: &StorePath) -> Result<Option<FileStat>, Fault> {
-        self.shared.engine.root().stat(path)
+        let root = self.root();
+        named(root, path, None, root.stat(path))
     }
 
-    /// Calls `each` with every entry of the directory itself, in no particular order; the work folder and entries whose
-    /// names are not UTF-8 are left out.
+    /// Calls `each` with every entry of the directory itself, in no particular order; the work folder, entries whose
+    /// names are not UTF-8, and those that cannot be looked at, such as a mount whose server is gone, are left out.
     ///
     /// # Errors
     ///
     /// It cannot be read to its end; some of its entries were seen then.
     pub fn for_each_entry(&self, mut each: impl FnMut(ScanEntry)) -> Result<(), Fault> {
-        let root = self.shared.engine.root();
+        let root = self.root();
         let mut scan = root.scan(None)?;
         loop {
             let batch = root.scan_batch(&mut scan, ENTRIES_A_BATCH)?;
@@ -134,7 +138,7 @@ impl Directory {
     /// ([`WrongType`](dlmanager_core::FaultKind::WrongType)); it cannot be read; or somebody keeps its exclusive lock
     /// ([`Busy`](dlmanager_core::FaultKind::Busy)).
     pub fn lease(&self, path: &StorePath) -> Result<Lease, Fault> {
-        lease::lease(self.shared.engine.root(), path)
+        named(self.root(), path, Some(FileKind::Regular), lease::lease(self.root(), path))
     }
 
     /// Pins a name: no eviction takes its file, in whatever process, until it is [unpinned](Self::unpin), also after a loss
@@ -146,7 +150,8 @@ impl Directory {
     /// No regular file has the name; the pin cannot be made; or somebody keeps the file's exclusive lock
     /// ([`Busy`](dlmanager_core::FaultKind::Busy)).
     pub fn pin(&self, path: &StorePath) -> Result<(), Fault> {
-        pins::pin(self.shared.engine.root(), path)
+        let pinned = named(self.root(), path, Some(FileKind::Regular), pins::pin(self.root(), path));
+        named(self.root(), &path.pin(), None, pinned)
     }
 
     /// Takes a pin away; returns whether there was one.
@@ -155,7 +160,7 @@ impl Directory {
     ///
     /// It is there and cannot be removed.
     pub fn unpin(&self, path: &StorePath) -> Result<bool, Fault> {
-        pins::unpin(self.shared.engine.root(), path)
+        named(self.root(), &path.pin(), Some(FileKind::Regular), pins::unpin(self.root(), path))
     }
 
     /// Whether a name is pinned.
@@ -164,16 +169,17 @@ impl Directory {
     ///
     /// It cannot be looked at.
     pub fn is_pinned(&self, path: &StorePath) -> Result<bool, Fault> {
-        pins::is_pinned(self.shared.engine.root(), path)
+        named(self.root(), &path.pin(), None, pins::is_pinned(self.root(), path))
     }
 
-    /// The names that are pinned, in their order.
+    /// The names that are pinned, in their order. Where somebody died while he made a pin, so that it does not say its name, the
+    /// name is found among those that are there.
     ///
     /// # Errors
     ///
-    /// The folder of pins is there and cannot be read.
+    /// The folder of pins is there and cannot be read, or a pin does not say its name and the directory cannot be read.
     pub fn pins(&self) -> Result<Vec<StorePath>, Fault> {
-        pins::pins(self.shared.engine.root())
+        named(self.root(), &pins::pins_folder(), Some(FileKind::Folder), pins::pins(self.root()))
     }
 
     /// Whether a file has the digests that were noted with it. Reads all of it, which is recorded as an access only where the
@@ -183,7 +189,7 @@ impl Directory {
     ///
     /// No regular file has the name, or it cannot be read.
     pub fn verify(&self, path: &StorePath) -> Result<Verified, Fault> {
-        notes::verify(self.shared.engine.root(), path)
+        named(self.root(), path, Some(FileKind::Regular), notes::verify(self.root(), path))
     }
 
     /// What the clock and the disk say.
@@ -201,14 +207,19 @@ impl Directory {
     ///
     /// It cannot be opened.
     pub fn is_in_use(&self, path: &StorePath) -> Result<bool, Fault> {
-        lease::is_in_use(self.shared.engine.root(), path)
+        named(self.root(), path, Some(FileKind::Regular), self.root().is_in_use(path))
     }
 
     /// Deletes a name, if it is as expected, for somebody who insists: other than a deletion by
     /// [`execute`](Self::execute) this one makes the directory itself writable for the moment, too.
     pub fn delete(&self, item: &DeleteItem) -> Deleted {
-        let mut deleted = self.shared.engine.root().delete_insisting(std::slice::from_ref(item));
+        let items = std::slice::from_ref(item);
+        let mut deleted = each_named(self.root(), items, self.root().delete_insisting(items));
         deleted.pop().unwrap_or(Deleted::Gone)
+    }
+
+    fn root(&self) -> &System {
+        self.shared.engine.root()
     }
 }
 
@@ -223,7 +234,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::fs;
 
-    use dlmanager_core::{Expect, FaultKind, FileKind};
+    use dlmanager_core::{Expect, FaultKind};
 
     use super::*;
 

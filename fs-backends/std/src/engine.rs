@@ -4,13 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use dlmanager_core::{
-    Completion, DeleteItem, Deleted, Expect, Fault, FaultKind, FileId, FileOp, Gauged, OpenMode, Opened, Probed,
-    ScanBatch, StorePath,
+    Completion, DeleteItem, Deleted, Expect, Fault, FaultKind, FileId, FileKind, FileOp, Gauged, OpenMode, Opened,
+    Probed, ScanBatch, StorePath,
 };
 
 use crate::boot;
 use crate::fault;
 use crate::handles::Handles;
+use crate::in_the_way::{each_named, named};
 use crate::notes;
 use crate::open_file::OpenFile;
 use crate::root::{self, Root};
@@ -35,14 +36,22 @@ impl<R: Root> Engine<R> {
     pub(crate) fn execute(&self, op: FileOp) -> Completion {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
         match op {
-            FileOp::Probe { ticket, path } => ticket.done(self.probe(&path)),
+            FileOp::Probe { ticket, path } => ticket.done(named(&self.root, &path, None, self.probe(&path))),
             FileOp::Gauge { ticket } => ticket.done(self.gauge()),
-            FileOp::MakeDir { ticket, path } => ticket.done(self.root.make_dir(&path)),
-            FileOp::Scan { ticket, scan, folder, entries_max } => {
-                ticket.done(self.scan(scan, folder.as_ref(), entries_max))
+            FileOp::MakeDir { ticket, path } => {
+                ticket.done(named(&self.root, &path, Some(FileKind::Folder), self.root.make_dir(&path)))
             }
-            FileOp::Stat { ticket, path } => ticket.done(self.root.stat(&path)),
-            FileOp::Open { ticket, file, path, mode } => ticket.done(self.open(file, &path, mode)),
+            FileOp::Scan { ticket, scan, folder, entries_max } => {
+                let scanned = self.scan(scan, folder.as_ref(), entries_max);
+                ticket.done(match folder {
+                    None => scanned,
+                    Some(folder) => named(&self.root, &folder, Some(FileKind::Folder), scanned),
+                })
+            }
+            FileOp::Stat { ticket, path } => ticket.done(named(&self.root, &path, None, self.root.stat(&path))),
+            FileOp::Open { ticket, file, path, mode } => {
+                ticket.done(named(&self.root, &path, Some(FileKind::Regular), self.open(file, &path, mode)))
+            }
             FileOp::Read { ticket, file, offset, bytes_max } => ticket.done(self.read(file, offset, bytes_max)),
             FileOp::Write { ticket, file, offset, mut data } => {
                 let written = self.write(file, offset, &data);
@@ -65,11 +74,18 @@ impl<R: Root> Engine<R> {
             FileOp::Finish { ticket, file, length, path } => ticket.done(self.finish(file, length, path.as_ref())),
             FileOp::Rename { ticket, from, to, clobber } => {
                 // A look right behind the other one would see the same.
-                ticket.done(self.root.rename(&from, &to, clobber, seen.as_ref() == Some(&from)))
+                let renamed = self.root.rename(&from, &to, clobber, seen.as_ref() == Some(&from));
+                let renamed = named(&self.root, &from, Some(FileKind::Regular), renamed);
+                ticket.done(named(&self.root, &to, clobber.then_some(FileKind::Regular), renamed))
             }
-            FileOp::SyncDir { ticket, path } => ticket.done(self.root.sync_dir(&path)),
-            FileOp::Delete { ticket, items } => ticket.done(Ok(self.root.delete(&items))),
-            FileOp::Touch { ticket, path, unless_within } => ticket.done(self.root.touch(&path, unless_within)),
+            FileOp::SyncDir { ticket, path } => ticket.done(named(&self.root, &path, None, self.root.sync_dir(&path))),
+            FileOp::Delete { ticket, items } => {
+                ticket.done(Ok(each_named(&self.root, &items, self.root.delete(&items))))
+            }
+            FileOp::Touch { ticket, path, unless_within } => {
+                let touched = self.root.touch(&path, unless_within);
+                ticket.done(named(&self.root, &path, Some(FileKind::Regular), touched))
+            }
             FileOp::Lock { ticket, file, path } => ticket.done(self.lock(file, &path)),
             FileOp::Unlock { ticket, file } => ticket.done(self.unlock(file)),
             FileOp::Close { ticket, file } => ticket.done(self.close(file)),
@@ -180,11 +196,9 @@ impl<R: Root> Engine<R> {
         self.root.scan_batch(&mut scan, entries_max.max(1))
     }
 
-    /// The data and the length, not the times: `fdatasync`, on macOS `F_FULLFSYNC`, as a mere `fsync` stops at the
-    /// drive's cache there.
     fn sync(&self, id: FileId) -> Result<(), Fault> {
         let open = self.handles.file(id)?;
-        open.file.sync_data().map_err(|error| fault::of_file(&error))
+        self.root.sync(&open.file)
     }
 
     fn finish(&self, id: FileId, expected: u64, path: Option<&StorePath>) -> Result<(), Fault> {

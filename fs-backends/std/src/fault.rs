@@ -38,6 +38,8 @@ fn fault(kind: FaultKind, error: &io::Error) -> Fault {
 use windows::{is_invalid_argument, kind_of_code};
 
 #[cfg(unix)]
+pub(crate) use unix::is_unsupported;
+#[cfg(unix)]
 use unix::{is_invalid_argument, kind_of_code};
 
 #[cfg(unix)]
@@ -47,6 +49,11 @@ mod unix {
 
     pub(super) fn is_invalid_argument(code: i32) -> bool {
         Errno::from_raw_os_error(code) == Errno::INVAL
+    }
+
+    /// Whether that says that the file system does not have it: two numbers on Apple's systems, one on Linux.
+    pub(crate) fn is_unsupported(errno: Errno) -> bool {
+        errno == Errno::OPNOTSUPP || errno == Errno::NOTSUP
     }
 
     pub(super) fn kind_of_code(code: i32) -> FaultKind {
@@ -62,7 +69,8 @@ mod unix {
             Errno::NAMETOOLONG | Errno::ILSEQ => FaultKind::BadName,
             Errno::BUSY | Errno::TXTBSY | Errno::AGAIN | Errno::NOTEMPTY => FaultKind::Busy,
             // NOLCK is how NFS says that it has no locks (flock(2)).
-            Errno::XDEV | Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK => FaultKind::Unsupported,
+            Errno::XDEV | Errno::NOSYS | Errno::NOLCK => FaultKind::Unsupported,
+            errno if is_unsupported(errno) => FaultKind::Unsupported,
             _ => FaultKind::Io,
         }
     }
@@ -138,6 +146,7 @@ mod tests {
             (Errno::XDEV, Unsupported, Unsupported),
             (Errno::NOSYS, Unsupported, Unsupported),
             (Errno::OPNOTSUPP, Unsupported, Unsupported),
+            (Errno::NOTSUP, Unsupported, Unsupported),
             (Errno::NOLCK, Unsupported, Unsupported),
             (Errno::IO, Io, Io),
             (Errno::MFILE, Io, Io),

@@ -119,13 +119,3 @@ pub(crate) fn hold<R: Root>(root: &R, path: &StorePath) -> Result<Lease, Fault> 
         // Evicted or replaced before it was locked.
     }
 }
-
-pub(crate) fn is_in_use<R: Root>(root: &R, path: &StorePath) -> Result<bool, Fault> {
-    let (file, _) = root.open_file(path, OpenMode::Read)?;
-    match root.try_lock(&file) {
-        Ok(()) => root.unlock(&file).map(|()| false),
-        Err(fault) if fault.kind() == FaultKind::Busy => Ok(true),
-        Err(fault) if fault.kind() == FaultKind::Unsupported => Ok(false),
-        Err(fault) => Err(fault),
-    }
-}

@@ -26,8 +26,8 @@
 //!   neither cannot be published to, which is a fault.
 //! - *A replacing rename* looks at the name first: only a regular file is replaced. A symlink that takes the name
 //!   between look and rename is replaced, never followed; a folder is refused by the system.
-//! - *A flush reaches the disk* as far as the system can be told: `fdatasync` on Linux, `F_FULLFSYNC` on macOS. Folders
-//!   of file systems that cannot flush folders count as flushed.
+//! - *A flush reaches the disk* as far as the system can be told: `fdatasync` on Linux, `F_FULLFSYNC` on macOS, and `fsync`
+//!   where a file system there has no such thing. Folders of file systems that cannot flush folders count as flushed.
 //! - *A lock* is the file's own (`flock`), whoever opened it and whatever its name is by then, and ends with its `Close`,
 //!   also while something else in the process still uses the file. After it was taken the name is looked up again: a lock
 //!   on a file that was renamed, replaced or deleted meanwhile is given back. On file systems whose locks let everybody
@@ -38,7 +38,8 @@
 //!   final name, and to wherever it is moved, and end with it. File systems without such attributes keep none.
 //! - *A time* that may not be chosen, since the file is somebody else's, becomes now.
 //! - *Evicting*, which is deleting what is unchanged, takes the file's own lock first, so that a [`Lease`] on it, of whatever
-//!   process, keeps it; and nobody replaces files or evicts others at the same time, by the lock of the work folder.
+//!   process, keeps it (where only who may write a file can have that, as on NFSv4, by a descriptor for writing: a file that may
+//!   only be read goes without it there); and nobody replaces files or evicts others at the same time, by the lock of the work folder.
 //! - *Deleting* looks at the name just before. A folder below the directory that its owner may not write is made writable
 //!   for the moment; the directory itself only by [`Directory::delete`].
 //!
@@ -57,6 +58,7 @@ mod directory;
 mod engine;
 mod fault;
 mod handles;
+mod in_the_way;
 mod lease;
 mod notes;
 mod open_file;

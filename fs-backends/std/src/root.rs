@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dlmanager_core::{DeleteItem, Deleted, Fault, FileStat, OpenMode, ScanBatch, Stamp, StorePath};
+use dlmanager_core::{DeleteItem, Deleted, Fault, FaultKind, FileStat, OpenMode, ScanBatch, Stamp, StorePath};
+
+use crate::fault;
 
 /// What tells an open file from others: its device and its number there, once they are known. They are its own as long as
 /// it is open.
@@ -51,10 +53,24 @@ pub(crate) trait Root: Sized + Send + Sync {
     /// Takes a lock that others may have at the same time, but not together with that of [`try_lock`](Self::try_lock).
     fn try_lock_shared(&self, file: &File) -> Result<(), Fault>;
     fn unlock(&self, file: &File) -> Result<(), Fault>;
+    /// Whether somebody has a file's lock, so that it cannot be had alone.
+    fn is_in_use(&self, path: &StorePath) -> Result<bool, Fault> {
+        let (file, _) = self.open_file(path, OpenMode::Read)?;
+        match self.try_lock(&file) {
+            Ok(()) => self.unlock(&file).map(|()| false),
+            Err(fault) if fault.kind() == FaultKind::Busy => Ok(true),
+            Err(fault) if fault.kind() == FaultKind::Unsupported => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
     /// The file's length, where that is a name of it. What tells it from others is looked up once.
     fn length_under(&self, path: &StorePath, file: &File, identity: &Identity) -> Result<Option<u64>, Fault>;
     /// `is_seen`: it was seen just now that `from` leads to the file that is meant.
     fn rename(&self, from: &StorePath, to: &StorePath, clobber: bool, is_seen: bool) -> Result<(), Fault>;
+    /// Flushes the data and the length, not the times.
+    fn sync(&self, file: &File) -> Result<(), Fault> {
+        file.sync_data().map_err(|error| fault::of_file(&error))
+    }
     fn sync_dir(&self, path: &StorePath) -> Result<(), Fault>;
     fn delete(&self, items: &[DeleteItem]) -> Vec<Deleted>;
     /// The same, with the directory itself made writable for the moment where its mode forbids it.

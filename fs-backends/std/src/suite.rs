@@ -41,7 +41,11 @@ mod kernels {
     use crate::unix::{Kernel, UnixRoot};
 
     pub(super) fn kernel(openat2: bool, exclusive_rename: bool) -> Kernel {
-        Kernel { openat2: AtomicBool::new(openat2), exclusive_rename: AtomicBool::new(exclusive_rename) }
+        Kernel {
+            openat2: AtomicBool::new(openat2),
+            exclusive_rename: AtomicBool::new(exclusive_rename),
+            ..Kernel::default()
+        }
     }
 
     #[test]

@@ -1,42 +1,23 @@
 //! Deleting a name that is as expected, also one that does not let go.
 //!
-//! On Windows a file marked as read-only cannot be deleted, nor one that somebody has open: a virus scanner, for one, for
-//! some moments after the file was written.
+//! On Windows a file marked as read-only cannot be deleted, nor one that somebody has open.
 
 use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use dlmanager_core::{Deleted, Expect, Fault, FaultKind};
 
+use super::patience::insist;
 use super::{file_stat, on_path};
 use crate::root::is_expected;
 
-/// How often a deletion is tried that fails for what may pass.
-const ATTEMPTS: u32 = if cfg!(windows) { 5 } else { 1 };
-/// How long is waited in between.
-const PAUSE: Duration = Duration::from_millis(100);
-
 pub(super) fn delete(full: &Path, expect: Expect, is_pinned: impl Fn() -> bool) -> Deleted {
-    let mut attempts = 1;
-    loop {
-        match attempt(full, expect, &is_pinned) {
-            Ok(deleted) => return deleted,
-            Err(fault) if may_pass(&fault) && attempts < ATTEMPTS => {
-                attempts += 1;
-                // Nothing tells when the other one lets go.
-                thread::sleep(PAUSE);
-            }
-            Err(fault) if fault.kind() == FaultKind::Busy => return Deleted::Busy,
-            Err(fault) => return Deleted::Denied(fault),
-        }
+    match insist(|| attempt(full, expect, &is_pinned)) {
+        Ok(deleted) => deleted,
+        Err(fault) if fault.kind() == FaultKind::Busy => Deleted::Busy,
+        Err(fault) => Deleted::Denied(fault),
     }
-}
-
-fn may_pass(fault: &Fault) -> bool {
-    matches!(fault.kind(), FaultKind::Denied | FaultKind::Busy)
 }
 
 fn attempt(full: &Path, expect: Expect, is_pinned: &impl Fn() -> bool) -> Result<Deleted, Fault> {

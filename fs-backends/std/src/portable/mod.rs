@@ -6,6 +6,7 @@
 mod delete;
 mod identity;
 mod open;
+mod patience;
 mod position;
 
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions, ReadDir, TryLockError};
@@ -22,9 +23,12 @@ use dlmanager_core::{
 use crate::fault;
 use crate::root::{self, Identity, Root};
 
+use patience::insist;
+
 /// A running scan: of the directory, or a folder of it.
 pub(crate) struct Scan {
     folder: Option<StorePath>,
+    full: PathBuf,
     stream: Option<ReadDir>,
 }
 
@@ -56,7 +60,7 @@ impl Root for PortableRoot {
         match options().create_new(true).open(&path) {
             Ok(probe) => {
                 drop(probe);
-                fs::remove_file(&path).map_err(on_path)
+                insist(|| fs::remove_file(&path).map_err(on_path))
             }
             // Another thread is just asking.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -163,12 +167,12 @@ impl Root for PortableRoot {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(on_path(error)),
             }
-            return fs::rename(from, to).map_err(on_path);
+            return insist(|| fs::rename(&from, &to).map_err(on_path));
         }
         // The standard library's rename replaces; a link is refused when the name is taken. In between the file has both
         // names, whole under each.
-        fs::hard_link(&from, to).map_err(on_path)?;
-        fs::remove_file(from).map_err(on_path)
+        insist(|| fs::hard_link(&from, &to).map_err(on_path))?;
+        insist(|| fs::remove_file(&from).map_err(on_path))
     }
 
     /// The standard library cannot flush a folder. NTFS keeps its folders in a journal, in order.
@@ -201,7 +205,8 @@ impl Root for PortableRoot {
             Some(folder) => self.place(folder)?,
         };
         expect_kind(&path.symlink_metadata().map_err(on_path)?, FileKind::Folder)?;
-        Ok(Scan { folder: folder.cloned(), stream: Some(fs::read_dir(path).map_err(on_path)?) })
+        let stream = Some(fs::read_dir(&path).map_err(on_path)?);
+        Ok(Scan { folder: folder.cloned(), full: path, stream })
     }
 
     fn scan_batch(&self, scan: &mut Scan, entries_max: usize) -> Result<ScanBatch, Fault> {
@@ -229,6 +234,8 @@ impl Root for PortableRoot {
                 Ok(metadata) => batch.entries.push(ScanEntry { path, stat: file_stat(&metadata) }),
                 // Gone since its name was read.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // What the system keeps for itself, for one: something is there, and nothing more is known of it.
+                Err(_) if is_searched(&scan.full) => batch.unnameable += 1,
                 Err(error) => return Err(on_path(error)),
             }
         }
@@ -276,6 +283,11 @@ fn check(path: &StorePath) -> Result<(), Fault> {
     let separators: &[char] = if cfg!(windows) { &['\\', ':', '\0'] } else { &['\0'] };
     let bad = |component: &str| matches!(component, "" | "." | "..") || component.contains(separators);
     if path.components().any(bad) { Err(FaultKind::BadName.into()) } else { Ok(()) }
+}
+
+/// Whether it is not the folder itself in which nothing can be looked at.
+fn is_searched(folder: &Path) -> bool {
+    folder.join(".").symlink_metadata().is_ok()
 }
 
 fn options() -> OpenOptions {
@@ -326,3 +338,6 @@ fn on_lock(error: io::Error) -> Fault {
 fn on_file(error: io::Error) -> Fault {
     fault::of_file(&error)
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, FlockOperation, Stat};
 use rustix::io::{Errno, Result};
 
 use super::folder_lock::{self, Share};
+use super::lock::{self, Alone};
 use super::stubborn::Loosened;
 use super::tree::{Place, Tree};
 use super::{file_stat, on_path, retry};
@@ -76,7 +77,7 @@ fn attempt(tree: &Tree, item: &DeleteItem, guards: Guards) -> Result<Deleted> {
     // Without the folder's lock one may be made any time; whoever makes one then waits for the file's lock.
     let is_pinned = || (guards.has_pins || !guards.is_alone) && folder_lock::is_pinned(tree, &item.path);
     let unused = match item.expect {
-        Expect::Unchanged { .. } => unused(&place, item.expect, is_pinned)?,
+        Expect::Unchanged { .. } => unused(tree, &place, item.expect, is_pinned)?,
         Expect::File | Expect::EmptyFolder => Unused::Unknown,
     };
     let mut locked = match unused {
@@ -148,8 +149,8 @@ impl Drop for Locked {
     }
 }
 
-fn unused(place: &Place<'_>, expect: Expect, is_pinned: impl Fn() -> bool) -> Result<Unused> {
-    let file = match place.open_to_read() {
+fn unused(tree: &Tree, place: &Place<'_>, expect: Expect, is_pinned: impl Fn() -> bool) -> Result<Unused> {
+    let mut file = match place.open_to_read() {
         Ok(file) => file,
         Err(Errno::NOENT) => return Ok(Unused::Not(Deleted::Gone)),
         // A symlink, a socket.
@@ -160,14 +161,15 @@ fn unused(place: &Place<'_>, expect: Expect, is_pinned: impl Fn() -> bool) -> Re
         }
         Err(errno) => return Err(errno),
     };
-    let lock = retry(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive));
+    let lock = lock::take(tree, place, &mut file);
     let stat = retry(|| rustix::fs::fstat(&file))?;
     let is_as_expected = is_expected(expect, &file_stat(&stat));
     // From here on it is given back where the file stays.
     let unused = match lock {
-        Ok(()) => Ok(Unused::Locked(Locked { file, stat, is_gone: false })),
-        Err(Errno::WOULDBLOCK) => Ok(Unused::Not(Deleted::Busy)),
-        Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(Unused::Unknown),
+        Ok(Alone::Ours) => Ok(Unused::Locked(Locked { file, stat, is_gone: false })),
+        Ok(Alone::Others) => Ok(Unused::Not(Deleted::Busy)),
+        Ok(Alone::Moved) => Ok(Unused::Not(Deleted::Changed)),
+        Ok(Alone::Unknown) => Ok(Unused::Unknown),
         Err(errno) => Err(errno),
     };
     if !is_as_expected {

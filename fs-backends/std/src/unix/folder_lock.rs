@@ -12,6 +12,7 @@ use dlmanager_core::{Fault, FaultKind, StorePath, WORK_FOLDER};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::lock::has_none;
 use super::tree::Tree;
 use super::{on_file, retry};
 
@@ -73,12 +74,13 @@ pub(super) fn lock(tree: &Tree, share: Share) -> Result<Option<FolderLock>, Faul
         let opened = retry(|| rustix::fs::openat(&tree.root, WORK_FOLDER, flags, Mode::empty()));
         // Without it there is nothing to be kept apart, or nobody of ours could be kept out.
         let Ok(folder) = opened else { return Ok(None) };
-        match retry(|| rustix::fs::flock(&folder, operation)) {
+        match tree.flock(&folder, operation) {
             Ok(()) if is_there(tree, &folder)? => return Ok(Some(FolderLock(folder))),
             // It was removed and made anew.
             Ok(()) => continue,
             Err(Errno::WOULDBLOCK) => {}
-            Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => return Ok(None),
+            // BADF: one that would have to be open for writing, which no folder can be.
+            Err(errno) if errno == Errno::BADF || has_none(errno) => return Ok(None),
             Err(errno) => return Err(on_file(errno)),
         }
         if Instant::now() >= until {
@@ -113,9 +115,23 @@ pub(super) fn is_pinned(tree: &Tree, path: &StorePath) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::BorrowedFd;
+
     use super::*;
     use crate::create::create;
-    use crate::unix::UnixRoot;
+    use crate::unix::{Kernel, UnixRoot};
+
+    #[test]
+    fn where_folders_have_no_locks_nobody_waits_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(WORK_FOLDER)).unwrap();
+        for flock in [|_: BorrowedFd<'_>, _| Err(Errno::BADF), |_: BorrowedFd<'_>, _| Err(Errno::NOTSUP)] {
+            let root = create::<UnixRoot>(folder.path()).unwrap().with_kernel(Kernel { flock, ..Kernel::default() });
+            for share in [Share::Alone, Share::WithOthers] {
+                assert!(lock(&root.tree, share).unwrap().is_none());
+            }
+        }
+    }
 
     #[test]
     fn those_who_evict_in_one_directory_have_it_together_and_keep_all_others_out() {

@@ -1,7 +1,9 @@
 //! The directory on Unix, by its descriptor.
 
 mod delete;
+mod flush;
 mod folder_lock;
+mod lock;
 mod note;
 mod open;
 mod publish;
@@ -13,6 +15,7 @@ mod write;
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,6 +29,7 @@ use rustix::io::Errno;
 use crate::fault;
 use crate::root::{self, Identity, Root};
 
+use lock::Alone;
 use stubborn::Loosened;
 pub(crate) use tree::Kernel;
 use tree::Tree;
@@ -124,15 +128,29 @@ impl Root for UnixRoot {
     }
 
     fn try_lock(&self, file: &File) -> Result<(), Fault> {
-        retry(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)).map_err(on_file)
+        match self.tree.flock(file, FlockOperation::NonBlockingLockExclusive) {
+            // The file is open, but for reading only, and its file system wants more than that.
+            Err(Errno::BADF) => Err(Fault::new(FaultKind::Unsupported).with_os_code(Errno::BADF.raw_os_error())),
+            result => result.map_err(on_file),
+        }
     }
 
     fn try_lock_shared(&self, file: &File) -> Result<(), Fault> {
-        retry(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockShared)).map_err(on_file)
+        self.tree.flock(file, FlockOperation::NonBlockingLockShared).map_err(on_file)
     }
 
     fn unlock(&self, file: &File) -> Result<(), Fault> {
-        retry(|| rustix::fs::flock(file, FlockOperation::Unlock)).map_err(on_file)
+        self.tree.flock(file, FlockOperation::Unlock).map_err(on_file)
+    }
+
+    fn is_in_use(&self, path: &StorePath) -> Result<bool, Fault> {
+        let mut file = OwnedFd::from(self.open_file(path, OpenMode::Read)?.0);
+        let place = self.tree.place(path).map_err(on_path)?;
+        match lock::take(&self.tree, &place, &mut file).map_err(on_path)? {
+            Alone::Ours => self.tree.flock(&file, FlockOperation::Unlock).map_err(on_file).map(|()| false),
+            Alone::Others => Ok(true),
+            Alone::Moved | Alone::Unknown => Ok(false),
+        }
     }
 
     fn length_under(&self, path: &StorePath, file: &File, identity: &Identity) -> Result<Option<u64>, Fault> {
@@ -162,17 +180,16 @@ impl Root for UnixRoot {
         publish::rename(&self.tree, from, to, clobber, is_seen)
     }
 
+    fn sync(&self, file: &File) -> Result<(), Fault> {
+        flush::file(file).map_err(on_file)
+    }
+
     fn sync_dir(&self, path: &StorePath) -> Result<(), Fault> {
-        let folder = File::from(self.tree.open_folder_of(path).map_err(on_path)?);
-        match folder.sync_all() {
-            Ok(()) => Ok(()),
+        let folder = self.tree.open_folder_of(path).map_err(on_path)?;
+        match flush::folder(&File::from(folder)) {
             // How file systems say that they cannot flush a folder (CIFS and some on FUSE among them).
-            Err(error)
-                if matches!(Errno::from_io_error(&error), Some(Errno::INVAL | Errno::BADF | Errno::OPNOTSUPP)) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(fault::of_file(&error)),
+            Err(errno) if matches!(errno, Errno::INVAL | Errno::BADF) || fault::is_unsupported(errno) => Ok(()),
+            result => result.map_err(on_file),
         }
     }
 

@@ -13,6 +13,7 @@ mod attribute {
     use rustix::fs::XattrFlags;
     use rustix::io::{Errno, Result};
 
+    use crate::fault::is_unsupported;
     use crate::unix::retry;
 
     const NAME: &str = "user.dlmanager.digests";
@@ -26,7 +27,7 @@ mod attribute {
         };
         match result {
             // There is none; or the file system has no attributes, none of users, or no room for one.
-            Err(errno) if is_missing(errno) || is_unsupported(errno) => Ok(()),
+            Err(errno) if is_missing(errno) || keeps_none(errno) => Ok(()),
             result => result,
         }
     }
@@ -35,7 +36,7 @@ mod attribute {
         let mut buffer = [0_u8; BYTES_MAX];
         match retry(|| rustix::fs::fgetxattr(file, NAME, &mut buffer[..])) {
             Ok(length) => Ok(buffer.get(..length).map(Into::into)),
-            Err(errno) if is_missing(errno) || is_unsupported(errno) => Ok(None),
+            Err(errno) if is_missing(errno) || keeps_none(errno) => Ok(None),
             // Longer than ours are.
             Err(Errno::RANGE) => Ok(None),
             Err(errno) => Err(errno),
@@ -52,11 +53,9 @@ mod attribute {
         errno == Errno::NODATA
     }
 
-    fn is_unsupported(errno: Errno) -> bool {
-        matches!(
-            errno,
-            Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM | Errno::ACCESS | Errno::NOSPC | Errno::DQUOT | Errno::TOOBIG
-        )
+    fn keeps_none(errno: Errno) -> bool {
+        is_unsupported(errno)
+            || matches!(errno, Errno::NOSYS | Errno::PERM | Errno::ACCESS | Errno::NOSPC | Errno::DQUOT | Errno::TOOBIG)
     }
 }
 

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use super::folder_lock::{self, Share};
 use super::tree::{Place, Tree};
 use super::{kind, on_path};
+use crate::fault::is_unsupported;
 
 pub(super) fn rename(tree: &Tree, from: &StorePath, to: &StorePath, clobber: bool, is_seen: bool) -> Result<(), Fault> {
     let (path, mut from) = (from, tree.place(from).map_err(on_path)?);
@@ -37,7 +38,7 @@ pub(super) fn rename(tree: &Tree, from: &StorePath, to: &StorePath, clobber: boo
         match from.rename_exclusive(&to) {
             Err(Errno::NOSYS) => tree.kernel.exclusive_rename.store(false, Ordering::Relaxed),
             // This file system does not have it; another one, mounted below, may.
-            Err(Errno::INVAL | Errno::OPNOTSUPP) => {}
+            Err(errno) if errno == Errno::INVAL || is_unsupported(errno) => {}
             result => return result.map_err(on_path),
         }
     }
@@ -58,7 +59,7 @@ fn link_and_unlink(from: &Place<'_>, to: &Place<'_>) -> Result<(), Fault> {
     match from.link(to) {
         Ok(()) => {}
         // link(2): PERM says that the file system has no links.
-        Err(errno @ (Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS)) => {
+        Err(errno) if matches!(errno, Errno::PERM | Errno::NOSYS) || is_unsupported(errno) => {
             let detail = "the file system has neither an exclusive rename nor hard links";
             return Err(Fault::new(FaultKind::Unsupported).with_os_code(errno.raw_os_error()).with_detail(detail));
         }

@@ -1,5 +1,7 @@
 //! Reading the directory, or a folder of it, in batches.
 
+use std::os::fd::BorrowedFd;
+
 use dlmanager_core::{Fault, FaultKind, ScanBatch, ScanEntry, StorePath, WORK_FOLDER};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
@@ -51,9 +53,16 @@ impl Scan {
                 Ok(stat) => batch.entries.push(ScanEntry { stat: file_stat(&stat), path }),
                 // Gone since its name was read.
                 Err(Errno::NOENT) => {}
+                // A dead mount, for one: something is there, and nothing more is known of it.
+                Err(_) if is_searched(folder) => batch.unnameable += 1,
                 Err(errno) => return Err(on_path(errno)),
             }
         }
         Ok(batch)
     }
+}
+
+/// Whether it is not the folder itself in which nothing can be looked at.
+fn is_searched(folder: BorrowedFd<'_>) -> bool {
+    retry(|| rustix::fs::statat(folder, ".", AtFlags::SYMLINK_NOFOLLOW)).is_ok()
 }

@@ -13,10 +13,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dlmanager_core::{StorePath, WORK_FOLDER};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timestamps};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat, Timestamps};
 use rustix::io::{Errno, Result};
 
 use super::folder_lock::Evicting;
+use super::lock::{self, Flock};
 use super::retry;
 
 /// Enough of a folder to work below it. With `O_PATH` its own permissions need not allow to list it.
@@ -33,6 +34,8 @@ pub(crate) struct Kernel {
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has it"))]
     pub(crate) openat2: AtomicBool,
     pub(crate) exclusive_rename: AtomicBool,
+    /// Takes locks and gives them back.
+    pub(crate) flock: Flock,
 }
 
 impl Default for Kernel {
@@ -44,6 +47,7 @@ impl Default for Kernel {
                 target_os = "android",
                 target_vendor = "apple"
             ))),
+            flock: lock::system,
         }
     }
 }
@@ -51,7 +55,7 @@ impl Default for Kernel {
 impl Kernel {
     pub(super) fn again(&self) -> Self {
         let copy = |offered: &AtomicBool| AtomicBool::new(offered.load(std::sync::atomic::Ordering::Relaxed));
-        Self { openat2: copy(&self.openat2), exclusive_rename: copy(&self.exclusive_rename) }
+        Self { openat2: copy(&self.openat2), exclusive_rename: copy(&self.exclusive_rename), flock: self.flock }
     }
 }
 
@@ -85,6 +89,11 @@ enum Folder<'a> {
 impl Tree {
     pub(super) fn new(root: OwnedFd, kernel: Kernel) -> Self {
         Self { root, kernel, evicting: Evicting::default(), work_folder: Mutex::default() }
+    }
+
+    /// Takes a lock of an open file, or gives it back.
+    pub(super) fn flock(&self, file: impl AsFd, operation: FlockOperation) -> Result<()> {
+        retry(|| (self.kernel.flock)(file.as_fd(), operation))
     }
 
     /// Where a path lies: its folder, opened, and its last component.
@@ -264,6 +273,12 @@ impl Place<'_> {
     /// Opens a file to read it, no pipe's other end being waited for.
     pub(super) fn open_to_read(&self) -> Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        retry(|| rustix::fs::openat(&self.folder, self.name, flags, Mode::empty()))
+    }
+
+    /// Opens a file such that its lock may be had alone wherever it may be had at all.
+    pub(super) fn open_to_lock(&self) -> Result<OwnedFd> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         retry(|| rustix::fs::openat(&self.folder, self.name, flags, Mode::empty()))
     }
 
