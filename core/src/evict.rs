@@ -524,7 +524,7 @@ impl Evictor {
             Err(fault) => return self.scan_failed(fault, effects),
         };
         let example = batch.entries.first().map(|entry| String::from(entry.path.as_str()));
-        let example = example.or_else(|| (batch.unnameable > 0).then(|| "a name that is not UTF-8".into()));
+        let example = example.or_else(|| (batch.unnameable > 0).then(|| "a name that is not UTF-8, or that cannot be looked at".into()));
         for entry in batch.entries {
             // What a download learned meanwhile is newer.
             if self.counts(&entry.path) {

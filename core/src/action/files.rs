@@ -132,7 +132,7 @@ pub enum FileKind {
 pub struct ScanBatch {
     /// The entries, in no particular order.
     pub entries: Vec<ScanEntry>,
-    /// How many more there were whose names are not UTF-8.
+    /// How many more there were whose names are not UTF-8, or that cannot be looked at.
     pub unnameable: u64,
     /// No more entries will come. While this is false a batch may be empty.
     pub done: bool,
