@@ -9,7 +9,6 @@ mod flushes;
 mod network;
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -24,6 +23,7 @@ use network::Network;
 use crate::runtime::{Runtime, Sleep};
 use crate::shared::Shared;
 use crate::state::After;
+use crate::sync::comes_back;
 
 /// After so many turns in a row the loop lets other tasks of its thread run.
 const TURNS_MAX: usize = 32;
@@ -174,15 +174,12 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        match catch_unwind(AssertUnwindSafe(|| this.run(context))) {
-            Ok(poll) => poll,
-            Err(payload) => {
-                std::mem::forget(payload);
-                self.tell();
-                self.shared.gone();
-                Poll::Ready(())
-            }
+        let mut poll = Poll::Ready(());
+        if !comes_back(|| poll = this.run(context)) {
+            this.tell();
+            this.shared.gone();
         }
+        poll
     }
 }
 

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::mem::forget;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sync::lock;
+use crate::sync::{lock, wake};
 
 static TIMERS: Timers = Timers { state: Mutex::new(State::new()), changed: Condvar::new() };
 
@@ -94,12 +92,7 @@ impl Timers {
             }
             let waker = state.waiting.remove(&(deadline, key));
             drop(state);
-            if let Some(waker) = waker {
-                // A host's waker may panic, and other managers wait here as well. Dropping the payload may panic again.
-                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                    forget(payload);
-                }
-            }
+            waker.into_iter().for_each(wake);
             state = lock(&self.state);
         }
     }

@@ -11,7 +11,7 @@ use http::uri::{Authority, Scheme};
 
 use super::Kind;
 use super::line::{Handle, Seat};
-use crate::sync::lock;
+use crate::sync::{lock, wake};
 use crate::{OpenError, Transport};
 
 /// Where exchanges with one server go.
@@ -157,7 +157,7 @@ impl Spread {
     fn place(&mut self, origin: Origin, action: NetAction) -> Result<(), (Origin, NetAction)> {
         let manager = self.manager;
         let (line, next) = self.places(|places| places.take(&origin, manager));
-        wake(next);
+        next.into_iter().for_each(wake);
         let Some((line, seat)) = line.and_then(|line| Some((line, self.seats.get_mut(line)?))) else {
             return Err((origin, action));
         };
@@ -189,20 +189,14 @@ impl Spread {
         self.own.push(Event::Completed(Completion::aborted(action.id())));
         if !self.waiting.iter().any(|(other, _)| *other == origin) {
             let manager = self.manager;
-            wake(self.places(|places| places.forget(&origin, manager)));
+            self.places(|places| places.forget(&origin, manager)).into_iter().for_each(wake);
         }
     }
 
     fn over(&mut self, body: BodyId) {
         if let Some((line, origin)) = self.bodies.remove(&body) {
-            wake(self.places(|places| places.give_back(&origin, line)));
+            self.places(|places| places.give_back(&origin, line)).into_iter().for_each(wake);
         }
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }
 
@@ -267,10 +261,10 @@ impl Drop for Spread {
     fn drop(&mut self) {
         let manager = self.manager;
         for (origin, _) in std::mem::take(&mut self.waiting) {
-            wake(self.places(|places| places.forget(&origin, manager)));
+            self.places(|places| places.forget(&origin, manager)).into_iter().for_each(wake);
         }
         for (_, (line, origin)) in std::mem::take(&mut self.bodies) {
-            wake(self.places(|places| places.give_back(&origin, line)));
+            self.places(|places| places.give_back(&origin, line)).into_iter().for_each(wake);
         }
         drop(self.places(|places| places.wakers.remove(&manager)));
     }
