@@ -163,3 +163,26 @@ pub(crate) fn panicking_waker() -> Waker {
 
     Arc::new(Panicking).into()
 }
+
+/// Counts how often its wakers are woken.
+#[cfg(test)]
+#[derive(Clone, Default)]
+pub(crate) struct CountedWakes(Arc<std::sync::atomic::AtomicUsize>);
+
+#[cfg(test)]
+impl CountedWakes {
+    pub(crate) fn waker(&self) -> Waker {
+        Arc::new(self.clone()).into()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+impl Wake for CountedWakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
