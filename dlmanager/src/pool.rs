@@ -1,14 +1,13 @@
 //! Threads for work that blocks: made on demand, ended when idle.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
 use crate::runtime::Job;
-use crate::sync::{Wakers, lock};
+use crate::sync::{Wakers, comes_back, lock, wake};
 
 /// A thread that had nothing to do for so long ends.
 const IDLE_MAX: Duration = Duration::from_secs(5);
@@ -119,15 +118,12 @@ impl Inner {
     }
 
     fn finish(&self, job: Job) {
-        // The payload of a panic is forgotten, as dropping it may panic again.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(job)) {
-            std::mem::forget(payload);
-        }
+        comes_back(job);
         let mut state = lock(&self.state);
         state.running -= 1;
         let wakers = if state.is_idle() { Some(state.wait_for_idle.take()) } else { None };
         drop(state);
-        wakers.into_iter().flatten().for_each(std::task::Waker::wake);
+        wakers.into_iter().flatten().for_each(wake);
     }
 
     /// A thread that was counted could not be made. The last hope of the queue is the caller's thread.
@@ -163,7 +159,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::sync::block_on_until;
+    use crate::sync::{block_on_until, panicking_waker};
 
     const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -196,6 +192,26 @@ mod tests {
         wait_idle(&pool);
         assert_eq!(results.try_iter().count(), 9);
         assert!(lock(&pool.inner.state).threads <= 3);
+    }
+
+    #[test]
+    fn a_waker_that_panics_takes_no_thread_and_those_behind_it_are_woken() {
+        let pool = Pool::new("test", 1);
+        let (go, gate) = channel::<()>();
+        pool.run([Box::new(move || assert!(gate.recv().is_err())) as Job]);
+        assert!(pool.poll_idle(&Context::from_waker(&panicking_waker()), &mut None).is_pending());
+        let mut key = None;
+        let mut go = Some(go);
+        let idle = std::future::poll_fn(|context| {
+            let poll = pool.poll_idle(context, &mut key);
+            // Only now, so that both wait when the job ends.
+            drop(go.take());
+            poll
+        });
+        block_on_until(idle, std::time::Instant::now() + DEADLINE).expect("it is woken in time");
+        let (done, results) = channel();
+        pool.run([Box::new(move || done.send(()).unwrap()) as Job]);
+        results.recv_timeout(DEADLINE).expect("its one thread is there");
     }
 
     #[test]

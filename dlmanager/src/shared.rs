@@ -20,7 +20,7 @@ use crate::pool::Pool;
 use crate::protection::Claim;
 use crate::record::Record;
 use crate::state::{After, Alone, Phase, State};
-use crate::sync::lock;
+use crate::sync::{lock, wake};
 use crate::{ManagerGone, Runtime, Subject, Swept};
 
 /// A deadline that cannot be represented is replaced by one that far away: the tick that it causes is harmless.
@@ -299,9 +299,7 @@ impl Shared {
     fn wake_loop(&self, mut state: MutexGuard<'_, State>) {
         let waker = state.the_loop.take();
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker.into_iter().for_each(wake);
     }
 
     /// Ready when it is known whether the directory may be managed.

@@ -12,7 +12,7 @@ use crate::hooks::{Call, Hook};
 use crate::protection::{Claim, Protection};
 use crate::record::Record;
 use crate::shared::Shared;
-use crate::sync::Wakers;
+use crate::sync::{Wakers, wake};
 use crate::waits::Waits;
 use crate::{DownloadedFile, Error, LimitUsage, ManagerGone, Swept, Victim};
 
@@ -307,7 +307,7 @@ impl After {
     }
 
     pub(crate) fn run(&mut self, shared: &Arc<Shared>) {
-        self.wakers.drain(..).for_each(Waker::wake);
+        self.wakers.drain(..).for_each(wake);
         for record in self.observed.drain(..) {
             shared.serve(record);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -11,6 +12,19 @@ use std::time::Instant;
 /// Locks, also after a panic: whoever panicked under the lock is answered by ending the loop, not by more panics.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a call does not panic.
+pub(crate) fn comes_back(call: impl FnOnce()) -> bool {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(call)) else { return true };
+    // Dropping the payload may panic again.
+    std::mem::forget(payload);
+    false
+}
+
+/// Wakes somebody. A host's waker may panic, and there are others to be woken behind it.
+pub(crate) fn wake(waker: Waker) {
+    comes_back(|| waker.wake());
 }
 
 /// Tasks that wait for the same thing. Each has a key, so that polling again replaces its waker instead of adding one.
@@ -74,9 +88,7 @@ impl<T> Drop for Promise<T> {
             state.over = true;
             state.waker.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker.into_iter().for_each(wake);
     }
 }
 
@@ -135,5 +147,42 @@ impl Wake for Unpark {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.0.unpark();
+    }
+}
+
+/// A waker that panics.
+#[cfg(test)]
+pub(crate) fn panicking_waker() -> Waker {
+    struct Panicking;
+
+    impl Wake for Panicking {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker that panics, on purpose");
+        }
+    }
+
+    Arc::new(Panicking).into()
+}
+
+/// Counts how often its wakers are woken.
+#[cfg(test)]
+#[derive(Clone, Default)]
+pub(crate) struct CountedWakes(Arc<std::sync::atomic::AtomicUsize>);
+
+#[cfg(test)]
+impl CountedWakes {
+    pub(crate) fn waker(&self) -> Waker {
+        Arc::new(self.clone()).into()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+impl Wake for CountedWakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     }
 }

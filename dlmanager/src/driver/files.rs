@@ -17,7 +17,7 @@ use super::Store;
 use super::flushes::Flushes;
 use crate::pool::Pool;
 use crate::runtime::{Job, Runtime};
-use crate::sync::lock;
+use crate::sync::{lock, wake};
 
 /// Greatest number of threads that file work runs on: that many flushes side by side keep a disk busy.
 const WORKERS_MAX: usize = 16;
@@ -363,9 +363,7 @@ impl Inbox {
             state.batches.append(batches);
             state.waker.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker.into_iter().for_each(wake);
     }
 
     /// Takes what is there; `waker` is woken when there is more.

@@ -9,7 +9,6 @@ mod flushes;
 mod network;
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -24,12 +23,14 @@ use network::Network;
 use crate::runtime::{Runtime, Sleep};
 use crate::shared::Shared;
 use crate::state::After;
+use crate::sync::comes_back;
 
 /// After so many turns in a row the loop lets other tasks of its thread run.
 const TURNS_MAX: usize = 32;
 
 /// To wake a thread costs more than most turns, so those who are to hear of some hear of them at once: when the loop has no
-/// more to do, or after this time.
+/// more to do or yields, and before a turn starts its actions where the last turn that left nothing to tell began so long ago.
+/// So news wait for this time and for what one turn starts, and those of a loop whose turns take that long do not wait.
 const TELL_WITHIN: Duration = Duration::from_millis(1);
 
 /// The loop of a manager. It ends when the manager is closed and drained; dropped or panicking before that, it leaves
@@ -46,8 +47,8 @@ pub(crate) struct Driver {
     actions: Vec<Action>,
     file_actions: Vec<FileAction>,
     after: After,
-    /// Since when there is something in `after`.
-    untold_since: Option<Instant>,
+    /// When the last turn began that left nothing to tell; where all have, the first one since the loop last rested.
+    told_at: Option<Instant>,
 }
 
 impl Driver {
@@ -70,7 +71,7 @@ impl Driver {
             actions: Vec::new(),
             file_actions: Vec::new(),
             after: After::default(),
-            untold_since: None,
+            told_at: None,
         }
     }
 
@@ -88,10 +89,11 @@ impl Driver {
             } else if self.poll_timer(context).is_ready() {
                 due = true;
             } else {
-                self.tell();
+                self.rest();
                 return Poll::Pending;
             }
         }
+        self.rest();
         context.waker().wake_by_ref();
         Poll::Pending
     }
@@ -120,10 +122,13 @@ impl Driver {
         }
         drop(state);
         drop(unused);
-        if self.untold_since.is_some_and(|since| since + TELL_WITHIN <= now) || drained {
+        if self.told_at.is_some_and(|told_at| told_at + TELL_WITHIN <= now) || drained {
             self.tell();
-        } else if !self.after.is_empty() {
-            self.untold_since.get_or_insert(now);
+        }
+        if self.after.is_empty() {
+            self.told_at = Some(now);
+        } else {
+            self.told_at.get_or_insert(now);
         }
         if drained {
             self.shared.over();
@@ -134,8 +139,12 @@ impl Driver {
 
     /// Wakes and calls those who are to hear of the turns since the last time.
     fn tell(&mut self) {
-        self.untold_since = None;
         self.after.run(&self.shared);
+    }
+
+    fn rest(&mut self) {
+        self.told_at = None;
+        self.tell();
     }
 
     fn start(&mut self) {
@@ -174,15 +183,12 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        match catch_unwind(AssertUnwindSafe(|| this.run(context))) {
-            Ok(poll) => poll,
-            Err(payload) => {
-                std::mem::forget(payload);
-                self.tell();
-                self.shared.gone();
-                Poll::Ready(())
-            }
+        let mut poll = Poll::Ready(());
+        if !comes_back(|| poll = this.run(context)) {
+            this.tell();
+            this.shared.gone();
         }
+        poll
     }
 }
 
@@ -192,3 +198,6 @@ impl Drop for Driver {
         self.shared.gone();
     }
 }
+
+#[cfg(test)]
+mod tests;

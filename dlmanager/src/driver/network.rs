@@ -1,12 +1,12 @@
 //! The transport, and what it owes.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Context;
 
 use dlmanager_core::{ActionId, Completion, Event, NetAction};
 
 use super::Transport;
+use crate::sync::comes_back;
 
 /// A transport with the ids of its unanswered actions, so that its panic can be answered for it.
 pub(super) struct Network {
@@ -52,10 +52,7 @@ impl Network {
 
     /// Returns whether the call came back.
     fn guarded(&mut self, call: impl FnOnce(&mut dyn Transport)) -> bool {
-        let Err(payload) = catch_unwind(AssertUnwindSafe(|| call(&mut *self.transport))) else { return true };
-        // Dropping the payload may panic again.
-        std::mem::forget(payload);
-        false
+        comes_back(|| call(&mut *self.transport))
     }
 
     fn lose(&mut self) {

@@ -39,7 +39,14 @@ use crate::shared::Shared;
 pub struct Lease {
     lease: dlmanager_fs::Lease,
     path: PathBuf,
-    held: Option<(Arc<Shared>, FileName)>,
+    /// Behind `lease`, as it is dropped behind it.
+    _held: Option<Held>,
+}
+
+/// A hold of a name in the core. When it ends, a pass may be made up for, once: the file must not be found in use any more.
+struct Held {
+    shared: Arc<Shared>,
+    name: FileName,
 }
 
 impl Lease {
@@ -59,11 +66,9 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for Held {
     fn drop(&mut self) {
-        if let Some((shared, name)) = self.held.take() {
-            shared.release(&name);
-        }
+        self.shared.release(&self.name);
     }
 }
 
@@ -89,19 +94,14 @@ impl DownloadManager {
         let name = file_name(name)?;
         let (shared, directory) = (self.shared(), self.real()?);
         shared.lock().core.hold(&name);
-        match directory.lease(&StorePath::from(&name)) {
-            Ok(lease) => {
-                if let Ok(accessed) = lease.accessed() {
-                    shared.lock().core.touched(&name, accessed);
-                }
-                let path = shared.directory.join(name.as_str());
-                Ok(Lease { lease, path, held: Some((Arc::clone(shared), name)) })
-            }
-            Err(fault) => {
-                shared.release(&name);
-                Err(io_error(fault))
-            }
+        let held = Held { shared: Arc::clone(shared), name };
+        let name = &held.name;
+        let lease = directory.lease(&StorePath::from(name)).map_err(io_error)?;
+        if let Ok(accessed) = lease.accessed() {
+            shared.lock().core.touched(name, accessed);
         }
+        let path = shared.directory.join(name.as_str());
+        Ok(Lease { lease, path, _held: Some(held) })
     }
 
     /// Opens a file to read it, and stamps it as accessed now, at most once a minute, so that it counts as used. On Unix an open
@@ -254,7 +254,7 @@ impl PersistLimit {
     /// As for [`DownloadManager::lease`].
     pub fn lease(path: impl AsRef<Path>) -> io::Result<Lease> {
         let (directory, name, path) = place(path.as_ref())?;
-        Ok(Lease { lease: directory.lease(&name).map_err(io_error)?, path, held: None })
+        Ok(Lease { lease: directory.lease(&name).map_err(io_error)?, path, _held: None })
     }
 
     /// Opens a file to read it, and stamps it as accessed now, at most once a minute.
@@ -366,4 +366,36 @@ fn place(path: &Path) -> io::Result<(Directory, StorePath, PathBuf)> {
 
 fn file_name(name: &str) -> io::Result<FileName> {
     FileName::new(name).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+}
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    /// The pass that is made up for is made once, and must not find the file in use.
+    #[test]
+    fn a_lease_that_ends_has_let_go_of_its_file_before_the_manager_hears_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "0123456789").unwrap();
+        let manager = DownloadManager::new(folder.path()).unwrap();
+        let lease = manager.lease("a").unwrap();
+        let other = File::open(lease.path()).unwrap();
+        assert!(other.try_lock().is_err(), "it is locked while there is a lease");
+        // As long as this is held, the manager hears of nothing.
+        let held = manager.shared().lock();
+        let dropping = thread::spawn(move || drop(lease));
+        let since = Instant::now();
+        while other.try_lock().is_err() {
+            assert!(since.elapsed() < DEADLINE, "it is still locked");
+            thread::yield_now();
+        }
+        drop(held);
+        dropping.join().unwrap();
+        manager.close().wait().unwrap();
+    }
 }

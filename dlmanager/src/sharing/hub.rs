@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,6 +11,7 @@ use dlmanager_core::{ActionId, Completion, Event, NetAction};
 use dlmanager_exchange::Client;
 
 use super::line::{Line, Mailbox, Order, What};
+use crate::sync::{comes_back, wake};
 
 /// A transport that knows its clients apart.
 pub(crate) trait ForMany: Send + 'static {
@@ -135,19 +135,9 @@ impl Hub {
     fn deliver(&mut self) {
         for client in self.told.drain(..) {
             let Some(account) = self.clients.get_mut(&client) else { continue };
-            let Some(waker) = account.mailbox.post(&mut account.news) else { continue };
-            // A host's waker may panic, and other managers wait here as well.
-            let _ = comes_back(|| waker.wake());
+            account.mailbox.post(&mut account.news).into_iter().for_each(wake);
         }
     }
-}
-
-/// Whether a call does not panic.
-fn comes_back(call: impl FnOnce()) -> bool {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(call)) else { return true };
-    // Dropping the payload may panic again.
-    std::mem::forget(payload);
-    false
 }
 
 impl Future for Hub {

@@ -9,7 +9,7 @@ use dlmanager_core::{ActionId, Event, Fault, FaultKind, NetAction, NetOp};
 use dlmanager_exchange::Client;
 
 use super::Kind;
-use crate::sync::lock;
+use crate::sync::{lock, wake};
 use crate::{OpenError, Transport};
 
 /// Said where the transport's runtime was shut down.
@@ -56,9 +56,7 @@ impl Line {
             state.orders.push(order);
             state.hub.take()
         };
-        if let Some(waker) = hub {
-            waker.wake();
-        }
+        hub.into_iter().for_each(wake);
         Ok(())
     }
 
@@ -103,9 +101,7 @@ impl Drop for Handle {
             state.hung_up = true;
             state.hub.take()
         };
-        if let Some(waker) = hub {
-            waker.wake();
-        }
+        hub.into_iter().for_each(wake);
     }
 }
 

@@ -11,7 +11,7 @@ use http::uri::{Authority, Scheme};
 
 use super::Kind;
 use super::line::{Handle, Seat};
-use crate::sync::lock;
+use crate::sync::{lock, wake};
 use crate::{OpenError, Transport};
 
 /// Where exchanges with one server go.
@@ -45,6 +45,7 @@ struct Places {
     /// How many exchanges each line has.
     all: Vec<usize>,
     managers: u64,
+    /// Of those who wait. It goes when its manager is to try: that registers it anew before it does.
     wakers: HashMap<u64, Waker>,
 }
 
@@ -95,7 +96,7 @@ impl Places {
         here.live[line] += 1;
         all[line] += 1;
         let next = here.waiting.front().filter(|_| here.free(shares, all).is_some());
-        (Some(line), next.and_then(|next| wakers.get(next).cloned()))
+        (Some(line), next.and_then(|next| wakers.remove(next)))
     }
 
     /// Returns who is to try next.
@@ -115,7 +116,7 @@ impl Places {
     fn next(&mut self, origin: &Origin) -> Option<Waker> {
         let here = self.by_origin.get(origin)?;
         let next = here.waiting.front().filter(|_| here.free(&self.shares, &self.all).is_some());
-        let waker = next.and_then(|next| self.wakers.get(next).cloned());
+        let waker = next.and_then(|next| self.wakers.remove(next));
         if here.waiting.is_empty() && here.live.iter().all(|count| *count == 0) {
             self.by_origin.remove(origin);
         }
@@ -157,7 +158,7 @@ impl Spread {
     fn place(&mut self, origin: Origin, action: NetAction) -> Result<(), (Origin, NetAction)> {
         let manager = self.manager;
         let (line, next) = self.places(|places| places.take(&origin, manager));
-        wake(next);
+        next.into_iter().for_each(wake);
         let Some((line, seat)) = line.and_then(|line| Some((line, self.seats.get_mut(line)?))) else {
             return Err((origin, action));
         };
@@ -168,9 +169,9 @@ impl Spread {
 
     /// Begins what there is a place for by now.
     fn place_waiting(&mut self, waker: &Waker) {
-        let manager = self.manager;
+        let (manager, waker) = (self.manager, waker.clone());
         // Before it is tried, so that no place that is given back meanwhile goes unseen.
-        let old = self.places(|places| places.wakers.insert(manager, waker.clone()));
+        let old = self.places(|places| places.wakers.insert(manager, waker));
         drop(old);
         let mut full: Vec<Origin> = Vec::new();
         for (origin, action) in std::mem::take(&mut self.waiting) {
@@ -189,20 +190,14 @@ impl Spread {
         self.own.push(Event::Completed(Completion::aborted(action.id())));
         if !self.waiting.iter().any(|(other, _)| *other == origin) {
             let manager = self.manager;
-            wake(self.places(|places| places.forget(&origin, manager)));
+            self.places(|places| places.forget(&origin, manager)).into_iter().for_each(wake);
         }
     }
 
     fn over(&mut self, body: BodyId) {
         if let Some((line, origin)) = self.bodies.remove(&body) {
-            wake(self.places(|places| places.give_back(&origin, line)));
+            self.places(|places| places.give_back(&origin, line)).into_iter().for_each(wake);
         }
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }
 
@@ -267,10 +262,10 @@ impl Drop for Spread {
     fn drop(&mut self) {
         let manager = self.manager;
         for (origin, _) in std::mem::take(&mut self.waiting) {
-            wake(self.places(|places| places.forget(&origin, manager)));
+            self.places(|places| places.forget(&origin, manager)).into_iter().for_each(wake);
         }
         for (_, (line, origin)) in std::mem::take(&mut self.bodies) {
-            wake(self.places(|places| places.give_back(&origin, line)));
+            self.places(|places| places.give_back(&origin, line)).into_iter().for_each(wake);
         }
         drop(self.places(|places| places.wakers.remove(&manager)));
     }

@@ -1,13 +1,17 @@
 //! The same types in async programs, on tokio and on smol.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Context;
 use std::time::Duration;
 
-use dlmanager::{Download, DownloadManager, DownloadedFile, Error, Event, Notice};
+use dlmanager::core::{ActionId, Completion, NetAction, NetOp};
+use dlmanager::{Download, DownloadManager, DownloadedFile, Error, Event, Notice, Transport};
 use dlmanager_fs_memory::MemoryDirectory;
 use dlmanager_origin::{At, Body, Gate, Origin, Reply};
 use dlmanager_scripted::{Reply as Script, content};
 
-use crate::support::{DEADLINE, Scripted, end, entries, in_memory, names, within};
+use crate::support::{DEADLINE, Memory, Scripted, end, entries, in_memory, names, within};
 
 #[tokio::test]
 async fn a_manager_on_its_own_thread_is_awaited_by_several() {
@@ -76,6 +80,47 @@ fn a_runtime_that_is_shut_down_takes_the_manager_with_it() {
     assert_eq!(end(&next.download(origin.url("/a")).unwrap()).unwrap().length, 5);
 }
 
+/// A transport that never answers a `Fetch`, and how often it was polled.
+#[derive(Clone, Default)]
+struct Silent(Arc<Mutex<Vec<ActionId>>>, Arc<AtomicUsize>);
+
+impl Transport for Silent {
+    fn start(&mut self, action: NetAction) {
+        let answered = !matches!(action.op, NetOp::Fetch { .. });
+        if answered {
+            self.0.lock().unwrap().push(action.id());
+        }
+    }
+
+    fn abort(&mut self, target: ActionId) {
+        self.0.lock().unwrap().push(target);
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>, events: &mut Vec<dlmanager::core::Event>) {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        for action in self.0.lock().unwrap().drain(..) {
+            events.push(dlmanager::core::Event::Completed(Completion::aborted(action)));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_has_stopped_the_clock_of_tokio_has_managers_that_go_by_it() {
+    const TIMEOUT: Duration = Duration::from_secs(10);
+    let (silent, began) = (Silent::default(), tokio::time::Instant::now());
+    let store = Memory(MemoryDirectory::new());
+    let builder = DownloadManager::builder("memory").transport(silent.clone()).store(store);
+    let builder = builder.connect_timeout(TIMEOUT).retries(0);
+    let manager = builder.open_on(tokio::runtime::Handle::current()).await.unwrap();
+    let error = manager.download("http://origin.example/a").unwrap().await.unwrap_err();
+    assert_eq!(error.to_string(), "the connection was not made in time");
+    assert_eq!(began.elapsed().as_secs(), TIMEOUT.as_secs());
+    manager.close().await.unwrap();
+    // By a clock of its own it would look again and again whether it is time.
+    let polls = silent.1.load(Ordering::SeqCst);
+    assert!(polls < 1000, "{polls} polls");
+}
+
 async fn in_time<T>(work: impl Future<Output = T>) -> T {
     let late = async {
         smol::Timer::after(DEADLINE).await;
@@ -124,8 +169,8 @@ fn a_single_threaded_executor_of_smol_is_enough() {
     let scripted = Scripted::new();
     scripted.script.lock().unwrap().otherwise(Script::ok(content(2, 50_000)));
     let directory = MemoryDirectory::new();
-    let executor = std::sync::Arc::new(smol::Executor::new());
-    let spawner = std::sync::Arc::clone(&executor);
+    let executor = Arc::new(smol::Executor::new());
+    let spawner = Arc::clone(&executor);
     smol::block_on(executor.run(in_time(async {
         let manager = in_memory(&scripted, &directory).open_on(move |task| spawner.spawn(task).detach()).await.unwrap();
         let downloads: Vec<_> =

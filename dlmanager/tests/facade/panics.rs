@@ -1,15 +1,17 @@
 //! Backends that panic end what they were doing, not the program.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Context;
+use std::task::{Context, Wake};
 
 use dlmanager::core::{ActionId, Completion, Event, FileAction, FileOp, NetAction, NetOp};
 use dlmanager::{DownloadManager, Error, Store, Transport};
 use dlmanager_fs_memory::MemoryDirectory;
 use dlmanager_scripted::{Reply as Script, content};
 
-use crate::support::{Memory, Scripted, ScriptedOnClock, close, end};
+use crate::support::{Memory, Scripted, ScriptedOnClock, close, end, in_memory, within};
 
 /// A store that panics when it is to publish a file whose name begins with `bad`.
 struct PanickingStore(Memory);
@@ -134,4 +136,28 @@ fn a_transport_that_panics_is_called_again_and_the_download_is_retried() {
         assert_eq!(directory.read("a").as_deref(), Some(&content(1, 100_000)[..]), "{panics_at:?}");
         assert_eq!(directory.open_handles(), 0, "{panics_at:?}");
     }
+}
+
+/// A waker that panics.
+struct Panicking;
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that panics, on purpose");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_no_news_from_others_and_does_not_end_the_manager() {
+    let scripted = scripted();
+    let manager = in_memory(&scripted, &MemoryDirectory::new()).open().unwrap();
+    // Nothing ends before it is let go of.
+    let held = scripted.script.lock().unwrap();
+    let mut download = manager.download("http://origin.example/a").unwrap();
+    let waiting = download.clone();
+    assert!(Pin::new(&mut download).poll(&mut Context::from_waker(&Arc::new(Panicking).into())).is_pending());
+    drop(held);
+    within(move || waiting.wait()).unwrap();
+    end(&manager.download("http://origin.example/b").unwrap()).unwrap();
+    close(&manager);
 }

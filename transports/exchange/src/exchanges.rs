@@ -46,6 +46,8 @@ pub struct Exchanges {
     queue: Vec<usize>,
     /// Events to be handed out next.
     outbox: Vec<(Client, Event)>,
+    /// A call is under way, or the last one has panicked.
+    is_at_work: bool,
 }
 
 /// Where an exchange is, between its `Fetch` and its `DropBody`.
@@ -91,6 +93,7 @@ impl Exchanges {
             ready,
             queue: Vec::new(),
             outbox: Vec::new(),
+            is_at_work: false,
             options,
         }
     }
@@ -113,7 +116,7 @@ impl Exchanges {
     ///
     /// # Panics
     ///
-    /// Where the runtime does.
+    /// Where the runtime does. What it was called for is lost then, without an answer, and its place is free again.
     pub fn poll(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) {
         self.run_woken();
         events.extend(self.outbox.drain(..).map(|(_, event)| event));
@@ -133,18 +136,22 @@ impl Exchanges {
     /// As [`start`](Self::start), for one of several clients. Its events come from [`poll_all`](Self::poll_all).
     pub fn start_for(&mut self, client: Client, action: NetAction) {
         let key = Key { client, body: action.body() };
-        match action.op {
-            NetOp::Fetch { ticket, request, .. } => self.fetch(Fetch { ticket, key, request, read: None }),
-            NetOp::ReadBody { ticket, bytes_max, .. } => self.read_body(key, ReadBody { ticket, bytes_max }),
+        self.work(|this| match action.op {
+            NetOp::Fetch { ticket, request, .. } => this.fetch(Fetch { ticket, key, request, read: None }),
+            NetOp::ReadBody { ticket, bytes_max, .. } => this.read_body(key, ReadBody { ticket, bytes_max }),
             NetOp::DropBody { ticket, .. } => {
-                self.drop_body(key);
-                self.completed(client, ticket.done(Ok(())));
+                this.drop_body(key);
+                this.completed(client, ticket.done(Ok(())));
             }
-        }
+        });
     }
 
     /// As [`abort`](Self::abort), for one of several clients.
     pub fn abort_for(&mut self, client: Client, target: ActionId) {
+        self.work(|this| this.abort_one(client, target));
+    }
+
+    fn abort_one(&mut self, client: Client, target: ActionId) {
         let keys: Vec<_> = self.bodies.keys().copied().filter(|key| key.client == client).collect();
         for key in keys {
             let (fetch, read) = self.asked(key);
@@ -164,9 +171,7 @@ impl Exchanges {
     /// afterwards.
     pub fn leave(&mut self, client: Client) {
         let keys: Vec<_> = self.bodies.keys().copied().filter(|key| key.client == client).collect();
-        for key in keys {
-            self.drop_body(key);
-        }
+        self.work(|this| keys.into_iter().for_each(|key| this.drop_body(key)));
         self.outbox.retain(|(of, _)| *of != client);
         self.connect_timeouts.remove(&client);
     }
@@ -183,13 +188,39 @@ impl Exchanges {
     }
 
     fn run_woken(&mut self) {
-        self.ready.take_into(&mut self.queue);
-        let mut next = 0;
-        while let Some(&key) = self.queue.get(next) {
-            next += 1;
-            self.run(key);
+        self.work(|this| {
+            this.ready.take_into(&mut this.queue);
+            let mut next = 0;
+            while let Some(&key) = this.queue.get(next) {
+                next += 1;
+                this.run(key);
+            }
+            this.queue.clear();
+        });
+    }
+
+    /// Does what may call the runtime, which may panic: what it was called for is cleared away by the next call.
+    fn work(&mut self, work: impl FnOnce(&mut Self)) {
+        if mem::replace(&mut self.is_at_work, true) {
+            self.clear_away();
         }
-        self.queue.clear();
+        work(self);
+        self.is_at_work = false;
+    }
+
+    /// Closes what was lost in a panic.
+    fn clear_away(&mut self) {
+        let is_lost = |slot: &Slot| matches!(slot.work, Work::Vacant);
+        let lost: Vec<_> = self.slots.iter().filter(|(_, slot)| is_lost(slot)).map(|(key, _)| key).collect();
+        for whereabouts in self.bodies.values_mut() {
+            if matches!(whereabouts, Whereabouts::Slot(slot) if lost.contains(slot)) {
+                *whereabouts = Whereabouts::Broken;
+            }
+        }
+        for slot in lost {
+            self.pool.unpark(slot);
+            self.close(slot);
+        }
     }
 
     /// Arranges for the next poll.
@@ -402,13 +433,15 @@ impl Exchanges {
     /// Begins an exchange on a new connection; the pool has counted it.
     fn connect(&mut self, origin: Arc<Origin>, fetch: Fetch) {
         let connect_timeout = self.connect_timeouts.get(&fetch.key.client).copied();
-        let connecting = self.connector.connect(&origin, connect_timeout);
         let entry = self.slots.vacant_entry();
         let key = entry.key();
         let alarm = Alarm::new(key, &self.ready);
         let waker = Arc::clone(&alarm).into();
         self.bodies.insert(fetch.key, Whereabouts::Slot(key));
-        entry.insert(Slot { origin, alarm, waker, work: Work::Connecting { fetch, connecting } });
+        // First, as the runtime may panic.
+        let slot = entry.insert(Slot { origin, alarm, waker, work: Work::Vacant });
+        let connecting = self.connector.connect(&slot.origin, connect_timeout);
+        slot.work = Work::Connecting { fetch, connecting };
         self.queue.push(key);
     }
 

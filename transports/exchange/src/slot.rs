@@ -23,7 +23,7 @@ pub(crate) struct Slot {
 
 /// What a slot does.
 pub(crate) enum Work {
-    /// Only while it is being looked at.
+    /// Only while it is being looked at, and where that has panicked.
     Vacant,
     Connecting {
         fetch: Fetch,

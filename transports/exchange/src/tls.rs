@@ -6,6 +6,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, BufRead, IoSlice, Write as _};
+use std::mem;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -29,9 +30,15 @@ pub(crate) struct TlsStream {
     /// What has ended the receiving, as long as nobody was told.
     failure: Option<io::Error>,
     close_notified: bool,
+    /// The last read went on as long as one may.
+    is_spent: bool,
 }
 
 const CIPHERTEXT_BYTES: usize = 128 * 1024;
+
+/// So often one read lets rustls take something, some 4 KiB at a time: what a server sends may be without any plaintext (there
+/// is no bound for tickets), and meanwhile the loop does nothing else. Enough to fill the largest of hyper's buffers.
+const ROUNDS_MAX: usize = 72;
 
 impl TlsStream {
     /// Shakes hands with `origin` over a stream to it.
@@ -45,6 +52,7 @@ impl TlsStream {
             untaken: 0..0,
             failure: None,
             close_notified: false,
+            is_spent: false,
         };
         let shaken = poll_fn(|cx| stream.poll_handshake(cx)).await;
         shaken.map_err(|error| handshake_fault(&origin.to_string(), &error))?;
@@ -153,7 +161,13 @@ impl Read for TlsStream {
     /// Fills the buffer as far as can be done without waiting, like a read from a socket: not record by record.
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if mem::take(&mut this.is_spent) {
+            // Who got a few bytes only, as hyper for a head, asks for more at once.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let mut delivered = false;
+        let mut rounds = 0;
         loop {
             match this.take_plaintext(&mut into) {
                 Plaintext::Some => delivered = true,
@@ -166,6 +180,15 @@ impl Read for TlsStream {
             if let Some(failure) = this.failure.take() {
                 return Poll::Ready(Err(failure));
             }
+            if rounds == ROUNDS_MAX {
+                if delivered {
+                    this.is_spent = true;
+                    return Poll::Ready(Ok(()));
+                }
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            rounds += 1;
             match this.poll_receive(cx) {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => this.failure = Some(error),
@@ -229,3 +252,6 @@ fn blocking<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
         Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,18 +19,24 @@ impl ReadyList {
     /// Appends what was woken to `keys`. From now on nobody wakes the loop, until it [sleeps](Self::sleep).
     pub(crate) fn take_into(&self, keys: &mut Vec<usize>) {
         let mut woken = self.lock();
-        woken.sleeper = None;
+        let old = woken.sleeper.take();
         keys.append(&mut woken.keys);
+        drop(woken);
+        // Outside the lock, as all that is done with a waker: it may run code that we do not know.
+        drop(old);
     }
 
     /// The loop is about to wait for `waker`.
     pub(crate) fn sleep(&self, waker: &Waker) {
+        let sleeper = waker.clone();
         let mut woken = self.lock();
         if woken.keys.is_empty() {
-            woken.sleeper = Some(waker.clone());
+            let old = woken.sleeper.replace(sleeper);
+            drop(woken);
+            drop(old);
         } else {
             drop(woken);
-            waker.wake_by_ref();
+            sleeper.wake();
         }
     }
 
@@ -40,7 +46,6 @@ impl ReadyList {
             woken.keys.push(key);
             woken.sleeper.take()
         };
-        // Outside the lock: a waker may run code that we do not know.
         if let Some(waker) = sleeper {
             waker.wake();
         }
@@ -87,6 +92,36 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::*;
+
+    /// A waker that notes whether the list was free whenever one of it was dropped.
+    struct Dropped {
+        list: Arc<ReadyList>,
+        free: Arc<Mutex<Vec<bool>>>,
+    }
+
+    impl Wake for Dropped {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.free.lock().unwrap().push(self.list.0.try_lock().is_ok());
+        }
+    }
+
+    #[test]
+    fn no_waker_is_dropped_under_the_lock() {
+        let list = Arc::<ReadyList>::default();
+        let free = Arc::<Mutex<Vec<bool>>>::default();
+        let sleep = || list.sleep(&Arc::new(Dropped { list: Arc::clone(&list), free: Arc::clone(&free) }).into());
+        sleep();
+        list.take_into(&mut Vec::new());
+        assert_eq!(*free.lock().unwrap(), [true], "taken");
+        sleep();
+        sleep();
+        assert_eq!(*free.lock().unwrap(), [true; 2], "replaced");
+        list.take_into(&mut Vec::new());
+    }
 
     #[derive(Default)]
     struct Count(AtomicUsize);

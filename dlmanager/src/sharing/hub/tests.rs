@@ -8,7 +8,7 @@ use super::super::line::{Handle, Seat};
 use super::super::spread::Lines;
 use super::super::{Kind, SharedTransport};
 use super::*;
-use crate::sync::lock;
+use crate::sync::{lock, panicking_waker};
 use crate::{OpenError, Transport};
 
 /// A transport that answers when it is told to, and panics at a call of that name.
@@ -202,22 +202,13 @@ fn when_the_task_is_dropped_all_that_was_asked_is_answered() {
     assert!(seat(&world.shared, Duration::ZERO).is_err());
 }
 
-/// A waker that panics.
-struct Panicking;
-
-impl std::task::Wake for Panicking {
-    fn wake(self: Arc<Self>) {
-        panic!("a waker that panics, on purpose");
-    }
-}
-
 #[test]
 fn a_waker_that_panics_keeps_no_news_from_others() {
     let mut world = World::new();
     let mut seats: Vec<_> = (0..8).map(|_| world.seat()).collect();
     for seat in &mut seats {
         seat.start(first_read());
-        seat.poll(&mut Context::from_waker(&Arc::new(Panicking).into()), &mut Vec::new());
+        seat.poll(&mut Context::from_waker(&panicking_waker()), &mut Vec::new());
     }
     lock(&world.script.0).answers = true;
     assert!(world.poll().is_pending());

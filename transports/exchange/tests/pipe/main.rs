@@ -180,6 +180,41 @@ fn a_connection_is_not_begun_before_it_is_polled_and_dropped_with_its_exchange()
     assert!(matches!(world.try_answer(fetched.id), Some(Answer::Aborted)));
 }
 
+/// All that is under way is lost then: its owner drops it.
+#[test]
+fn a_runtime_that_panics_takes_no_places() {
+    let connections = Options::default().connections_per_origin_max;
+    let mut world = World::new(Options::default());
+    let lost: Vec<_> = (0..connections).map(|n| world.start_fetch(&format!("http://a/{n}"))).collect();
+    let waiting = world.start_fetch("http://a/waiting");
+    assert_eq!(world.panic_at(connections), connections);
+    for fetched in lost.into_iter().chain([waiting]) {
+        world.finish(fetched.body);
+    }
+    for n in 0..connections {
+        let fetched = world.fetch(&format!("http://a/{n}"));
+        assert!(world.connected.contains(&(world.client, fetched.id)), "there is no place for exchange {n}");
+    }
+}
+
+#[test]
+fn a_connection_that_panics_while_it_is_idle_or_gives_its_body_back_is_closed() {
+    let mut world = World::new(Options { connections_per_origin_max: 1, ..Options::default() });
+    let idle = exchange(&mut world, "http://a/");
+    world.wake(idle);
+    assert_eq!(world.panic_at(1), 1);
+    let whole = world.fetch("http://a/");
+    let connection = world.serve(HELLO);
+    assert_ne!(connection, idle);
+    assert!(!world.is_open(idle));
+    world.head(whole.id);
+    let read = world.read(whole.body, 4);
+    assert!(!world.chunk(read).unwrap().last);
+    assert!(world.panic_at_drop(whole.body), "the connection of a body that has come as a whole was not looked at");
+    exchange(&mut world, "http://a/");
+    assert!(!world.is_open(connection));
+}
+
 #[test]
 fn exchanges_beyond_the_bound_are_served_in_their_order() {
     let mut world = World::new(Options { connections_per_origin_max: 2, ..Options::default() });

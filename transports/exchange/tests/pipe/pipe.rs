@@ -43,6 +43,8 @@ pub(crate) struct State {
     pub(crate) connecting: usize,
     pub(crate) hold_connecting: bool,
     pub(crate) refusal: Option<Fault>,
+    /// So many of the next attempts to connect and reads panic.
+    pub(crate) panics: usize,
 }
 
 /// The runtime, and what the other side does. Clones are the same.
@@ -58,11 +60,23 @@ impl Pipes {
             connecting: 0,
             hold_connecting: false,
             refusal: None,
+            panics: 0,
         })))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no panic under the lock")
+    }
+
+    fn panic_if_told(&self) {
+        let told = {
+            let mut state = self.lock();
+            let told = state.panics > 0;
+            state.panics -= usize::from(told);
+            told
+        };
+        // Outside the lock, which whatever is dropped by a panic takes as well.
+        assert!(!told, "a runtime that panics, on purpose");
     }
 
     pub(crate) fn wake_sleepers(&self) {
@@ -86,6 +100,7 @@ impl Runtime for Pipes {
         Box::pin(async move {
             pipes.lock().connecting += 1;
             let _attempt = Attempt(pipes.clone());
+            pipes.panic_if_told();
             if let Some(fault) = pipes.lock().refusal.clone() {
                 return Err(fault);
             }
@@ -130,6 +145,7 @@ impl Drop for ClientEnd {
 
 impl Read for ClientEnd {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        self.pipes.panic_if_told();
         let pipe = &mut self.pipes.lock().pipes[self.number];
         if pipe.to_client.is_empty() {
             pipe.reader = Some(cx.waker().clone());

@@ -1,6 +1,7 @@
 //! A loop that polls until nothing is left to do, whenever something has happened.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
@@ -148,6 +149,27 @@ impl World {
                 }
             }
         }
+    }
+
+    /// So many of the runtime's next calls panic. Polls until none does any more, and tells how many polls did.
+    pub(crate) fn panic_at(&mut self, calls: usize) -> usize {
+        self.pipes.lock().panics = calls;
+        let mut panics = 0;
+        while catch_unwind(AssertUnwindSafe(|| self.poll())).is_err() {
+            panics += 1;
+        }
+        panics
+    }
+
+    /// The runtime panics when an exchange is dropped. Returns whether it was called.
+    pub(crate) fn panic_at_drop(&mut self, body: BodyId) -> bool {
+        self.pipes.lock().panics = 1;
+        catch_unwind(AssertUnwindSafe(|| self.drop_body(body))).is_err()
+    }
+
+    /// Something has happened to a connection, as far as its owner can tell.
+    pub(crate) fn wake(&self, connection: usize) {
+        self.pipes.lock().pipes[connection].send(&[]);
     }
 
     /// Moves the clock.
