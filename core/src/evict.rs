@@ -1,30 +1,28 @@
 //! The directory's limit at work: the scan, and passes of eviction one after the other.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::action::{DeleteItem, Deleted, FileStat, ScanBatch};
+use crate::action::{DeleteItem, Deleted, FileStat};
 use crate::arena::Key;
 use crate::effects::{Effects, Owner};
 use crate::rng::Rng;
 use crate::ticket::{Answer, Kinded};
 use crate::{
-    ActionId, DirectoryError, Durability, Fault, FileId, FileOp, Gauged, Instant, Kept, Lane, LimitConfig, Notice,
-    Outcome, PersistLimit, StorePath, Ticket, Unmet, Warning, Why,
+    ActionId, DirectoryError, Durability, Fault, FileOp, Gauged, Instant, Kept, Lane, LimitConfig, Notice, Outcome,
+    PersistLimit, StorePath, Ticket, Unmet, Warning, Why,
 };
 
 mod owner;
 mod pace;
+mod scan;
 mod turn;
 
 use owner::Ownership;
 pub use owner::{OWNER_FORMAT, owner_format};
 use pace::Pace;
+use scan::Scan;
 use turn::Turn;
-
-/// Entries asked for in one go.
-const SCAN_BATCH: usize = 1024;
 
 /// Enforces a limit. The rule itself is [`PersistLimit`]'s.
 #[derive(Debug)]
@@ -113,17 +111,6 @@ enum Ask {
     Again(StorePath),
     /// The end of the scan.
     Close,
-}
-
-#[derive(Debug)]
-enum Scan {
-    Running {
-        id: FileId,
-        asked: bool,
-    },
-    Complete,
-    /// It failed or was stopped: which files there are is not known, and none is evicted.
-    Broken,
 }
 
 #[derive(Debug)]
@@ -349,16 +336,6 @@ impl Evictor {
         self.end_scan(Scan::Broken, effects);
     }
 
-    /// Other processes may have added files: of those that add to a directory at the same time, the last one to end sees all.
-    fn scan_again(&mut self, effects: &mut Effects) {
-        self.limit = self.limit.emptied();
-        self.scan = Scan::Running { id: effects.file(), asked: false };
-        self.due.push_back(Due::Last);
-        self.epoch += 1;
-        self.ask(Ask::Gauge { is_of_pass: false }, effects, |ticket| FileOp::Gauge { ticket });
-        self.scan_on(effects);
-    }
-
     /// Goes on with what is due. `is_live` tells the names of live downloads, whose files are left alone.
     pub(crate) fn proceed(&mut self, now: Instant, effects: &mut Effects, mut is_live: impl FnMut(&StorePath) -> bool) {
         let broken = matches!(self.scan, Scan::Broken) || self.refusal().is_some();
@@ -496,70 +473,6 @@ impl Evictor {
                 }
             }
             Ask::Close | Ask::Folder => {}
-        }
-    }
-
-    // The scan, and whose directory it is.
-
-    fn scan_on(&mut self, effects: &mut Effects) {
-        if self.stopping && self.due.is_empty() && self.pass.is_none() {
-            return self.end_scan(Scan::Broken, effects);
-        }
-        if let Scan::Running { id: scan, asked } = &mut self.scan
-            && !*asked
-        {
-            *asked = true;
-            let scan = *scan;
-            self.epoch += 1;
-            let entries_max = SCAN_BATCH;
-            self.ask(Ask::Scan, effects, |ticket| FileOp::Scan { ticket, scan, folder: None, entries_max });
-        }
-    }
-
-    fn scanned(&mut self, result: Result<ScanBatch, Fault>, effects: &mut Effects) {
-        let Scan::Running { asked, .. } = &mut self.scan else { return };
-        *asked = false;
-        let batch = match result {
-            Ok(batch) => batch,
-            Err(fault) => return self.scan_failed(fault, effects),
-        };
-        let example = batch.entries.first().map(|entry| String::from(entry.path.as_str()));
-        let example = example.or_else(|| (batch.unnameable > 0).then(|| "a name that is not UTF-8, or that cannot be looked at".into()));
-        for entry in batch.entries {
-            // What a download learned meanwhile is newer.
-            if self.counts(&entry.path) {
-                self.limit.register_found(entry.path, &entry.stat);
-            }
-        }
-        if batch.done {
-            self.end_scan(Scan::Complete, effects);
-        }
-        match &self.ownership {
-            // Looked for after the scan has found something, so that a mark made meanwhile is not missed: whoever marks
-            // does so before he puts a file there.
-            Ownership::Scanning if batch.done || example.is_some() => {
-                self.look_for_mark(example, effects);
-            }
-            Ownership::Scanning | Ownership::Ours => self.scan_on(effects),
-            Ownership::Looking(_) | Ownership::Marking(_) | Ownership::Unmarking { .. } => {}
-            Ownership::Refused(_) => self.end_scan(Scan::Broken, effects),
-        }
-    }
-
-    fn scan_failed(&mut self, fault: Fault, effects: &mut Effects) {
-        self.end_scan(Scan::Broken, effects);
-        if self.is_ready() {
-            effects.notice(Notice::Warning(Warning::NotScanned(fault)));
-        } else {
-            self.refuse(DirectoryError::Fault(fault), effects);
-        }
-    }
-
-    /// Ends the scan, unless a batch is under way: then its answer comes first.
-    fn end_scan(&mut self, as_what: Scan, effects: &mut Effects) {
-        if let Scan::Running { id: file, asked: false } = self.scan {
-            self.scan = as_what;
-            self.ask(Ask::Close, effects, |ticket| FileOp::Close { ticket, file });
         }
     }
 

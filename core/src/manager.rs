@@ -20,12 +20,17 @@ use crate::rng::Rng;
 use crate::ticket::Answer;
 use crate::timers::Timers;
 use crate::{
-    Admission, AdmitError, CancelError, Config, Deleted, DownloadId, Event, FileName, FileOp, Instant, Notice, Outcome,
-    Output, PersistLimit, Phase, Probed, Request, StorePath, Wait, WakeReason,
+    Admission, AdmitError, CancelError, Config, DownloadId, Event, FileName, Instant, Notice, Outcome, Output,
+    PersistLimit, Phase, Request, Wait, WakeReason,
 };
 
 mod invariants;
 mod limit;
+mod probe;
+mod room;
+
+use probe::Probe;
+use room::Roomless;
 
 /// Many downloads into one directory, as one state machine.
 ///
@@ -82,25 +87,6 @@ pub struct Manager {
     /// Something happened that may allow other machines more than they could do before.
     stirred: bool,
     cleanup: Cleanup,
-}
-
-/// What the directory's file system and the machine can do; asked for before the first file is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Probe {
-    NotYet,
-    Asked,
-    Known(Probed),
-}
-
-/// Downloads that found the disk full.
-#[derive(Debug, Default)]
-struct Roomless {
-    /// Those that came before what is being removed was looked for.
-    served: Vec<Key>,
-    /// Those that came since then.
-    waiting: Vec<Key>,
-    /// How many files had been evicted by then.
-    evictions: u64,
 }
 
 /// The removal of the empty work folder, the last thing that a closed manager does.
@@ -633,30 +619,6 @@ impl Manager {
                 download.place = None;
             }
             self.step(key, Input::Granted { origin, is_probe });
-        }
-    }
-
-    /// Finds out whether locks work and which start of the machine this is, before anything depends on it.
-    fn ask_probe(&mut self) {
-        self.probe = Probe::Asked;
-        self.effects.work_folder_asked = true;
-        self.effects.work_folder_asked_at = Some(self.now);
-        let lane = self.effects.lane();
-        let folder = self.effects.work_folder();
-        self.effects.file_op(Owner::Manager, (lane, 0), |ticket| FileOp::MakeDir { ticket, path: folder });
-        let random = self.rng.next_u64();
-        let path = StorePath::in_work_folder(&alloc::format!("probe.{random:016x}.part"));
-        self.effects.file_op(Owner::Manager, (lane, 0), |ticket| FileOp::Probe { ticket, path });
-    }
-
-    fn own_reply(&mut self, reply: Answer) {
-        if let Answer::Delete(result) = reply {
-            // What is in it may be litter.
-            let is_full = matches!(result.as_deref(), Ok([Deleted::Busy]));
-            self.cleanup = if is_full && self.litter.is_due() { Cleanup::Littered } else { Cleanup::Done };
-        } else if let Answer::Probe(result) = reply {
-            // Where nothing can be found out, nothing is relied on.
-            self.probe = Probe::Known(result.unwrap_or(Probed { boot: None, locks: false }));
         }
     }
 

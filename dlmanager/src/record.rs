@@ -62,7 +62,7 @@ impl Record {
     /// Notes that the download was admitted.
     pub(crate) fn start(self: &Arc<Self>, after: &mut After) {
         self.lock().started = true;
-        after.call(Hook::Started, self, None);
+        after.hook(Hook::Started, self, None);
     }
 
     /// Notes how far the download is.
@@ -98,9 +98,9 @@ impl Record {
         }
         // Where the loop ended first, its start is told now.
         if !std::mem::replace(&mut cell.started, true) {
-            after.call(Hook::Started, self, None);
+            after.hook(Hook::Started, self, None);
         }
-        after.call(Hook::Finished, self, Some(claim));
+        after.hook(Hook::Finished, self, Some(claim));
     }
 
     /// Sets or clears the observer. Returns whether there is something to tell it now, and the old one, to be dropped

@@ -298,16 +298,23 @@ impl After {
         self.observed.push(Arc::clone(record));
     }
 
-    pub(crate) fn call(&mut self, hook: Hook, record: &Arc<Record>, claim: Option<Claim>) {
+    pub(crate) fn hook(&mut self, hook: Hook, record: &Arc<Record>, claim: Option<Claim>) {
         self.hooked.push(Call { hook, record: Arc::clone(record), claim });
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.wakers.is_empty() && self.observed.is_empty() && self.hooked.is_empty()
+    /// Whether nobody is to be woken.
+    pub(crate) fn wakes_nobody(&self) -> bool {
+        self.wakers.is_empty()
     }
 
     pub(crate) fn run(&mut self, shared: &Arc<Shared>) {
+        self.call(shared);
         self.wakers.drain(..).for_each(wake);
+    }
+
+    /// Hands out the calls of observers and hooks. What they hold keeps files from being evicted, and who reads the events need
+    /// not be woken to get there first.
+    pub(crate) fn call(&mut self, shared: &Arc<Shared>) {
         for record in self.observed.drain(..) {
             shared.serve(record);
         }

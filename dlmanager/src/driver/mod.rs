@@ -122,10 +122,11 @@ impl Driver {
         }
         drop(state);
         drop(unused);
+        self.after.call(&self.shared);
         if self.told_at.is_some_and(|told_at| told_at + TELL_WITHIN <= now) || drained {
             self.tell();
         }
-        if self.after.is_empty() {
+        if self.after.wakes_nobody() {
             self.told_at = Some(now);
         } else {
             self.told_at.get_or_insert(now);
