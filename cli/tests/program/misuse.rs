@@ -4,7 +4,7 @@ use crate::support::{Bench, Ran};
 
 /// Arguments of `get`, and what standard error has to say.
 const TABLE: &[(&str, &[&str])] = &[
-    ("get", &["URL"]),
+    ("get", &["URL", "--input-file"]),
     ("get {}/", &["the URL does not end in a file name", "--output"]),
     ("get {}/dir/", &["the URL does not end in a file name"]),
     ("get {}", &["the URL does not end in a file name"]),
@@ -65,6 +65,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("get {}/a --if-present maybe", &["--if-present"]),
     ("get {}/a --durability some", &["--durability"]),
     ("get {}/a --checksum sha256:00", &["--checksum", "sha256 has 64 hexadecimal digits"]),
+    ("get {}/a --checksum sha256:00", &["'sha256:00' for '--checksum <ALGO:HEX>': sha256 has"]),
+    ("get {}/a --max-age 0", &["--max-age", "more than zero"]),
+    ("get {}/a --max-age 12345678901234567890w", &["--max-age", "too long"]),
     ("get {}/a --checksum d41d8cd98f00b204e9800998ecf8427e", &["--checksum", "ALGORITHM:HEX"]),
     ("get {}/a {}/b --checksum md5:d41d8cd98f00b204e9800998ecf8427e", &["--checksum", "several", "--input-file"]),
     ("get -i list --checksum md5:d41d8cd98f00b204e9800998ecf8427e", &["--checksum", "--input-file"]),
