@@ -369,7 +369,7 @@ pub(crate) enum Durability {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Resume {
-    /// Start over each time, and remove everything unfinished
+    /// Start over each time: remove what is unfinished of the files that are asked for, and keep nothing of them
     Never,
     /// Go on where a broken connection ended; remove what a download that failed has
     WithinRun,
