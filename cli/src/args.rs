@@ -322,7 +322,8 @@ pub(crate) struct UnpinArgs {
 /// Compare files with the digests that were recorded when they were fetched.
 ///
 /// A digest is recorded where --checksum or the server named one, as an attribute of the file itself
-/// (user.dlmanager.digests), which file systems without attributes do not keep. Reading a file here is no access.
+/// (user.dlmanager.digests), which file systems without attributes do not keep. A file without is told as unrecorded. Reading
+/// a file here is no access.
 #[derive(Debug, Args)]
 #[command(args_override_self = true, after_long_help = VERIFY_EXIT_CODES)]
 pub(crate) struct VerifyArgs {
@@ -330,7 +331,7 @@ pub(crate) struct VerifyArgs {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) dir: PathBuf,
 
-    /// The files, by their names in the directory [default: all of it]
+    /// The files, by their names in the directory [default: all of it, sub-folders and hidden files too, no symbolic links]
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<String>,
 
