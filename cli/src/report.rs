@@ -141,7 +141,8 @@ impl Report {
             }
             Err(error) => {
                 self.tally.failed += 1;
-                self.error(&format!("{name}: {} ({})", error_text(error), download.url));
+                let url = text::shortened(download.url.as_str());
+                self.error(&format!("{name}: {} ({url})", error_text(error)));
             }
         }
     }
