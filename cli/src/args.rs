@@ -55,7 +55,7 @@ pub(crate) enum Command {
 /// unfinished is kept in DIR/.dlmanager/ when a download fails or is interrupted, and the same command goes on with it.
 ///
 /// With a limit, a file that was fetched may be evicted again by one that is fetched later, also by the same command, which
-/// says so. Its path was printed then already.
+/// says so. Its path was printed then already. Where the limit cannot be kept, that is a warning.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true).multiple(true).args(["urls", "input_file"]))]
 #[command(args_override_self = true, after_long_help = format!("{INPUT_FILE}\n\n{CHECKSUMS}\n{SIZES}\n{DURATIONS}\n\n{EXIT_CODES}"))]
