@@ -53,11 +53,15 @@ pub(crate) enum Command {
 ///
 /// Every file is absent, or complete and verified, under its final name. One that is there already is left as it is. What is
 /// unfinished is kept in DIR/.dlmanager/ when a download fails or is interrupted, and the same command goes on with it.
+///
+/// With a limit, a file that was fetched may be evicted again by one that is fetched later, also by the same command, which
+/// says so. Its path was printed then already. Where the limit cannot be kept, that is a warning.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).multiple(true).args(["urls", "input_file"]))]
 #[command(args_override_self = true, after_long_help = format!("{INPUT_FILE}\n\n{CHECKSUMS}\n{SIZES}\n{DURATIONS}\n\n{EXIT_CODES}"))]
 pub(crate) struct GetArgs {
     /// What to fetch
-    #[arg(value_name = "URL", required_unless_present = "input_file")]
+    #[arg(value_name = "URL")]
     pub(crate) urls: Vec<String>,
 
     /// The directory that the files go into; made where it is missing
@@ -84,7 +88,7 @@ pub(crate) struct GetArgs {
     pub(crate) limit: OptionalLimit,
 
     /// The digest that the file must have, also one that is there already; only with a single URL
-    #[arg(long, value_name = "ALGO:HEX", conflicts_with = "input_file", value_parser = values::digest)]
+    #[arg(long, value_name = "ALGO:HEX", conflicts_with = "input_file", value_parser = values::digest_option)]
     pub(crate) checksum: Option<Digest>,
 
     /// Do not fetch a file that is longer than this
@@ -224,6 +228,7 @@ pub(crate) struct NotYet {
 /// While there are more than --file-limit files and they have --size-limit bytes or more in total, the one accessed longest
 /// ago goes. Only regular files that are not hidden count, in the directory itself, not in its folders.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("bounded").required(true).multiple(true).args(["size_limit", "max_age", "min_free"]))]
 #[command(args_override_self = true, after_long_help = format!("{SIZES}\n\n{EVICT_EXIT_CODES}"))]
 pub(crate) struct EvictArgs {
     /// The directory
@@ -231,7 +236,7 @@ pub(crate) struct EvictArgs {
     pub(crate) dir: PathBuf,
 
     /// Evict while all files have this many bytes or more; 0 is no limit
-    #[arg(long, value_name = "SIZE", value_parser = values::size, required_unless_present_any = ["max_age", "min_free"])]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) size_limit: Option<u64>,
 
     /// Keep this many files whatever their size; 0 is no limit
@@ -242,7 +247,7 @@ pub(crate) struct EvictArgs {
     pub(crate) bounds: Bounds,
 
     /// Only files whose names match count: '*' any characters, '?' one, '[a-z]' one of a set
-    #[arg(long, value_name = "GLOB", default_value = "*")]
+    #[arg(long, value_name = "GLOB", default_value = "*", value_parser = values::pattern)]
     pub(crate) pattern: String,
 
     /// Evict files that dlmanager did not put into the directory, too
@@ -317,7 +322,8 @@ pub(crate) struct UnpinArgs {
 /// Compare files with the digests that were recorded when they were fetched.
 ///
 /// A digest is recorded where --checksum or the server named one, as an attribute of the file itself
-/// (user.dlmanager.digests), which file systems without attributes do not keep. Reading a file here is no access.
+/// (user.dlmanager.digests), which file systems without attributes do not keep. A file without is told as unrecorded. Reading
+/// a file here is no access.
 #[derive(Debug, Args)]
 #[command(args_override_self = true, after_long_help = VERIFY_EXIT_CODES)]
 pub(crate) struct VerifyArgs {
@@ -325,7 +331,7 @@ pub(crate) struct VerifyArgs {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) dir: PathBuf,
 
-    /// The files, by their names in the directory [default: all of it]
+    /// The files, by their names in the directory [default: all of it, sub-folders and hidden files too, no symbolic links]
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<String>,
 
@@ -364,7 +370,7 @@ pub(crate) enum Durability {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Resume {
-    /// Start over each time, and remove everything unfinished
+    /// Start over each time: remove what is unfinished of the files that are asked for, and keep nothing of them
     Never,
     /// Go on where a broken connection ended; remove what a download that failed has
     WithinRun,

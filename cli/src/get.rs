@@ -26,6 +26,7 @@ pub(crate) fn get(args: &GetArgs) -> Result<Exit, Misuse> {
         None => builder,
     })?;
     let mut report = Report::new(if args.json { Output::Json } else { Output::Paths }, args.quiet, jobs.len());
+    report.bounds_are_aside();
     report.bounds(matches!(args.limit.size_limit, Some(1..)), &args.limit.bounds);
     let mut run = Run::new(&manager, &interrupt, interruption(args.resume));
     for job in &jobs {
@@ -40,7 +41,11 @@ pub(crate) fn get(args: &GetArgs) -> Result<Exit, Misuse> {
         let bytes = text::bytes(tally.fetched_bytes);
         let (fetched, present) = (tally.fetched, tally.present);
         let missing = jobs.len() - fetched - present;
-        report.note(&format!("{fetched} fetched ({bytes}), {present} there already, {missing} missing"));
+        let evicted = match tally.evicted {
+            0 => String::new(),
+            evicted => format!("; {evicted} of them evicted again"),
+        };
+        report.note(&format!("{fetched} fetched ({bytes}), {present} there already, {missing} missing{evicted}"));
     }
     let all_there = tally.fetched + tally.present == jobs.len();
     let told = report.finish();
@@ -69,7 +74,12 @@ fn start(job: &Job, args: &GetArgs, manager: &DownloadManager, run: &mut Run<'_>
         request = request.header(name.clone(), value.clone());
     }
     match request.start() {
-        Ok(download) => run.add(download, report),
+        Ok(download) => {
+            if let Some(checksum) = job.request.expected() {
+                report.asked(download.id(), checksum);
+            }
+            run.add(download, report);
+        }
         Err(error) => report.error(&format!("{job}: {error}")),
     }
 }

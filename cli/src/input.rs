@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::misuse::Misuse;
+use crate::text;
 
 /// Something to fetch, as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +61,8 @@ fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Wish>, Misuse> {
             problems.push(format!("{place}the line is not UTF-8"));
             continue;
         };
-        let words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let words = line.split(is_blank).filter(|word| !word.is_empty()).take_while(|word| !word.starts_with('#'));
         match wish(words, place.clone()) {
             Ok(wish) => wishes.extend(wish),
             Err(problem) => problems.push(format!("{place}{problem}")),
@@ -68,6 +70,11 @@ fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Wish>, Misuse> {
     }
     Misuse::check(problems)?;
     Ok(wishes)
+}
+
+/// Other control characters belong to the word in which they stand, which is wrong then.
+fn is_blank(c: char) -> bool {
+    c == '\t' || (c.is_whitespace() && !c.is_control())
 }
 
 fn wish<'a>(mut words: impl Iterator<Item = &'a str>, place: Place) -> Result<Option<Wish>, String> {
@@ -81,7 +88,8 @@ fn wish<'a>(mut words: impl Iterator<Item = &'a str>, place: Place) -> Result<Op
             name = Some(word.into());
         } else {
             return Err(format!(
-                "{word:?} is too much: a line is a URL, a name and a checksum (ALGO:HEX), in this order"
+                "{:?} is too much: a line is a URL, a name and a checksum (ALGO:HEX), in this order",
+                text::shortened(word)
             ));
         }
     }

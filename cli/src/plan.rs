@@ -10,7 +10,7 @@ use dlmanager::{AdmitError, FileName, HeaderName, HeaderValue, NameRule, Url, Ur
 use crate::args::{GetArgs, IfPresent};
 use crate::input::{self, Place, Wish};
 use crate::misuse::Misuse;
-use crate::values;
+use crate::{text, values};
 
 /// A file to fetch.
 #[derive(Debug, Clone)]
@@ -85,6 +85,8 @@ fn check_wishes(wishes: &[Wish], args: &GetArgs) -> Result<Vec<Job>, Misuse> {
     let mut jobs: Vec<Job> = Vec::new();
     let mut problems = Vec::new();
     let mut places: BTreeMap<Known, Taken<'_>> = BTreeMap::new();
+    // By names in lower case: some file systems take names that differ in nothing else for one.
+    let mut names: BTreeMap<String, Named<'_>> = BTreeMap::new();
     for wish in wishes {
         let Checked { request, name } = match check_wish(wish, args) {
             Ok(checked) => checked,
@@ -96,15 +98,33 @@ fn check_wishes(wishes: &[Wish], args: &GetArgs) -> Result<Vec<Job>, Misuse> {
         let known = name.clone().map_or_else(|| Known::Url(request.url().clone()), Known::Name);
         let mut taken = match places.entry(known) {
             Entry::Vacant(place) => {
-                place.insert(Taken { place: &wish.place, job: jobs.len() });
+                let taken = Taken { place: &wish.place, job: jobs.len() };
+                if let Some(name) = &name {
+                    let named = names.entry(name.as_str().to_lowercase());
+                    let other = named.or_insert_with(|| Named { name: name.clone(), taken });
+                    let url = jobs.get(other.taken.job).map_or_else(|| request.url(), |job| job.request.url());
+                    if url != request.url() {
+                        problems.push(format!(
+                            "{}the name {:?} differs only in case from {:?}, {}for {}, and some systems take them for one: \
+                             give one of them another name",
+                            wish.place,
+                            text::shortened(name.as_str()),
+                            text::shortened(other.name.as_str()),
+                            from(other.taken.place),
+                            shown(url.as_str(), args)
+                        ));
+                        continue;
+                    }
+                }
+                place.insert(taken);
                 let shown = name.map_or_else(|| Shown::Url(shown(request.url().as_str(), args)), Shown::Name);
                 jobs.push(Job { request, shown });
                 continue;
             }
             Entry::Occupied(taken) => taken,
         };
-        let (known, Taken { place, job }) = (taken.key().as_str(), taken.get());
-        let Some(job) = jobs.get_mut(*job) else { continue };
+        let (known, Taken { place, job }) = (text::shortened(taken.key().as_str()), *taken.get());
+        let Some(job) = jobs.get_mut(job) else { continue };
         if job.request.url() != request.url() {
             problems.push(format!(
                 "{}the name {known:?} is taken already, {}for {}: give one of them another name",
@@ -132,12 +152,14 @@ fn check_wishes(wishes: &[Wish], args: &GetArgs) -> Result<Vec<Job>, Misuse> {
         let Known::Name(name) = known else { continue };
         for (end, _) in name.as_str().match_indices('/') {
             let folder = &name.as_str()[..end];
-            let folder_name = FileName::new(folder).map(Known::Name);
-            if let Some(Taken { place: other, .. }) = folder_name.ok().and_then(|folder| places.get(&folder)) {
+            if let Some(Named { name: file, taken }) = names.get(&folder.to_lowercase()) {
                 problems.push(format!(
-                    "{place}{folder:?} would have to be a folder for {:?}, and is the name of a file, too{}",
-                    name.as_str(),
-                    from(other).trim_end()
+                    "{place}{:?} would have to be a folder for {:?}, and {}{:?} is the name of a file: give one of them another \
+                     name",
+                    text::shortened(folder),
+                    text::shortened(name.as_str()),
+                    from(taken.place),
+                    text::shortened(file.as_str())
                 ));
             }
         }
@@ -171,10 +193,17 @@ impl Known {
 }
 
 /// Who has a name.
+#[derive(Clone, Copy)]
 struct Taken<'a> {
     place: &'a Place,
     /// Which of the jobs it is.
     job: usize,
+}
+
+/// Who has a name in one of its cases.
+struct Named<'a> {
+    name: FileName,
+    taken: Taken<'a>,
 }
 
 /// A wish that makes sense.
@@ -184,7 +213,9 @@ struct Checked {
 }
 
 fn check_wish(wish: &Wish, args: &GetArgs) -> Result<Checked, String> {
-    let checksum = wish.checksum.as_deref().map(values::digest).transpose().map_err(|error| error.to_string())?;
+    check_characters(wish, args)?;
+    let checksum = wish.checksum.as_deref().map(values::digest).transpose();
+    let checksum = checksum.map_err(|error| text::shortened(&error.to_string()).into_owned())?;
     let mut request = Request::new(&wish.url).map_err(|error| url_problem(error, args))?;
     if let Some(checksum) = checksum {
         request = request.checksum(checksum);
@@ -200,17 +231,35 @@ fn check_wish(wish: &Wish, args: &GetArgs) -> Result<Checked, String> {
         return Ok(Checked { request, name: None });
     }
     let name = request.file_name().map_err(|error| {
-        let advice = if wish.place == Place::Argument { "--output NAME" } else { "a name after the URL" };
-        format!("{}: {error} (with {advice})", shown(request.url().as_str(), args))
+        let advice = match wish.place {
+            Place::Argument if args.urls.len() == 1 && args.input_file.is_none() => "--output NAME",
+            Place::Argument => "a line with a name after the URL, in --input-file",
+            Place::Line { .. } => "a name after the URL",
+        };
+        format!("{}: {error} (to name the file yourself: {advice})", shown(request.url().as_str(), args))
     })?;
     Ok(Checked { request: request.name(name.clone()), name: Some(name) })
+}
+
+/// Where a URL begins or ends in control characters, its parser would drop them.
+fn check_characters(wish: &Wish, args: &GetArgs) -> Result<(), String> {
+    for text in [Some(&wish.url), wish.checksum.as_ref()].into_iter().flatten() {
+        if let Some(c) = text.chars().find(|c| c.is_control()) {
+            return Err(format!(
+                "{:?} has a control character (U+{:04X}), which does not belong there: remove it",
+                shown(text, args),
+                u32::from(c)
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A URL as it is shown.
 fn shown(url: &str, args: &GetArgs) -> String {
     match url.split_once('?') {
-        Some((before, _)) if args.redact_queries => format!("{before}?redacted"),
-        _ => url.into(),
+        Some((before, _)) if args.redact_queries => format!("{}?redacted", text::shortened(before)),
+        _ => text::shortened(url).into_owned(),
     }
 }
 

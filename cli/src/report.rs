@@ -4,14 +4,15 @@ mod bars;
 mod json;
 mod plain;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dlmanager::{
-    DownloadError, DownloadId, DownloadedFile, Error, Kept, Notice, Progress, Subject, Unmet, Warning, Why,
+    Digest, DownloadError, DownloadId, DownloadedFile, Error, FaultKind, FileName, FileStep, Kept, Notice, Progress,
+    Published, Subject, Unmet, Warning, Why,
 };
 
 use crate::args::Bounds;
@@ -40,10 +41,16 @@ pub(crate) struct Report {
     explains: bool,
     /// The options whose bounds may be exceeded.
     bounds: &'static str,
+    /// They are not what was asked for in the first place: where one is exceeded, nothing has failed.
+    bounds_are_aside: bool,
     output: Output,
     out: Out,
     /// When the first bytes of a download were expected.
     begun: BTreeMap<DownloadId, Instant>,
+    /// The checksums that were asked for, of downloads that have not ended.
+    asked: BTreeMap<DownloadId, Digest>,
+    /// The files that were told to be there, and were not evicted since.
+    there: BTreeSet<FileName>,
     tally: Tally,
     /// The last pass had to leave the bound exceeded, for files that were in use.
     is_in_use: bool,
@@ -57,6 +64,8 @@ pub(crate) struct Tally {
     pub(crate) failed: usize,
     pub(crate) canceled: usize,
     pub(crate) fetched_bytes: u64,
+    /// Those of the files that were fetched or there already which were evicted afterwards.
+    pub(crate) evicted: usize,
 }
 
 /// What people see of downloads that run.
@@ -88,9 +97,12 @@ impl Report {
             quiet,
             explains: false,
             bounds: "--size-limit",
+            bounds_are_aside: false,
             output,
             out: Out::held(),
             begun: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            there: BTreeSet::new(),
             tally: Tally::default(),
             is_in_use: false,
         }
@@ -114,10 +126,15 @@ impl Report {
                 self.view.retrying(*id, download.name.as_str(), *delay, &cause);
             }
             Notice::Locked { .. } => {
-                self.note(&format!("{}: another process is fetching it, which is waited for", download.name));
+                self.note(&format!("{}: another download keeps its lock, which is waited for", download.name));
             }
             _ => {}
         }
+    }
+
+    /// The file of a download has to have this digest: who said so is told where it has another.
+    pub(crate) fn asked(&mut self, id: DownloadId, checksum: Digest) {
+        self.asked.insert(id, checksum);
     }
 
     /// A download ended.
@@ -126,11 +143,13 @@ impl Report {
             self.out.json(&json::finished(download, result));
         }
         let begun = self.begun.remove(&download.id);
+        let asked = self.asked.remove(&download.id);
         self.view.ended(download.id, result.is_ok());
         let name = &download.name;
         match result {
             Ok(file) => {
                 self.file(name.as_str(), file, begun);
+                self.there.insert(name.clone());
                 if self.output == Output::Paths {
                     self.out.path(&file.path);
                 }
@@ -141,7 +160,8 @@ impl Report {
             }
             Err(error) => {
                 self.tally.failed += 1;
-                self.error(&format!("{name}: {} ({})", error_text(error), download.url));
+                let url = text::shortened(download.url.as_str());
+                self.error(&format!("{name}: {} ({url})", error_text(error, name, asked)));
             }
         }
     }
@@ -173,7 +193,10 @@ impl Report {
     /// The directory has news.
     pub(crate) fn directory(&mut self, directory: &Path, notice: &Notice) {
         match notice {
-            Notice::Evicted { path, length, why } => self.evicted(directory, path.as_str(), *length, *why, false),
+            Notice::Evicted { path, length, why } => {
+                self.tally.evicted += usize::from(self.there.remove(path.as_str()));
+                self.evicted(directory, path.as_str(), *length, *why, false);
+            }
             // What may not be removed is warned of.
             Notice::Kept { why: Kept::Denied, .. } => {}
             Notice::Kept { path, length, why } => self.kept(directory, path.as_str(), *length, *why),
@@ -226,32 +249,29 @@ impl Report {
         };
     }
 
+    /// From now on it is only a warning where the bounds are exceeded.
+    pub(crate) const fn bounds_are_aside(&mut self) {
+        self.bounds_are_aside = true;
+    }
+
     /// From now on it is told why a file is evicted.
     pub(crate) const fn explain(&mut self, explains: bool) {
         self.explains = explains;
     }
 
-    /// The size limit is exceeded.
+    /// A bound is exceeded.
     pub(crate) fn unmet(&mut self, unmet: Unmet) {
-        match unmet {
-            Unmet::FileLimit => {
-                let bounds = self.bounds;
-                self.warning(&format!("{bounds} is exceeded: --file-limit keeps the files that are left"));
-            }
-            Unmet::InUse => {
-                let bounds = self.bounds;
-                self.error(&format!(
-                    "{bounds} is exceeded: files that should go are in use or pinned, or cannot be removed"
-                ));
-            }
-            Unmet::Locked => {
-                let bounds = self.bounds;
-                self.error(&format!(
-                    "{bounds} is exceeded: another process keeps others from evicting in the directory"
-                ));
-            }
-            Unmet::NotScanned => self.error("the directory could not be read to its end, so nothing is evicted"),
-        }
+        let why = match unmet {
+            Unmet::FileLimit => "--file-limit keeps the files that are left",
+            Unmet::InUse => "files that should go are in use or pinned, or cannot be removed",
+            Unmet::Locked => "another process keeps others from evicting in the directory",
+            Unmet::NotScanned => "the directory could not be read to its end, so nothing is evicted",
+        };
+        let line = match unmet {
+            Unmet::NotScanned => why.to_owned(),
+            Unmet::FileLimit | Unmet::InUse | Unmet::Locked => format!("{} is exceeded: {why}", self.bounds),
+        };
+        if self.bounds_are_aside || unmet == Unmet::FileLimit { self.warning(&line) } else { self.error(&line) }
     }
 
     /// Something worth knowing.
@@ -299,19 +319,42 @@ impl Report {
     }
 }
 
-/// The error, and what can be done about it.
-fn error_text(error: &Error) -> String {
+/// The error, and what can be done about it. `asked` is the checksum that was asked for.
+fn error_text(error: &Error, name: &FileName, asked: Option<Digest>) -> String {
     match error {
-        Error::Failed(DownloadError::ChecksumMismatch { expected, actual }) => format!(
+        Error::Failed(DownloadError::ChecksumMismatch { expected, actual }) if asked == Some(**expected) => format!(
             "what was fetched is {actual}, not {expected}, and was dropped: either the checksum is that of another file \
              or version, or the server's copy is not what it should be"
         ),
+        Error::Failed(DownloadError::ChecksumMismatch { expected, actual }) => format!(
+            "what was fetched is {actual}, not {expected} as the server itself said, and was dropped: the server's copy is \
+             not what it should be, or was changed on the way"
+        ),
+        Error::Failed(DownloadError::Name(error)) => format!(
+            "it gets no name that can be used: {error} (to name the file yourself: --output NAME, or a name after its URL in \
+             --input-file)"
+        ),
+        Error::Failed(error) if name.as_str().contains('/') && is_no_folder(error) => {
+            "a part of its path is a file, or a symbolic link, which is not followed: choose another name, or make room for \
+             a folder"
+                .into()
+        }
         Error::Failed(DownloadError::PresentMismatch { expected, actual, .. }) => format!(
             "the file that is there is {actual}, not {expected}, and is left as it is: say --if-present replace to have it \
              replaced, or remove it"
         ),
         error => error.to_string(),
     }
+}
+
+/// Something else than a folder stands on the way to the file.
+fn is_no_folder(error: &DownloadError) -> bool {
+    let (DownloadError::File { step: FileStep::Look | FileStep::Folder, fault }
+    | DownloadError::Publish { fault, published: Published::No }) = error
+    else {
+        return false;
+    };
+    fault.kind() == FaultKind::WrongType
 }
 
 fn warning_text(warning: &Warning) -> String {

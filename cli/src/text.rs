@@ -75,6 +75,19 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// The longest text that is told whole, in bytes: no name of a file is longer.
+const WHOLE_BYTES_MAX: usize = 300;
+
+/// The text without its middle where it is very long, as a URL can be: for messages, in which its ends tell what it is.
+pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
+    if text.len() <= WHOLE_BYTES_MAX {
+        return text.into();
+    }
+    let boundary = |from: usize| (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let (head, tail) = (boundary(WHOLE_BYTES_MAX * 2 / 3), boundary(text.len() - WHOLE_BYTES_MAX / 3));
+    format!("{}…{}", &text[..head], &text[tail..]).into()
+}
+
 /// The text in at most `columns` columns: what is too long loses its middle, so that both ends are seen: one of them tells
 /// files of a series apart.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
@@ -137,6 +150,15 @@ mod tests {
                 assert_eq!(console::measure_text_width(&column(text, columns)), columns);
             }
         }
+    }
+
+    #[test]
+    fn what_is_very_long_is_told_by_its_ends() {
+        let whole = "ä".repeat(150);
+        assert_eq!(shortened(&whole), whole);
+        let long = format!("http://h/{}/tool.zip", "ä".repeat(1_000_000));
+        let short = shortened(&long);
+        assert!(short.len() < 310 && short.starts_with("http://h/ä") && short.ends_with("ä/tool.zip"), "{short}");
     }
 
     #[test]

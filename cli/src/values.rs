@@ -63,27 +63,61 @@ fn factor(unit: &str) -> Option<u128> {
     Some(u128::pow(base, power))
 }
 
+const DURATION_FORM: &str = "a duration is a number with a unit: 500ms, 30s, 2m, 1h";
+const MORE_THAN_ZERO: &str = "it must be more than zero";
+const TOO_LONG: &str = "it is too long";
+
 /// Parses a duration of more than zero: `30s`, `2m`, `500ms`, `1h30m`, `1.5s`. A bare number is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    let seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let parsed: Result<SignedDuration, _> = if seconds { format!("{text}s").parse() } else { text.parse() };
-    let duration = parsed.map_err(|_| "a duration is a number with a unit: 500ms, 30s, 2m, 1h")?;
+    let parsed: Result<SignedDuration, _> =
+        if is_whole_number(text) { format!("{text}s").parse() } else { text.parse() };
+    let is_whole = ["", "ms", "s", "m", "h"].iter().any(|unit| text.strip_suffix(unit).is_some_and(is_whole_number));
+    let duration = parsed.map_err(|_| if is_whole { TOO_LONG } else { DURATION_FORM })?;
     match Duration::try_from(duration) {
-        Ok(Duration::ZERO) | Err(_) => Err("it must be more than zero".into()),
+        Ok(Duration::ZERO) | Err(_) => Err(MORE_THAN_ZERO.into()),
         Ok(duration) => Ok(duration),
     }
+}
+
+fn is_whole_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Parses an age: a number of days or weeks, or a duration.
 pub(crate) fn age(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     for (unit, seconds) in [("d", 86_400), ("w", 7 * 86_400)] {
-        if let Some(number) = text.strip_suffix(unit).and_then(|number| number.parse::<u64>().ok()) {
-            return number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "it is too long".to_owned());
+        if let Some(number) = text.strip_suffix(unit).filter(|number| is_whole_number(number)) {
+            let number = number.parse::<u64>().ok();
+            return match number.and_then(|number| number.checked_mul(seconds)) {
+                Some(0) => Err(MORE_THAN_ZERO.into()),
+                Some(seconds) => Ok(Duration::from_secs(seconds)),
+                None => Err(TOO_LONG.into()),
+            };
         }
     }
-    duration(text).map_err(|_| "an age is a number with a unit: 30d, 2w, 12h, 90m".into())
+    duration(text).map_err(|error| match error.as_str() {
+        DURATION_FORM => "an age is a number with a unit: 30d, 2w, 12h, 90m".into(),
+        _ => error,
+    })
+}
+
+/// Parses a pattern for names. One with a `[` that nothing closes is valid, and hardly what was meant: it would match next
+/// to nothing.
+pub(crate) fn pattern(text: &str) -> Result<String, String> {
+    let mut rest = text;
+    while let Some((_, set)) = rest.split_once('[') {
+        let members = set.strip_prefix('!').unwrap_or(set);
+        // The first character belongs to the set, even where it is a ']'.
+        let mut others = members.chars();
+        others.next();
+        rest = match others.as_str().split_once(']') {
+            Some((_, rest)) => rest,
+            None => return Err("a '[' has no ']' behind it: for the character itself write '[[]'".into()),
+        };
+    }
+    Ok(text.into())
 }
 
 /// Parses a header field: `Name: value`.
@@ -98,6 +132,14 @@ pub(crate) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 /// Parses a checksum: `sha256:HEX`.
 pub(crate) fn digest(text: &str) -> Result<Digest, DigestError> {
     text.trim().parse()
+}
+
+/// Parses a checksum for an option, whose value is told already where it is wrong.
+pub(crate) fn digest_option(text: &str) -> Result<Digest, String> {
+    digest(text).map_err(|error| {
+        let error = error.to_string();
+        error.rsplit_once(": ").map_or(error.as_str(), |(_, what)| what).to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -183,6 +225,32 @@ mod tests {
             "2 m ago",
         ] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ages() {
+        for (text, hours) in [("30d", 720), ("2w", 336), ("12h", 12), ("3600", 1), ("120m", 2)] {
+            assert_eq!(age(text), Ok(Duration::from_secs(hours * 3600)), "{text}");
+        }
+        for text in ["0", "0d", "0w", "0h", "-1h"] {
+            assert_eq!(age(text), Err(MORE_THAN_ZERO.into()), "{text}");
+        }
+        for text in ["99999999999999999999", "99999999999999999999w", "99999999999999999999h", "9999999999999999999w"] {
+            assert_eq!(age(text), Err(TOO_LONG.into()), "{text}");
+        }
+        for text in ["", "d", "+1d", "1.5d", "old", "1d 2h"] {
+            assert!(age(text).unwrap_err().contains("30d"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_closes_its_sets() {
+        for text in ["", "*", "[a-z]*", "[!a]", "[]]", "[!]]", "[[]", "a]", "[a[]b", "[ä]"] {
+            assert_eq!(pattern(text).as_deref(), Ok(text));
+        }
+        for text in ["[", "a[", "[]", "[!]", "[!", "[a]b[c", "[abc"] {
+            assert!(pattern(text).is_err(), "{text}");
         }
     }
 

@@ -132,7 +132,7 @@ fault_kinds! {
     /// Something has that name already.
     Exists = "exists already",
     /// A symlink, or another thing that is not a regular file or folder as asked, stands there.
-    WrongType = "not a regular file or folder as expected",
+    WrongType = "not a regular file or folder as expected, or a symbolic link, which is not followed",
     /// Not permitted.
     Denied = "permission denied",
     /// The file system cannot be written.

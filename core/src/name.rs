@@ -1,5 +1,6 @@
 //! Names of files: validated once, under all systems' rules on every system.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -190,7 +191,7 @@ impl core::str::FromStr for FileName {
 /// assert_eq!(error.to_string(), "the name \"a//b\" has an empty component");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the name {name:?} {rule}", rule = rule.text())]
+#[error("the name {name:?} {rule}", name = shortened(name), rule = rule.text())]
 pub struct NameError {
     name: String,
     rule: NameRule,
@@ -269,6 +270,19 @@ impl NameRule {
             Self::Hidden => "begins with a dot, which only a name given by the caller may",
         }
     }
+}
+
+/// The longest name that an error tells whole, in bytes: a component that may be one has fewer.
+const TOLD_BYTES_MAX: usize = 300;
+
+/// The text without its middle where it is so long that nobody would read it.
+fn shortened(text: &str) -> Cow<'_, str> {
+    if text.len() <= TOLD_BYTES_MAX {
+        return text.into();
+    }
+    let boundary = |from: usize| (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let (head, tail) = (boundary(TOLD_BYTES_MAX * 2 / 3), boundary(text.len() - TOLD_BYTES_MAX / 3));
+    alloc::format!("{}…{}", &text[..head], &text[tail..]).into()
 }
 
 /// What comes from elsewhere is one component, and hides nothing.

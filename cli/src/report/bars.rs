@@ -1,19 +1,24 @@
 //! Bars for a terminal: one for each download that has begun, and a total.
 
 mod row;
+mod terminal;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use console::Term;
 use dlmanager::{DownloadId, Progress};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::row::Row;
+use self::terminal::{MARK, Resting};
 use super::View;
 use crate::text;
 
 /// What a whole download is worth in the total's bar.
 const WHOLE: u64 = 1000;
+/// How often what changes is drawn.
+const DRAWN_A_SECOND: u8 = 20;
 /// The line of the total, and one for what is shown above the bars.
 const OTHER_LINES: usize = 2;
 /// Where the terminal does not tell its height.
@@ -34,7 +39,8 @@ pub(super) struct Bars {
 
 impl Bars {
     pub(super) fn new(downloads: usize) -> Self {
-        Self::drawn_on(ProgressDrawTarget::stderr(), downloads)
+        let terminal = Box::new(Resting::new(Term::buffered_stderr()));
+        Self::drawn_on(ProgressDrawTarget::term_like_with_hz(terminal, DRAWN_A_SECOND), downloads)
     }
 
     fn drawn_on(target: ProgressDrawTarget, downloads: usize) -> Self {
@@ -57,7 +63,7 @@ impl Bars {
     /// The bar of a download; `None` where there is no room for one.
     fn bar(&mut self, id: DownloadId, name: &str, total: Option<u64>) -> Option<&ProgressBar> {
         if !self.bars.contains_key(&id) {
-            let rows = console::Term::stderr().size_checked().map_or(USUAL_ROWS, |(rows, _)| usize::from(rows));
+            let rows = Term::stderr().size_checked().map_or(USUAL_ROWS, |(rows, _)| usize::from(rows));
             if self.bars.len() + OTHER_LINES >= rows {
                 return None;
             }
@@ -163,7 +169,8 @@ fn bar(total: Option<u64>, name: &str) -> ProgressBar {
 
 fn style(total: Option<u64>) -> ProgressStyle {
     let template = if total.is_some() { "{prefix} [{wide_bar}] {msg}" } else { "{prefix} {spinner} {wide_msg}" };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(&format!("{MARK}{template}")).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.progress_chars("=> ")
 }
 
@@ -185,6 +192,12 @@ mod tests {
     use super::super::tests::ids;
     use super::*;
 
+    /// Bars of which everything is drawn at once.
+    fn bars(terminal: &InMemoryTerm, downloads: usize) -> Bars {
+        let terminal = Box::new(Resting::new(terminal.clone()));
+        Bars::drawn_on(ProgressDrawTarget::term_like(terminal), downloads)
+    }
+
     fn rows(terminal: &InMemoryTerm) -> Vec<String> {
         // What is due is drawn at once on such a terminal.
         terminal.flush().unwrap();
@@ -194,7 +207,7 @@ mod tests {
     #[test]
     fn eight_at_once_each_have_a_row_of_their_own_above_the_total() {
         let terminal = InMemoryTerm::new(20, 80);
-        let mut bars = Bars::drawn_on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 9);
+        let mut bars = bars(&terminal, 9);
         let ids = ids(8);
         for step in 0..=100_u64 {
             for (at, id) in ids.iter().enumerate() {
@@ -232,7 +245,7 @@ mod tests {
     #[test]
     fn a_length_that_becomes_known_and_a_retry_are_shown() {
         let terminal = InMemoryTerm::new(20, 80);
-        let mut bars = Bars::drawn_on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 1);
+        let mut bars = bars(&terminal, 1);
         let id = ids(1)[0];
         let progress = |received, total| Progress { received, total, speed: None, time_left: None, rewinds: 0 };
         bars.progress(id, "a", &progress(0, None));
@@ -247,7 +260,7 @@ mod tests {
     #[test]
     fn one_that_is_resumed_says_once_where_it_goes_on_and_its_bar_starts_there() {
         let terminal = InMemoryTerm::new(20, 80);
-        let mut bars = Bars::drawn_on(ProgressDrawTarget::term_like(Box::new(terminal.clone())), 1);
+        let mut bars = bars(&terminal, 1);
         let id = ids(1)[0];
         for received in [2048, 3072] {
             let progress = Progress { received, total: Some(4096), speed: None, time_left: None, rewinds: 0 };
@@ -256,5 +269,35 @@ mod tests {
         let shown = rows(&terminal);
         assert_eq!((shown.len(), shown[0].as_str()), (2, "a: goes on at 2.00 KiB of 4.00 KiB"), "{shown:#?}");
         assert!(shown[1].contains("3.00 KiB") && shown[1].contains("[===="), "{shown:#?}");
+    }
+
+    #[test]
+    fn what_the_terminal_shows_for_ctrl_c_tears_nothing() {
+        for downloads in [1, 2] {
+            let terminal = InMemoryTerm::new(20, 80);
+            let mut bars = bars(&terminal, downloads);
+            let ids = ids(downloads);
+            bars.line("first");
+            bars.line("second");
+            for (at, id) in ids.iter().enumerate() {
+                let progress = Progress { received: 2048, total: Some(4096), speed: None, time_left: None, rewinds: 0 };
+                bars.progress(*id, &format!("file-{at}"), &Progress { received: 0, ..progress });
+                bars.progress(*id, &format!("file-{at}"), &progress);
+            }
+            assert!(rows(&terminal)[2].starts_with("file-0"), "{:#?}", rows(&terminal));
+            terminal.write_str("^C").unwrap();
+            bars.line("interrupted");
+            for id in &ids {
+                bars.ended(*id, false);
+                bars.line("canceled");
+            }
+            bars.close();
+            let shown = rows(&terminal);
+            assert_eq!(
+                (&shown[..3], shown.len()),
+                (&["first", "second", "interrupted"].map(String::from)[..], 3 + downloads)
+            );
+            assert!(shown[3..].iter().all(|row| row == "canceled"), "{shown:#?}");
+        }
     }
 }

@@ -58,6 +58,17 @@ fn a_file_that_is_another_one_is_dropped_and_both_digests_are_shown() {
 }
 
 #[test]
+fn where_the_server_said_what_the_file_should_be_that_is_told() {
+    let bench = Bench::new();
+    let zeros = format!("sha-256=:{}=:", "A".repeat(43));
+    bench.origin.serve("/abc", Reply::body("abc").header("Repr-Digest", &zeros));
+    let shown = format!("what was fetched is {}, not {OTHER} as the server itself said, and was dropped", ABC[2]);
+    bench.run("get {}/abc").exits(1).says(&shown);
+    bench.run(&format!("get {{}}/abc --checksum {}", ABC[0])).exits(1).says(&shown);
+    assert!(bench.names("").is_empty());
+}
+
+#[test]
 fn a_file_that_is_there_and_another_one_stays_and_it_is_said_how_to_replace_it() {
     let bench = bench();
     bench.write("abc", "mine");

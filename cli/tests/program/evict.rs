@@ -204,7 +204,8 @@ fn what_cannot_be_is_said_before_anything_is_touched() {
     assert!(!bench.path("missing").exists());
     bench.run("evict -d file --size-limit 1").exits(2).says("file is not a directory");
     bench.run("evict -d . --size-limit many").exits(2).says("--size-limit");
-    bench.run("evict -d .").exits(2).says("--size-limit");
+    bench.run("evict -d .").exits(2).says("--size-limit").says("--max-age").says("--min-free");
+    bench.run("evict -d . --size-limit 1 --pattern [").exits(2).says("--pattern").says("a '[' has no ']'");
     bench.run("evict --size-limit 1").exits(2).says("--dir");
     assert_eq!(bench.names(""), ["file"]);
 }

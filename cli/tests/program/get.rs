@@ -48,6 +48,23 @@ fn output_names_the_file_and_may_hold_a_folder() {
     bench.assert_bytes("tools/x/tool.bin", &body);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_path_that_leads_through_something_else_than_a_folder_is_told_as_such() {
+    let bench = Bench::new();
+    bench.serve("/a", 100);
+    bench.write("file", "mine");
+    fs::create_dir(bench.path("folder")).unwrap();
+    std::os::unix::fs::symlink("folder", bench.path("link")).unwrap();
+    for name in ["file/a", "link/a", "link/below/a"] {
+        for how in ["skip", "replace"] {
+            let ran = bench.run(&format!("get -o {name} --if-present {how} {{}}/a")).exits(1);
+            ran.says("a part of its path is a file, or a symbolic link, which is not followed: choose another name");
+        }
+    }
+    assert!(bench.names("folder").is_empty());
+}
+
 #[test]
 fn the_server_may_name_a_file_where_that_is_asked_and_no_name_given() {
     let bench = Bench::new();
@@ -70,7 +87,7 @@ fn the_server_may_name_a_file_where_that_is_asked_and_no_name_given() {
     bench.run("get -d out --content-disposition -o mine {}/get?id=1").exits(0);
     assert_eq!(bench.names("out"), ["mine", "none", "tool 1.zip"]);
     let ran = bench.run("get -d out --content-disposition {}/bad").exits(1);
-    assert!(ran.stderr.contains("\"../../up.zip\" has a separator"), "{ran:#?}");
+    ran.says("it gets no name that can be used: the name \"../../up.zip\" has a separator").says("--output NAME");
     assert_eq!(bench.names("out"), ["mine", "none", "tool 1.zip"]);
 }
 

@@ -217,7 +217,7 @@ fn two_at_once_fetch_it_once_and_if_the_first_is_killed_the_second_goes_on() {
         let mut first = Running::start(&bench, "get --json {}/a");
         first.wait_received(3 * MIB);
         let mut second = Running::start(&bench, "get {}/a");
-        second.wait_says("a: another process is fetching it");
+        second.wait_says("a: another download keeps its lock");
         if dies {
             first.kill();
             second.end().exits(0).says("a: goes on at ");
@@ -226,7 +226,7 @@ fn two_at_once_fetch_it_once_and_if_the_first_is_killed_the_second_goes_on() {
             gate.open();
             first.end().exits(0);
             let ran = second.end().exits(0).says("a: there already");
-            assert_eq!(ran.stderr.matches("another process").count(), 1, "{ran:#?}");
+            assert_eq!(ran.stderr.matches("another download").count(), 1, "{ran:#?}");
             assert_eq!(bench.requests(), 1);
         }
         bench.assert_bytes("a", &resource.body(1));

@@ -4,8 +4,11 @@ use crate::support::{Bench, Ran};
 
 /// Arguments of `get`, and what standard error has to say.
 const TABLE: &[(&str, &[&str])] = &[
-    ("get", &["URL"]),
-    ("get {}/", &["the URL does not end in a file name", "--output"]),
+    ("get", &["URL", "--input-file"]),
+    ("get {}/", &["the URL does not end in a file name", "(to name the file yourself: --output NAME)"]),
+    ("get {}/a {}/", &["(to name the file yourself: a line with a name after the URL, in --input-file)"]),
+    ("get -i list {}/", &["(to name the file yourself: a line with a name after the URL, in --input-file)"]),
+    ("get -i unnamed", &["unnamed:1: ", "(to name the file yourself: a name after the URL)"]),
     ("get {}/dir/", &["the URL does not end in a file name"]),
     ("get {}", &["the URL does not end in a file name"]),
     ("get ftp://127.0.0.1/a", &["scheme \"ftp\"", "only http"]),
@@ -41,7 +44,27 @@ const TABLE: &[(&str, &[&str])] = &[
     ("get -i missing", &["missing"]),
     ("get {}/x/a {}/y/a", &["\"a\" is taken already", "another name"]),
     ("get -i twice", &["twice:3: ", "\"a\" is taken already, in line 1"]),
-    ("get -i folders", &["folders:2: ", "\"a\" would have to be a folder for \"a/b\""]),
+    (
+        "get -i folders",
+        &["folders:2: \"a\" would have to be a folder for \"a/b\", and in line 1, \"a\" is the name of a file: "],
+    ),
+    ("get -i cased", &["cased:2: the name \"Readme\" differs only in case from \"README\", in line 1, for http://"]),
+    ("get {}/x/README {}/y/Readme", &["the name \"Readme\" differs only in case from \"README\", for http://"]),
+    (
+        "get -i cased-folders",
+        &["cased-folders:2: \"A\" would have to be a folder for \"A/b\", and in line 1, \"a\" is the"],
+    ),
+    (
+        "get -i controls",
+        &[
+            "controls:1: \"http://",
+            "/z\\u{1}\" has a control character (U+0001)",
+            "controls:2: ",
+            "controls:3: ",
+            "U+000B",
+        ],
+    ),
+    ("get -i controls", &["controls:4: ", "U+000D", "controls:5: ", "U+000C"]),
     ("get -i bad", &["bad:2: ", "is not a URL", "bad:3: ", "separator", "bad:5: ", "scheme"]),
     ("get -i sums", &["sums:1: ", "sha256 has 64 hexadecimal digits", "sums:2: ", "none of sha256"]),
     ("get -i others", &["others:3: ", "\"a\" has another checksum already, in line 2", "md5:aaaa"]),
@@ -65,6 +88,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("get {}/a --if-present maybe", &["--if-present"]),
     ("get {}/a --durability some", &["--durability"]),
     ("get {}/a --checksum sha256:00", &["--checksum", "sha256 has 64 hexadecimal digits"]),
+    ("get {}/a --checksum sha256:00", &["'sha256:00' for '--checksum <ALGO:HEX>': sha256 has"]),
+    ("get {}/a --max-age 0", &["--max-age", "more than zero"]),
+    ("get {}/a --max-age 12345678901234567890w", &["--max-age", "too long"]),
     ("get {}/a --checksum d41d8cd98f00b204e9800998ecf8427e", &["--checksum", "ALGORITHM:HEX"]),
     ("get {}/a {}/b --checksum md5:d41d8cd98f00b204e9800998ecf8427e", &["--checksum", "several", "--input-file"]),
     ("get -i list --checksum md5:d41d8cd98f00b204e9800998ecf8427e", &["--checksum", "--input-file"]),
@@ -87,6 +113,11 @@ fn each_is_told_and_nothing_is_fetched_or_made() {
     bench.write("list", &url("/a"));
     bench.write("twice", &format!("{}\n# comment\n{}\n", url("/x/a"), url("/y/a")));
     bench.write("folders", &format!("{}\n{} a/b\n", url("/a"), url("/b")));
+    bench.write("unnamed", &url("/"));
+    bench.write("cased", &format!("{}\n{}\n", url("/README"), url("/Readme")));
+    bench.write("cased-folders", &format!("{}\n{} A/b\n", url("/a"), url("/b")));
+    let controls = ["z\x01", "z\0", "z\x0b", "z\rz", "z sha256:00\x0c"];
+    bench.write("controls", &controls.map(|end| url(&format!("/{end}\r\n"))).concat());
     bench.write("bad", &format!("{}\nnot-a-url\n{1} a\\b\n{1} ok\ngopher://x/a b\n", url("/a"), url("/b")));
     bench.write("sums", &format!("{0} a sha256:00\n{0} b crc:00\n", url("/a")));
     let (a, b) = ("a".repeat(32), "b".repeat(32));
@@ -103,6 +134,35 @@ fn each_is_told_and_nothing_is_fetched_or_made() {
         assert_eq!(bench.names(""), names, "{line}");
     }
     assert_eq!((bench.read("file").as_str(), bench.requests()), ("mine", 0));
+}
+
+#[test]
+fn what_is_very_long_is_not_told_whole() {
+    let bench = Bench::new();
+    let long = "x".repeat(1_000_000);
+    let lines =
+        ["gopher://h/LONG", "http://h/LONG", "http://h/LONG/", "http://h/a LONG", "http://h/a a a:LONG LONG", "LONG"];
+    for line in
+        lines.into_iter().chain(["http://h/a md5:LONG", "http://h/LONG/a\nhttp://h/LONG/b/a", "http://h/\x01LONG"])
+    {
+        bench.write("long", &line.replace("LONG", &long));
+        let ran = bench.run("get -i long").exits(2);
+        assert!(ran.stderr.starts_with("error: long:") && ran.stderr.len() < 2_000, "{line}: {:.3000}", ran.stderr);
+    }
+    bench.write("long", &bench.origin.url(&format!("/missing?{}", &long[..10_000])));
+    let ran = bench.run("get -i long --retries 0").exits(1);
+    assert!(ran.stderr.len() < 2_000, "{:.3000}", ran.stderr);
+}
+
+#[test]
+fn names_of_one_url_may_differ_in_case_and_comments_may_hold_anything() {
+    let bench = Bench::new();
+    let body = bench.serve("/a", 10);
+    bench.write("list", &format!("{0} README # \x01\n{0} readme\n{0}\tb\r\n#\x1b\0\n", bench.origin.url("/a")));
+    bench.run("get -d out -i list").exits(0);
+    for name in ["README", "readme", "b"] {
+        bench.assert_bytes(&format!("out/{name}"), &body);
+    }
 }
 
 #[test]

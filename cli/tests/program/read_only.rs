@@ -93,7 +93,7 @@ fn what_only_reads_works() {
     let names: Vec<_> = listed.iter().map(|file| file["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(names, ["a", "b", "c", "d", "e", "f"]);
     assert!(listed.iter().all(|file| file["leased"] == false && file["pinned"] == false), "{listed:#?}");
-    bench.run(&format!("verify -d {folder}")).exits(0).says("0 as recorded, 0 not, 6 of which nothing is recorded");
+    bench.run(&format!("verify -d {folder}")).exits(0).says("0 match, 0 differ, 6 unrecorded, 0 unreadable");
     let line = format!("evict -d {folder} --adopt --size-limit 1 --file-limit 3 --dry-run --explain");
     let ran = bench.run(&line).exits(0).says("a: would be evicted, 10 B: too many bytes");
     ran.says("f: kept, 10 B: so many files are kept");
