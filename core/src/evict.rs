@@ -86,7 +86,8 @@ enum Due {
     Asked,
     /// Room is needed for what was announced.
     Room,
-    /// The directory was looked at once more before the end. It spares the file that came last.
+    /// The directory was looked at once more before the end. It spares nothing: of two processes that end together, each would
+    /// have the file go that the other one spares.
     Last,
     /// What was held in the last pass is not any more. It spares what that pass has spared: the file of its download.
     Released,
@@ -375,8 +376,7 @@ impl Evictor {
                 return;
             }
             let passed_over = &mut self.passed_over;
-            let spares_last = matches!(pass.due, Due::Released | Due::Last);
-            let spared = self.ended_last.as_ref().filter(|_| spares_last);
+            let spared = self.ended_last.as_ref().filter(|_| pass.due == Due::Released);
             let mut live = BTreeSet::new();
             // Two at a time, as most of a deletion is the system's, behind a first one for whose lock the folder is asked for.
             // What a deletion frees is not known before the disk is looked at again.

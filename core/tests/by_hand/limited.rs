@@ -489,7 +489,7 @@ fn what_other_processes_added_meanwhile_counts_in_the_last_pass() {
     directory.run();
     assert!(directory.hand.manager.is_drained());
     assert_eq!(directory.count("scan"), 2);
-    assert_eq!(directory.files, ["new", "y"], "the file that came last is none that goes");
+    assert_eq!(directory.files, ["x", "y"], "by age alone, as any other process would have it");
     // Who has added nothing leaves it to those who have.
     let mut directory = Directory::new(two_of_four(), &FILES);
     directory.run();

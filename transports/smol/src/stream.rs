@@ -19,6 +19,15 @@ pub(crate) struct Socket {
     skips: u32,
 }
 
+/// What a call has received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Received {
+    /// As much as there was room for, or the end.
+    Full,
+    /// All that was there, with room left.
+    Rest,
+}
+
 /// After nothing was left to receive. Not for ever: the reactor takes an event for old that it delivers in the turn in which it
 /// was asked for, and may do so time and again.
 const SKIPS_MAX: u32 = 4;
@@ -42,7 +51,13 @@ impl Read for Socket {
             match receive(self.stream.get_ref(), &mut into) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.skips = SKIPS_MAX,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                received => return Poll::Ready(received),
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(received) => {
+                    if received == Received::Rest {
+                        self.skips = SKIPS_MAX;
+                    }
+                    return Poll::Ready(Ok(()));
+                }
             }
         }
     }
@@ -51,13 +66,14 @@ impl Read for Socket {
 /// Receives what is there, straight into hyper's buffer. The safe ways zero all that is free of it before each read, or
 /// copy what has come.
 #[allow(unsafe_code)]
-fn receive(stream: &TcpStream, into: &mut ReadBufCursor<'_>) -> io::Result<()> {
+fn receive(stream: &TcpStream, into: &mut ReadBufCursor<'_>) -> io::Result<Received> {
+    let room = into.remaining();
     // SAFETY: `recv` does nothing to these bytes but write into them, so that none gets uninitialized.
     let free = unsafe { into.as_mut() };
     let count = SockRef::from(stream).recv(free)?;
     // SAFETY: `recv` has written the first `count` of the bytes that the cursor has not passed.
     unsafe { into.advance(count) };
-    Ok(())
+    Ok(if (1..room).contains(&count) { Received::Rest } else { Received::Full })
 }
 
 impl Write for Socket {
