@@ -435,9 +435,9 @@ impl Evictor {
 
     /// Nothing can be evicted, but whoever waits is told the end.
     fn give_up(&mut self, effects: &mut Effects) {
-        if self.due.contains(&Due::Asked) {
+        for _ in self.due.iter().filter(|due| **due == Due::Asked) {
             let (files, bytes) = (self.limit.files(), self.limit.bytes());
-            effects.notice(Notice::Swept { files, bytes, unmet: Some(Unmet::NotScanned) });
+            effects.notice(Notice::Swept { files, bytes, unmet: Some(Unmet::NotScanned), asked: true });
         }
         for due in self.due.drain(..) {
             match due {
@@ -604,9 +604,10 @@ impl Evictor {
         } else {
             self.limit.is_unmet().then_some(Unmet::FileLimit)
         };
-        if pass.evicted || pass.due == Due::Asked || unmet != self.told_unmet {
+        let asked = pass.due == Due::Asked;
+        if pass.evicted || asked || unmet != self.told_unmet {
             self.told_unmet = unmet;
-            effects.notice(Notice::Swept { files: self.limit.files(), bytes: self.limit.bytes(), unmet });
+            effects.notice(Notice::Swept { files: self.limit.files(), bytes: self.limit.bytes(), unmet, asked });
         }
         match pass.due {
             Due::Ended(key) => self.swept.push(key),

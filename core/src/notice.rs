@@ -120,6 +120,8 @@ pub enum Notice {
         bytes: u64,
         /// The size limit is still exceeded, for this reason.
         unmet: Option<Unmet>,
+        /// It was [asked for](crate::Manager::remove_old_files): each request is told the end of its pass, in their order.
+        asked: bool,
     },
     /// Something went wrong that ends no download.
     Warning(Warning),
@@ -225,7 +227,7 @@ pub struct Complete {
 /// ```
 /// use dlmanager_core::{Notice, Unmet};
 ///
-/// let swept = Notice::Swept { files: 10, bytes: 5_000, unmet: Some(Unmet::FileLimit) };
+/// let swept = Notice::Swept { files: 10, bytes: 5_000, unmet: Some(Unmet::FileLimit), asked: true };
 /// let is_met = matches!(swept, Notice::Swept { unmet: None, .. });
 /// assert!(!is_met); // ten files are kept, however large they are
 /// ```

@@ -198,12 +198,13 @@ impl Shared {
         }
     }
 
-    /// Asks for a pass of eviction. Returns how many had ended before, for [`poll_sweep`](Self::poll_sweep).
+    /// Asks for a pass of eviction. Returns how many were asked for before, for [`poll_sweep`](Self::poll_sweep).
     pub(crate) fn sweep(&self) -> u64 {
         let now = self.now();
         let mut state = self.lock();
-        let before = state.sweeps;
+        let before = state.sweeps_asked;
         if state.phase == Phase::Running {
+            state.sweeps_asked += 1;
             state.core.remove_old_files(now);
             self.wake_loop(state);
         }
@@ -315,7 +316,7 @@ impl Shared {
         })
     }
 
-    /// Ready when a pass of eviction ended after the first `before` ones.
+    /// Ready when more than `before` of the passes that were asked for have ended, which they do in their order.
     pub(crate) fn poll_sweep(
         &self,
         context: &Context<'_>,

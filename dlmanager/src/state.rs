@@ -30,8 +30,10 @@ pub(crate) struct State {
     pub(crate) over: bool,
     pub(crate) alone: Alone,
     pub(crate) directory: Option<Result<(), DirectoryError>>,
-    /// How many passes of eviction have ended that were told.
+    /// How many of the passes of eviction that were asked for have ended, which they do in their order.
     pub(crate) sweeps: u64,
+    /// How many were asked for.
+    pub(crate) sweeps_asked: u64,
     pub(crate) swept: Swept,
     /// What could not be evicted since the last pass that was told.
     not_evicted: BTreeMap<PathBuf, Fault>,
@@ -85,6 +87,7 @@ impl State {
             over: false,
             alone: Alone::No,
             directory: None,
+            sweeps_asked: 0,
             sweeps: 0,
             swept: Swept::default(),
             not_evicted: BTreeMap::new(),
@@ -134,8 +137,8 @@ impl State {
             // What may not be removed is told as a failure.
             Notice::Kept { why: Kept::Denied, .. } => {}
             Notice::Kept { path, why, .. } => self.kept.push((self.path.join(path.as_str()), *why)),
-            Notice::Swept { files, bytes, unmet } => {
-                self.sweeps += 1;
+            Notice::Swept { files, bytes, unmet, asked } => {
+                self.sweeps += u64::from(*asked);
                 let failures = std::mem::take(&mut self.not_evicted).into_iter().collect();
                 let (usage, kept) = (LimitUsage { files: *files, bytes: *bytes }, std::mem::take(&mut self.kept));
                 self.swept = Swept { usage, unmet: *unmet, failures, kept };

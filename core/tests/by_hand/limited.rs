@@ -509,3 +509,28 @@ fn a_last_look_that_fails_is_told_and_keeps_nobody() {
     assert!(directory.hand.manager.is_drained());
     assert!(directory.told.iter().any(|notice| matches!(notice, Notice::Warning(Warning::NotScanned(_)))));
 }
+
+#[test]
+fn the_end_of_a_pass_that_was_asked_for_is_told_apart_from_that_of_one_under_way() {
+    let mut directory = Directory::new(two_of_four(), &FILES);
+    directory.run();
+    directory.holds = Some("delete");
+    directory.download("new");
+    assert_eq!(directory.held.len(), 1);
+    for _ in 0..2 {
+        directory.hand.manager.remove_old_files(directory.hand.now);
+    }
+    directory.let_go();
+    let told = directory.told.iter().filter_map(|notice| match notice {
+        Notice::Swept { asked, .. } => Some(*asked),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [false, true, true]);
+    // Where nothing can be evicted, each is told as well.
+    let mut directory = Directory::new(two_of_four(), &FILES).failing("scan", FaultKind::Io, ALWAYS);
+    for _ in 0..2 {
+        directory.hand.manager.remove_old_files(directory.hand.now);
+    }
+    directory.run();
+    assert_eq!(directory.swept(), [(0, Some(Unmet::NotScanned)); 2]);
+}

@@ -41,7 +41,7 @@ fn sweep(world: &mut World) {
 
 fn swept(world: &World) -> Vec<(u64, u64, Option<Unmet>)> {
     let pass = |notice: &Notice| match notice {
-        Notice::Swept { files, bytes, unmet } => Some((*files, *bytes, *unmet)),
+        Notice::Swept { files, bytes, unmet, .. } => Some((*files, *bytes, *unmet)),
         _ => None,
     };
     world.notices().iter().filter_map(|(_, notice)| pass(notice)).collect()

@@ -97,7 +97,7 @@ impl Model {
                 assert!(*told <= done, "{path} is said to be evicted, and is not");
                 report.reached("evicted");
             }
-            (Notice::Swept { files, bytes, unmet }, _) => {
+            (Notice::Swept { files, bytes, unmet, .. }, _) => {
                 self.swept = Some((*files, *bytes));
                 report.reached(format!("swept, unmet {unmet:?}"));
             }
