@@ -1072,10 +1072,6 @@ impl Download {
             let (step, fault) = publishing.failed.unwrap_or((FileStep::Write, fault));
             return self.fail(DownloadError::File { step, fault }, cx);
         }
-        if fault.kind() == FaultKind::Busy && self.clobbers() {
-            // Somebody evicts in the directory, slowly.
-            return self.rename_again(publishing, fault, cx);
-        }
         let path = StorePath::from(&self.name);
         publishing.there = None;
         if fault.kind() == FaultKind::Exists && !self.clobbers() {
@@ -1103,6 +1099,10 @@ impl Download {
             // A rename by link and unlink, where there is no other without clobbering, may have done the first alone.
             (Some(Ok(Some(stat))), Some(Ok(Some(_)))) if !self.clobbers() && is_published_as(&stat, length) => {
                 self.unpublished(fault, Published::Unknown, cx)
+            }
+            // Somebody evicts in the directory, slowly.
+            (_, Some(Ok(Some(_)))) if fault.kind() == FaultKind::Busy && self.clobbers() => {
+                self.rename_again(publishing, fault, cx)
             }
             (_, Some(Ok(Some(_)))) => self.unpublished(fault, Published::No, cx),
             // Both are gone: an error of the rename itself says that it was not done, a lost answer says nothing.

@@ -1,8 +1,8 @@
 //! A rename whose answer leaves open what happened: two looks decide whether the file has its name.
 
 use dlmanager_core::{
-    Algorithm, Completion, Config, Digest, Digests, DownloadError, Durability, Event, Fault, FaultKind, FileKind,
-    FileOp, FileStat, IfPresent, NetOp, Notice, Opened, Outcome, Published, Request,
+    Algorithm, Completion, Config, Digest, Digests, DownloadError, Durability, Event, Fault, FaultKind, FileAction,
+    FileKind, FileOp, FileStat, IfPresent, NetOp, Notice, Opened, Outcome, Published, Request,
 };
 
 use crate::hand::{Asked, Hand, URL, chunk, head, stat, usual};
@@ -273,6 +273,10 @@ fn a_file_that_replaces_another_waits_while_somebody_evicts() {
                     renames += 1;
                     let is_busy = renames <= busy;
                     hand.answer(if is_busy { action.fail(FaultKind::Busy.into()) } else { usual(action.op) });
+                }
+                Asked::File(FileAction { op: FileOp::Stat { ticket, path }, .. }) => {
+                    let is_there = renames > 0 && path.as_str().ends_with(".part");
+                    hand.answer(ticket.done(Ok(is_there.then(|| stat(FileKind::Regular, 4)))));
                 }
                 Asked::File(action) => hand.answer(usual(action.op)),
                 Asked::Net(NetOp::Fetch { ticket, .. }) => {

@@ -425,6 +425,10 @@ impl Model {
             if reason != Reason::Fault(FaultKind::Skipped) {
                 download.file_reasons.push(reason);
             }
+            if reason == Reason::Fault(FaultKind::NoSpace) {
+                // Room is made first.
+                download.retry = None;
+            }
             match (subject, reason) {
                 (Subject::Rename { .. }, Reason::Fault(FaultKind::Exists)) => {
                     download.name_was_taken = true;

@@ -122,6 +122,8 @@ pub(crate) struct Watched {
     pub(crate) bodies: Vec<BodyId>,
     progress: Option<(u64, Option<u64>)>,
     retry: Option<Retry>,
+    /// It found the disk full, and was tried once more.
+    had_room_made: bool,
     attempts: u32,
 }
 
@@ -385,6 +387,7 @@ impl Watched {
             bodies: Vec::new(),
             progress: None,
             retry: None,
+            had_room_made: false,
             attempts: 0,
         }
     }
