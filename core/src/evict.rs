@@ -86,8 +86,8 @@ enum Due {
     Asked,
     /// Room is needed for what was announced.
     Room,
-    /// The directory was looked at once more before the end. It spares nothing: of two processes that end together, each would
-    /// have the file go that the other one spares.
+    /// The directory was looked at once more before the end. It spares nothing where some files are kept anyway: of two
+    /// processes that end together, each would have the file go that the other one spares.
     Last,
     /// What was held in the last pass is not any more. It spares what that pass has spared: the file of its download.
     Released,
@@ -376,7 +376,8 @@ impl Evictor {
                 return;
             }
             let passed_over = &mut self.passed_over;
-            let spared = self.ended_last.as_ref().filter(|_| pass.due == Due::Released);
+            let spares_last = pass.due == Due::Released || pass.due == Due::Last && self.limit.keeps_none();
+            let spared = self.ended_last.as_ref().filter(|_| spares_last);
             let mut live = BTreeSet::new();
             // Two at a time, as most of a deletion is the system's, behind a first one for whose lock the folder is asked for.
             // What a deletion frees is not known before the disk is looked at again.

@@ -156,12 +156,24 @@ impl PersistLimit {
         Self::new(config.size_limit, config.file_limit).with_bounds(config.bounds)
     }
 
-    /// The same bounds and holds, without a file and before anything is known of the clock and the disk.
+    /// The same bounds and holds, before anything is known of the clock and the disk, and without the files that a scan finds:
+    /// those of sub-folders stay.
     pub(crate) fn emptied(&mut self) -> Self {
+        let nested = self.files.iter().filter(|(_, entry)| entry.path.as_str().contains('/'));
+        let nested: Vec<_> = nested
+            .map(|(_, entry)| {
+                let Entry { length, accessed, modified, .. } = *entry;
+                (entry.path.clone(), FileStat { kind: FileKind::Regular, length, accessed, modified })
+            })
+            .collect();
         let holds = core::mem::take(&mut self.holds);
         let (reserved_bytes, unwritten_bytes) = (self.reserved_bytes, self.unwritten_bytes);
         let bounds = Self::new(self.size_limit, self.file_limit).with_bounds(self.bounds);
-        Self { holds, reserved_bytes, unwritten_bytes, unseen: self.unseen, ..bounds }
+        let mut emptied = Self { holds, reserved_bytes, unwritten_bytes, unseen: self.unseen, ..bounds };
+        for (path, stat) in nested {
+            emptied.register(path, &stat);
+        }
+        emptied
     }
 
     /// Whether there is a bound at all.
@@ -171,6 +183,11 @@ impl PersistLimit {
 
     const fn has_size_rule(&self) -> bool {
         self.size_limit > 0 && self.file_limit > 0
+    }
+
+    /// Whether the bounds beside that of size may take all there is.
+    pub(crate) const fn keeps_none(&self) -> bool {
+        self.file_limit == 0
     }
 
     /// The files that count.
@@ -391,7 +408,7 @@ impl PersistLimit {
     /// Takes O(log n) for each file that was registered or touched since with a stamp ahead of the clock as it was then; O(n)
     /// where the clock was set back, where it is told for the first time, and where those are a large part of all.
     pub fn set_gauge(&mut self, gauge: Gauged) {
-        self.unseen.looked(self.gauge, gauge);
+        self.unseen.looked(gauge);
         let was_set_back = self.gauge.is_some_and(|before| before.now > gauge.now);
         self.gauge = Some(gauge);
         let slots = match core::mem::replace(&mut self.unchecked, Unchecked::Some(Vec::new())) {

@@ -89,9 +89,9 @@ impl Litter {
         self.has_removed
     }
 
-    /// What was removed took some room.
-    pub(crate) const fn has_made_room(&self) -> bool {
-        self.freed_bytes > 0
+    /// How many bytes everything that was ever removed had.
+    pub(crate) const fn freed_bytes(&self) -> u64 {
+        self.freed_bytes
     }
 
     /// It is to be looked for once more.
@@ -104,7 +104,6 @@ impl Litter {
     pub(crate) fn begin(&mut self, effects: &mut Effects) {
         self.stage = Stage::Scanning;
         self.has_removed = false;
-        self.freed_bytes = 0;
         self.missed = 0;
         self.entries.clear();
         self.scan = Some(effects.file());

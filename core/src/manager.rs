@@ -321,7 +321,9 @@ impl Manager {
         if let Some(output) = self.effects.pop() {
             return output;
         }
-        let turn = self.evictor.as_ref().and_then(Evictor::wake_at);
+        // Behind the removal of litter: its answer wakes.
+        let is_clearing = !self.litter.is_due() && !self.litter.is_done();
+        let turn = self.evictor.as_ref().filter(|_| !is_clearing).and_then(Evictor::wake_at);
         let until = [self.timers.next(), self.queues.next_unblock(), turn].into_iter().flatten().min();
         let why = if self.effects.unanswered() > 0 {
             WakeReason::Answer

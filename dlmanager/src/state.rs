@@ -141,8 +141,11 @@ impl State {
                 self.sweeps += u64::from(*asked);
                 let failures = std::mem::take(&mut self.not_evicted).into_iter().collect();
                 let (usage, kept) = (LimitUsage { files: *files, bytes: *bytes }, std::mem::take(&mut self.kept));
-                self.swept = Swept { usage, unmet: *unmet, failures, kept };
-                after.wake(self.wakers.take());
+                // Nobody waits for the others, which may end before who waits is there.
+                if *asked {
+                    self.swept = Swept { usage, unmet: *unmet, failures, kept };
+                    after.wake(self.wakers.take());
+                }
             }
             Notice::Redirected { .. }
             | Notice::Locked { .. }

@@ -19,6 +19,8 @@ pub(super) struct Unseen {
     deleted: u64,
     /// When it was looked for the first time after the last deletion.
     since: Stamp,
+    /// What was free at the last look.
+    free_bytes: Option<u64>,
 }
 
 impl Unseen {
@@ -31,23 +33,25 @@ impl Unseen {
     }
 
     /// The disk was looked at: what more is free than before is what was waited for.
-    pub(super) fn looked(&mut self, before: Option<Gauged>, gauge: Gauged) {
+    pub(super) fn looked(&mut self, gauge: Gauged) {
         if self.deleted > 0 {
             self.since = gauge.now;
         }
         let age = Duration::from_nanos(gauge.now.as_nanos().abs_diff(self.since.as_nanos()));
-        let shown = match (before.and_then(|before| before.free_bytes), gauge.free_bytes) {
+        let shown = match (self.free_bytes, gauge.free_bytes) {
             (Some(before), Some(free)) => free.saturating_sub(before),
             (_, _) => 0,
         };
         let left = self.bytes().saturating_sub(shown);
-        *self = Self { bytes: if age < SHOWN_WITHIN { left } else { 0 }, deleted: 0, since: self.since };
+        let bytes = if age < SHOWN_WITHIN { left } else { 0 };
+        *self = Self { bytes, deleted: 0, since: self.since, free_bytes: gauge.free_bytes };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Bounds, FileKind, FileName, FileStat, PersistLimit, StorePath};
 
     fn gauged(seconds: i64, free_bytes: u64) -> Gauged {
         Gauged { now: Stamp::from_nanos(seconds * 1_000_000_000), free_bytes: Some(free_bytes) }
@@ -56,13 +60,11 @@ mod tests {
     #[test]
     fn what_was_deleted_counts_as_free_until_it_is_seen_and_not_for_ever() {
         let mut unseen = Unseen::default();
-        let mut looks = [gauged(0, 100)].to_vec();
-        let mut look = |unseen: &mut Unseen, seconds, free_bytes| {
-            let gauge = gauged(seconds, free_bytes);
-            unseen.looked(looks.last().copied(), gauge);
-            looks.push(gauge);
+        let look = |unseen: &mut Unseen, seconds, free_bytes| {
+            unseen.looked(gauged(seconds, free_bytes));
             free_bytes + unseen.bytes()
         };
+        assert_eq!(look(&mut unseen, 0, 100), 100);
         unseen.deleted(30);
         assert_eq!(unseen.bytes(), 30);
         assert_eq!([(0, 100), (10, 100), (20, 110), (30, 130)].map(|(at, free)| look(&mut unseen, at, free)), [130; 4]);
@@ -79,5 +81,24 @@ mod tests {
         unseen.deleted(20);
         assert_eq!(look(&mut unseen, 150, 130), 150);
         assert_eq!(look(&mut unseen, 10, 130), 130);
+    }
+
+    #[test]
+    fn a_limit_that_is_told_its_files_anew_knows_what_it_waits_for_and_those_that_no_scan_finds() {
+        let bounds = Bounds { free_bytes_min: 180, ..Bounds::default() };
+        let mut limit = PersistLimit::new(0, 1).with_bounds(bounds);
+        let stat =
+            FileStat { kind: FileKind::Regular, length: 50, accessed: Stamp::default(), modified: Stamp::default() };
+        let names = ["a", "b", "sub/c"].map(|name| StorePath::from(&FileName::new(name).unwrap()));
+        for name in &names {
+            limit.register(name.clone(), &stat);
+        }
+        limit.set_gauge(gauged(0, 100));
+        limit.deleted(&names[0]);
+        let mut limit = limit.emptied();
+        limit.check_invariants();
+        assert_eq!(names.map(|name| limit.contains(&name)), [false, false, true]);
+        limit.set_gauge(gauged(1, 150));
+        assert_eq!(limit.free_bytes(), Some(150), "what shows is not counted twice");
     }
 }

@@ -86,9 +86,9 @@ impl Manager {
         if self.roomless.served.is_empty() && (self.litter.is_due() || self.litter.is_done()) {
             self.roomless.served = core::mem::take(&mut self.roomless.waiting);
             if !self.roomless.served.is_empty() {
+                self.roomless.before = self.room_made();
                 self.litter.reset();
                 if let Some(evictor) = &mut self.evictor {
-                    self.roomless.evictions = evictor.evictions();
                     evictor.request_room();
                 }
             }

@@ -14,8 +14,8 @@ pub(super) struct Roomless {
     pub(super) served: Vec<Key>,
     /// Those that came since then.
     pub(super) waiting: Vec<Key>,
-    /// How many files had been evicted by then.
-    pub(super) evictions: u64,
+    /// How many files had been evicted, and how many bytes of what was unfinished been removed, by then.
+    pub(super) before: (u64, u64),
 }
 
 impl Manager {
@@ -26,13 +26,17 @@ impl Manager {
         waiting.map(|download| download.total().unwrap_or(u64::MAX)).max()
     }
 
+    /// How many files were evicted, and how many bytes of what was unfinished were removed.
+    pub(super) fn room_made(&self) -> (u64, u64) {
+        (self.evictor.as_ref().map_or(0, Evictor::evictions), self.litter.freed_bytes())
+    }
+
     /// Tells those who found the disk full, once what could go is gone. Whether there were any.
     pub(super) fn tell_roomless(&mut self) -> bool {
         if !self.may_tell_roomless() {
             return false;
         }
-        let evictions = self.evictor.as_ref().map_or(0, Evictor::evictions);
-        let made = self.litter.has_made_room() || evictions > self.roomless.evictions;
+        let made = self.room_made() != self.roomless.before;
         for key in core::mem::take(&mut self.roomless.served) {
             self.step(key, Input::RoomMade(made));
         }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use dlmanager_core::{Bounds, Deleted, FaultKind, Notice, Outcome, Warning};
+use dlmanager_core::{Bounds, Deleted, Event, FaultKind, Notice, Outcome, Warning};
 
 use crate::directory::{ALWAYS, Directory, config};
+use crate::hand::Asked;
 
 const FILES: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 /// An unfinished file that nobody can go on with, and nobody has written to for long.
@@ -107,4 +108,45 @@ fn a_disk_that_stays_full_ends_it() {
     directory.download("new");
     let failed = |notice: &Notice| matches!(notice, Notice::Finished { outcome: Outcome::Failed(error), .. } if error.is_no_space());
     assert!(directory.told.iter().any(failed), "{:?}", directory.told);
+}
+
+#[test]
+fn room_that_is_made_counts_whatever_comes_of_the_pass_behind_it() {
+    let mut directory = Directory::new(config(0, 1, by_space(30)), &FILES).failing("write", FaultKind::NoSpace, 1);
+    directory.free = Some(30);
+    directory.sweep();
+    directory.litter = [Ok((vec![(LEFT.to_owned(), 120)], true))].into();
+    (directory.free, directory.free_once_clean) = (Some(0), Some(20));
+    // Its own unfinished file, and the one that was left.
+    directory.deleted =
+        std::iter::repeat_n(Deleted::Deleted, 2).chain(std::iter::repeat_n(Deleted::Busy, 100)).collect();
+    directory.download("new");
+    let is_complete = |notice: &Notice| matches!(notice, Notice::Finished { outcome: Outcome::Complete(_), .. });
+    assert!(directory.told.iter().any(is_complete), "{:?}", directory.told);
+    assert_eq!(directory.files, FILES);
+}
+
+#[test]
+fn nobody_is_woken_for_a_pass_that_waits_for_the_removal_of_what_is_unfinished() {
+    let names: Vec<&'static str> = (0..200).map(|number| &*format!("{number:05}").leak()).collect();
+    let mut directory = Directory::new(config(1, 1, Bounds::default()), &names).failing("write", FaultKind::NoSpace, 1);
+    directory.run();
+    directory.holds = Some("delete");
+    directory.hand.manager.remove_old_files(directory.hand.now);
+    directory.run();
+    // A go that takes long, so that a pause follows; meanwhile a download finds the disk full.
+    directory.hand.now = directory.hand.now + Duration::from_secs(1);
+    directory.holds = Some("look for litter");
+    directory.download("new");
+    let delete = directory.held.remove(0);
+    let completion = Some(delete).map(|action| directory.completion(action)).unwrap();
+    directory.hand.answer(completion);
+    directory.run();
+    assert_eq!(directory.held.len(), 1, "{:?}", directory.asked);
+    directory.hand.now = directory.hand.now + Duration::from_secs(1);
+    directory.hand.manager.handle(directory.hand.now, Event::Tick);
+    let Asked::Waits(until) = directory.hand.next() else { panic!() };
+    assert!(until.is_none_or(|until| until > directory.hand.now), "{until:?}");
+    directory.let_go();
+    let Asked::Waits(_) = directory.hand.next() else { panic!() };
 }

@@ -50,6 +50,8 @@ struct Pass<'a> {
     waited: Duration,
     /// They did so for too long.
     is_given_up: bool,
+    /// All files are in one folder.
+    is_one_folder: bool,
     /// The folder that was worked in last.
     folder: Option<(Arc<Path>, Directory)>,
 }
@@ -73,7 +75,11 @@ impl<'a> Pass<'a> {
         let (aside, changed) = (BTreeSet::new(), BTreeSet::new());
         let (waited, is_given_up) = (Duration::ZERO, false);
         let (failures, kept) = (Vec::new(), Vec::new());
-        Self { limit, rule, files, aside, changed, failures, kept, waited, is_given_up, folder: None }
+        let mut folders = files.values().map(|file: &File| &file.folder);
+        let first = folders.next();
+        let is_one_folder = folders.all(|folder| Some(folder) == first);
+        let folder = None;
+        Self { limit, rule, files, aside, changed, failures, kept, waited, is_given_up, is_one_folder, folder }
     }
 
     /// Returns whether there may be more to go.
@@ -87,11 +93,12 @@ impl<'a> Pass<'a> {
                     self.is_given_up = true;
                     return false;
                 }
-                Removal::Deleted => {
+                // Of several folders each may lie on a disk of its own.
+                Removal::Deleted if self.is_one_folder => {
                     self.rule.deleted(&victim.path);
                     self.limit.register(file, None);
                 }
-                Removal::Gone => {
+                Removal::Deleted | Removal::Gone => {
                     self.rule.forget(&victim.path);
                     self.limit.register(file, None);
                 }

@@ -532,9 +532,10 @@ impl Exchanges {
 
     /// Closes what is left in a slot and gives its place away.
     fn close(&mut self, key: usize) {
-        let Some(slot) = self.slots.try_remove(key) else { return };
-        // First, so that the new connection does not stand beside it.
-        drop(slot.work);
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        // First, so that the new connection does not stand beside it; and should that panic, the slot is still found.
+        drop(mem::replace(&mut slot.work, Work::Vacant));
+        let slot = self.slots.remove(key);
         if let Some(fetch) = self.pool.closed(&slot.origin) {
             self.connect(slot.origin, fetch);
         }
