@@ -16,8 +16,8 @@ pub(crate) fn open(builder: Builder) -> Result<DownloadManager, Misuse> {
 /// A limit would remove what somebody else has put there.
 pub(crate) fn not_ours(directory: &Path, example: &str) -> Misuse {
     Misuse::new(format!(
-        "{}: the directory holds files that dlmanager did not put there ({example:?} for one), and a limit would remove \
-         some of them: say --adopt to let it, or choose another directory",
+        "{}: the directory holds files that dlmanager did not put there ({example:?} for one), or put there \
+         without a limit, and a limit would remove some of them: say --adopt to let it, or choose another directory",
         directory.display()
     ))
 }

@@ -57,10 +57,10 @@ pub enum AdmitError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectoryError {
-    /// It holds files that this program did not put there.
+    /// It holds files, and no mark that tells that they are all put there under a limit.
     #[error(
-        "the directory holds files that are not dlmanager's ({example:?} for one), and a limit would remove some of \
-         them: adopt them explicitly, or choose another directory"
+        "the directory holds files that are not known to be dlmanager's ({example:?} for one), and a limit would remove \
+         some of them: adopt them explicitly, or choose another directory"
     )]
     NotOurs {
         /// One of the entries.

@@ -1,8 +1,9 @@
 //! What dead processes left in the work folder: unfinished files that nobody is at work on, and records without them.
 //!
-//! Looked for before the first pass of eviction, as what is unfinished goes before what is complete, when a download finds
-//! the disk full, and when the work folder of a manager that closes is not empty. Nothing is removed that was written to within the last minute, and no
-//! unfinished file whose lock somebody holds: the deletion takes that lock itself, and answers `Busy` where it cannot.
+//! Looked for before the first pass of eviction, and in each that finds too little free, as what is unfinished goes before
+//! what is complete; when a download finds the disk full; and when the work folder of a manager that closes is not empty.
+//! Nothing is removed that was written to within the last minute, and no unfinished file whose lock somebody holds: the
+//! deletion takes that lock itself, and answers `Busy` where it cannot.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
