@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::action::{DeleteItem, Deleted, FileStat};
 use crate::arena::Key;
@@ -23,6 +24,9 @@ pub use owner::{OWNER_FORMAT, owner_format};
 use pace::Pace;
 use scan::Scan;
 use turn::Turn;
+
+/// What was evicted within this time was evicted just now.
+const JUST: Duration = Duration::from_secs(10);
 
 /// Enforces a limit. The rule itself is [`PersistLimit`]'s.
 #[derive(Debug)]
@@ -69,8 +73,9 @@ pub(crate) struct Evictor {
     pins_met: BTreeSet<StorePath>,
     /// Files that could not be removed, and are not tried again until somebody asks for a pass, or they change.
     denied: BTreeSet<StorePath>,
-    /// How many files were evicted in all.
+    /// How many files were evicted in all, and when the last one was.
     evictions: u64,
+    evicted_at: Option<Instant>,
     /// A download has added a file since the directory was looked at.
     has_added: bool,
     /// The unfinished files that dead processes left are to go before this pass goes on.
@@ -163,6 +168,7 @@ impl Evictor {
             pins_met: BTreeSet::new(),
             denied: BTreeSet::new(),
             evictions: 0,
+            evicted_at: None,
             has_added: false,
             wants_litter: false,
         };
@@ -222,6 +228,11 @@ impl Evictor {
     /// How many files were evicted in all.
     pub(crate) const fn evictions(&self) -> u64 {
         self.evictions
+    }
+
+    /// A file was evicted just now: who found the disk full may have found it so before.
+    pub(crate) fn has_just_evicted(&self, now: Instant) -> bool {
+        self.evicted_at.is_some_and(|at| now < at + JUST)
     }
 
     /// A download found the disk full: a pass is due that makes what room it may.
@@ -528,6 +539,7 @@ impl Evictor {
                     if let Some(length) = self.limit.deleted(&path) {
                         pass.evicted = true;
                         self.evictions += 1;
+                        self.evicted_at = Some(now);
                         effects.notice(Notice::Evicted { path, length, why });
                     }
                 }

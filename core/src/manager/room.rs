@@ -36,7 +36,8 @@ impl Manager {
         if !self.may_tell_roomless() {
             return false;
         }
-        let made = self.room_made() != self.roomless.before;
+        let has_just_evicted = self.evictor.as_ref().is_some_and(|evictor| evictor.has_just_evicted(self.now));
+        let made = has_just_evicted || self.room_made() != self.roomless.before;
         for key in core::mem::take(&mut self.roomless.served) {
             self.step(key, Input::RoomMade(made));
         }

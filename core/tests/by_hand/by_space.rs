@@ -5,7 +5,7 @@ use std::time::Duration;
 use dlmanager_core::{Bounds, Deleted, Event, FaultKind, Notice, Outcome, Warning};
 
 use crate::directory::{ALWAYS, Directory, config};
-use crate::hand::Asked;
+use crate::hand::{Asked, chunk};
 
 const FILES: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 /// An unfinished file that nobody can go on with, and nobody has written to for long.
@@ -149,4 +149,24 @@ fn nobody_is_woken_for_a_pass_that_waits_for_the_removal_of_what_is_unfinished()
     assert!(until.is_none_or(|until| until > directory.hand.now), "{until:?}");
     directory.let_go();
     let Asked::Waits(_) = directory.hand.next() else { panic!() };
+}
+
+#[test]
+fn room_that_was_made_while_the_disk_was_found_full_is_room() {
+    let bounds = Bounds { reserves: true, ..Bounds::default() };
+    let mut directory = Directory::new(config(22, 1, bounds), &["a", "b"]);
+    directory.run();
+    directory.is_silent = true;
+    directory.download("new");
+    assert_eq!(directory.files, ["b"], "the pass is over before the write is answered");
+    directory.is_silent = false;
+    directory.fails.insert("write", (FaultKind::NoSpace, 1));
+    let ticket = directory.silent.pop().unwrap();
+    directory.hand.answer(ticket.done(Ok(chunk(3, true))));
+    directory.run();
+    let requests = directory.told.iter().find_map(|notice| match notice {
+        Notice::Finished { outcome: Outcome::Complete(complete), .. } => Some(complete.requests),
+        _ => None,
+    });
+    assert_eq!(requests, Some(2), "{:?}", directory.told);
 }
