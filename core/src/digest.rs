@@ -17,7 +17,6 @@ use sha2::Digest as _;
 /// assert_eq!(weak, [Algorithm::Sha1, Algorithm::Md5]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Algorithm {
     /// SHA-256 (FIPS 180-4).
     Sha256,

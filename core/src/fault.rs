@@ -15,7 +15,6 @@ use core::fmt;
 /// assert_eq!(fault.to_string(), "no space left: write (os error 28)");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Fault {
     kind: FaultKind,
     os_code: Option<i32>,
@@ -91,7 +90,6 @@ macro_rules! fault_kinds {
         /// assert!(FaultKind::ALL.contains(&FaultKind::Io));
         /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
         pub enum FaultKind {
             $($(#[$doc])* $name,)*
         }

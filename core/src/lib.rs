@@ -87,6 +87,8 @@ mod event;
 mod evict;
 mod fault;
 mod field;
+#[cfg(feature = "arbitrary")]
+mod fuzzed;
 mod gather;
 mod health;
 mod http_date;

@@ -17,7 +17,6 @@ use core::time::Duration;
 /// assert_eq!(start.since(later), Duration::ZERO);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Instant(u64);
 
 impl Instant {
@@ -61,7 +60,6 @@ impl core::ops::Add<Duration> for Instant {
 /// assert_eq!(Stamp::default().as_nanos(), 0);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Stamp(i64);
 
 impl Stamp {

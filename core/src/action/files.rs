@@ -73,7 +73,6 @@ pub struct Probed {
 /// # Ok::<(), std::num::ParseIntError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct BootId(pub [u8; 16]);
 
 /// What stands under a name.
