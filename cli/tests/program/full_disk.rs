@@ -6,6 +6,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use dlmanager_origin::{At, Body, Gate, Reply, Resource};
 use tempfile::TempDir;
@@ -81,6 +83,21 @@ impl Disk {
         File::open(self.path("")).unwrap().sync_all().unwrap();
     }
 
+    /// Waits until more than so many bytes can be gone on with: they are on the disk, and so is their record.
+    fn wait_for_unfinished(&self, bytes: u64) {
+        let length = |end: &str| {
+            let entries = fs::read_dir(self.out().join(".dlmanager")).ok()?;
+            let mut ending =
+                entries.filter_map(|entry| entry.ok().filter(|entry| entry.path().to_string_lossy().ends_with(end)));
+            Some(ending.next()?.metadata().ok()?.len())
+        };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !(length(".part") > Some(bytes) && length(".rec") > Some(0)) {
+            assert!(Instant::now() < deadline, "{:?}: nothing that can be gone on with", self.file_system);
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.out()).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -99,7 +116,7 @@ impl Drop for Disk {
     fn drop(&mut self) {
         let unmounted = run(Command::new("umount").arg(self.path("")));
         if let Err(error) = unmounted
-            && !std::thread::panicking()
+            && !thread::panicking()
         {
             panic!("{error}");
         }
@@ -187,6 +204,7 @@ fn what_was_kept_goes_too_once_the_rest_has_no_room() {
         bench.origin.serve("/a", resource.reply(1).gate_at(At::Body(2 * MIB), &gate));
         let mut running = Running::start(bench, &format!("{get} --json {{}}/a"));
         running.wait_received(2 * MIB);
+        disk.wait_for_unfinished(MIB);
         running.kill();
         bench.origin.serve("/a", resource.reply(1));
         disk.fill_up_to(MIB);
