@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::RecvTimeoutError;
+use std::thread;
 use std::time::Duration;
 
 use dlmanager::{Download, DownloadId, DownloadManager, Event, Events, Notice};
@@ -11,6 +12,11 @@ use crate::report::Report;
 
 /// How long it takes at most until an interrupt is noticed while nothing else happens.
 const TICK: Duration = Duration::from_millis(50);
+
+/// While more downloads than this run, ...
+const MANY: usize = 64;
+/// ... it is looked so often what has happened.
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Downloads that were started and have not ended, and what happens to them.
 pub(crate) struct Run<'a> {
@@ -74,8 +80,9 @@ impl<'a> Run<'a> {
             return Ok(event);
         }
         report.flush();
-        if self.running.len() > 64 {
-            std::thread::sleep(Duration::from_millis(2));
+        if self.running.len() > MANY {
+            // To be woken costs more than most of what there is to tell, and many tell all the time.
+            thread::sleep(LOOK_INTERVAL);
             if let Ok(event) = self.events.try_recv() {
                 return Ok(event);
             }
