@@ -25,7 +25,7 @@ use pace::Pace;
 use scan::Scan;
 use turn::Turn;
 
-/// What was evicted within this time was evicted just now.
+/// What was evicted within this time was evicted just before.
 const JUST: Duration = Duration::from_secs(10);
 
 /// Enforces a limit. The rule itself is [`PersistLimit`]'s.
@@ -73,8 +73,7 @@ pub(crate) struct Evictor {
     pins_met: BTreeSet<StorePath>,
     /// Files that could not be removed, and are not tried again until somebody asks for a pass, or they change.
     denied: BTreeSet<StorePath>,
-    /// How many files were evicted in all, and when the last one was.
-    evictions: u64,
+    /// When a file was evicted last.
     evicted_at: Option<Instant>,
     /// A download has added a file since the directory was looked at.
     has_added: bool,
@@ -167,7 +166,6 @@ impl Evictor {
             has_folder: false,
             pins_met: BTreeSet::new(),
             denied: BTreeSet::new(),
-            evictions: 0,
             evicted_at: None,
             has_added: false,
             wants_litter: false,
@@ -225,14 +223,9 @@ impl Evictor {
         }
     }
 
-    /// How many files were evicted in all.
-    pub(crate) const fn evictions(&self) -> u64 {
-        self.evictions
-    }
-
-    /// A file was evicted just now: who found the disk full may have found it so before.
-    pub(crate) fn has_just_evicted(&self, now: Instant) -> bool {
-        self.evicted_at.is_some_and(|at| now < at + JUST)
+    /// A file was evicted since then, or just before: who found the disk full then may have found it so before that.
+    pub(crate) fn has_evicted_since(&self, since: Instant) -> bool {
+        self.evicted_at.is_some_and(|at| since < at + JUST)
     }
 
     /// A download found the disk full: a pass is due that makes what room it may.
@@ -538,7 +531,6 @@ impl Evictor {
                 Some(Deleted::Deleted) => {
                     if let Some(length) = self.limit.deleted(&path) {
                         pass.evicted = true;
-                        self.evictions += 1;
                         self.evicted_at = Some(now);
                         effects.notice(Notice::Evicted { path, length, why });
                     }

@@ -86,7 +86,8 @@ impl Manager {
         if self.roomless.served.is_empty() && (self.litter.is_due() || self.litter.is_done()) {
             self.roomless.served = core::mem::take(&mut self.roomless.waiting);
             if !self.roomless.served.is_empty() {
-                self.roomless.before = self.room_made();
+                self.roomless.since = self.now;
+                self.roomless.freed_bytes = self.litter.freed_bytes();
                 self.litter.reset();
                 if let Some(evictor) = &mut self.evictor {
                     evictor.request_room();

@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use super::Manager;
+use crate::Instant;
 use crate::arena::Key;
 use crate::download::{Input, State};
-use crate::evict::Evictor;
 
 /// Downloads that found the disk full.
 #[derive(Debug, Default)]
@@ -14,8 +14,9 @@ pub(super) struct Roomless {
     pub(super) served: Vec<Key>,
     /// Those that came since then.
     pub(super) waiting: Vec<Key>,
-    /// How many files had been evicted, and how many bytes of what was unfinished been removed, by then.
-    pub(super) before: (u64, u64),
+    /// When that was, and how many bytes of what was unfinished had been removed by then.
+    pub(super) since: Instant,
+    pub(super) freed_bytes: u64,
 }
 
 impl Manager {
@@ -26,18 +27,14 @@ impl Manager {
         waiting.map(|download| download.total().unwrap_or(u64::MAX)).max()
     }
 
-    /// How many files were evicted, and how many bytes of what was unfinished were removed.
-    pub(super) fn room_made(&self) -> (u64, u64) {
-        (self.evictor.as_ref().map_or(0, Evictor::evictions), self.litter.freed_bytes())
-    }
-
     /// Tells those who found the disk full, once what could go is gone. Whether there were any.
     pub(super) fn tell_roomless(&mut self) -> bool {
         if !self.may_tell_roomless() {
             return false;
         }
-        let has_just_evicted = self.evictor.as_ref().is_some_and(|evictor| evictor.has_just_evicted(self.now));
-        let made = has_just_evicted || self.room_made() != self.roomless.before;
+        let since = self.roomless.since;
+        let has_evicted = self.evictor.as_ref().is_some_and(|evictor| evictor.has_evicted_since(since));
+        let made = has_evicted || self.litter.freed_bytes() > self.roomless.freed_bytes;
         for key in core::mem::take(&mut self.roomless.served) {
             self.step(key, Input::RoomMade(made));
         }
